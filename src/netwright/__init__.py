@@ -1,0 +1,26 @@
+"""netwright: an automatic debugger for neural-network training.
+
+``netwright.check`` and ``netwright.watch`` are loaded when first used: importing netwright imports no framework.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .api import check as check
+    from .api import watch as watch
+
+__version__ = "0.1.0"
+
+_LAZY = ("check", "watch")
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        from . import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])

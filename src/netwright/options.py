@@ -1,0 +1,34 @@
+"""What a person asked for on the command line, in one record: the doors write it, the doctor reads it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+USAGE_ERROR = 2
+FAILED_ON = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How to run a program and what to do with what is found.
+
+    ``target`` is a script's path, or a module's name when ``is_module``; ``argv`` is what comes after it, untouched.
+    ``stop_after_preflight`` is ``netwright check``. ``fail_on`` is ``"error"``, ``"warning"`` or ``None``. ``select`` and ``ignore`` are codes,
+    names or prefixes of codes. ``run_dir`` is where the run is recorded (``None``: nothing is written unless ``json_path`` or
+    ``html_path`` says so). ``wait_evaluation`` is how many seconds to wait for a first evaluation pass after the training steps, ``steps``
+    how many optimizer steps to capture.
+    """
+
+    target: str
+    is_module: bool = False
+    argv: tuple[str, ...] = ()
+    stop_after_preflight: bool = False
+    json_path: Path | None = None
+    html_path: Path | None = None
+    fail_on: str | None = None
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    verbose: bool = False
+    quiet: bool = False
+    run_dir: Path | None = None
+    wait_evaluation: float = 2.0
+    steps: int = 8
