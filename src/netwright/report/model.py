@@ -1,0 +1,118 @@
+"""The report: one frozen record of what was seen and concluded. Drawing it is the business of other modules."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..engine import Checked, State
+from ..evidence import NOWHERE, EvalInputs, ModuleInfo, Program, Signals, Targets, Task, TrainInputs, Where
+from ..rule import Finding, Severity
+
+SCHEMA = "netwright.report/1"
+
+HEALTHY = "healthy"
+SICK = "sick"
+CANNOT_TELL = "cannot tell"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One sample as the network got it, small enough to draw.
+
+    ``values`` are row-major in ``shape`` (without the batch dimension). ``target`` is its target in words, empty if unknown.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    values: tuple[float, ...]
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphRow:
+    """One call of the step, in words: what it took, what it gave, on which line.
+
+    ``grad_rms`` is that of the loss's gradient with respect to its output. ``on_path`` says that the loss depends on it.
+    """
+
+    index: int
+    op: str
+    arguments: str
+    shape: str
+    dtype: str
+    module: str
+    where: Where = NOWHERE
+    mean: float | None = None
+    std: float | None = None
+    grad_rms: float | None = None
+    on_path: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphTable:
+    """One step as a table. ``omitted`` calls were left out in the middle."""
+
+    title: str
+    rows: tuple[GraphRow, ...]
+    omitted: int = 0
+    loss: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pictures:
+    """Evidence that is drawn rather than judged. Every part may be missing."""
+
+    inputs: TrainInputs | None = None
+    eval_inputs: EvalInputs | None = None
+    targets: Targets | None = None
+    signals: Signals | None = None
+    graphs: tuple[GraphTable, ...] = ()
+    modules: tuple[ModuleInfo, ...] = ()
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything a reader needs. ``findings`` are ordered, gravest first, each with its consequences beneath it.
+
+    ``notes`` say in plain words what could not be seen. ``traces`` are tracebacks of parts of netwright that failed (NW000).
+    """
+
+    program: Program
+    verdict: str
+    task: Task | None = None
+    findings: tuple[Finding, ...] = ()
+    checked: tuple[Checked, ...] = ()
+    notes: tuple[str, ...] = ()
+    traces: tuple[str, ...] = ()
+    seconds: float = 0.0
+    steps: int = 0
+    pictures: Pictures | None = None
+    schema: str = SCHEMA
+
+    @property
+    def serious(self) -> tuple[Finding, ...]:
+        """Findings shown without asking: those that hold an error or a warning."""
+        return tuple(f for f in self.findings if gravest(f) is not Severity.INFO)
+
+    @property
+    def infos(self) -> tuple[Finding, ...]:
+        """Findings shown only on request."""
+        return tuple(f for f in self.findings if gravest(f) is Severity.INFO)
+
+    @property
+    def states(self) -> Counter[State]:
+        """How many rules ended in each state."""
+        return Counter(c.state for c in self.checked)
+
+
+def every(finding: Finding) -> Iterator[Finding]:
+    """A finding and everything beneath it."""
+    yield finding
+    for below in finding.consequences:
+        yield from every(below)
+
+
+def gravest(finding: Finding) -> Severity:
+    """The gravest severity of a finding and its consequences."""
+    return min((f.severity for f in every(finding)), key=lambda s: s.rank)

@@ -1,0 +1,105 @@
+"""The sentences that terminal and HTML share."""
+
+from collections.abc import Iterable
+from pathlib import Path, PurePath
+
+from ..engine import State
+from ..evidence import TaskKind, Where
+from ..rule import Finding, Kind, Severity
+from .model import CANNOT_TELL, HEALTHY, Report, every
+
+_KIND_WORDS = {
+    Kind.BUG: ("bug in the program", "bugs in the program"),
+    Kind.DATA: ("problem in the data", "problems in the data"),
+    Kind.HYPERPARAMETER: ("unsuitable setting", "unsuitable settings"),
+    Kind.FIT: ("mismatch of model and data", "mismatches of model and data"),
+}
+
+
+def script_name(report: Report) -> str:
+    """``"train.py"``."""
+    return PurePath(report.program.script).name or report.program.script
+
+
+def headline(report: Report) -> str:
+    """The first sentence of the report: how it stands, and which kind of cause it is."""
+    script = script_name(report)
+    if report.verdict == CANNOT_TELL:
+        return f"{script}: no training was seen, so nothing can be said about it"
+    if report.verdict == HEALTHY:
+        return f"{script}: nothing to mend"
+    serious = report.serious
+    crash = next((f for f in serious if f.code.startswith("NW9")), None)
+    causes = f"because of {kinds(f for f in serious if f is not crash)}"
+    if crash is not None:
+        more = [f for f in serious if f is not crash]
+        return f"{script} stops with an error that can be explained" + (
+            f"; also seen: {kinds(more)}" if more else ""
+        )
+    if any(f.severity is Severity.ERROR for top in serious for f in every(top)):
+        return f"{script} does not train as it should {causes}"
+    return f"{script} trains, but is likely held back {causes}"
+
+
+def kinds(findings: Iterable[Finding]) -> str:
+    """``"2 bugs in the program and 1 problem in the data"``."""
+    found = list(findings)
+    parts: list[str] = []
+    for kind, (one, many) in _KIND_WORDS.items():
+        count = sum(f.kind is kind for f in found)
+        if count:
+            parts.append(f"{count} {one if count == 1 else many}")
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 2 else parts)
+
+
+def tally(report: Report) -> str:
+    """``"63 rules: 48 passed, 15 not applicable"``."""
+    order = (State.FIRED, State.PASSED, State.NOT_APPLICABLE, State.SKIPPED, State.IGNORED, State.BROKEN)
+    words = {State.FIRED: "found something", State.BROKEN: "could not be checked"}
+    states = report.states
+    parts = [f"{states[s]} {words.get(s, s.value)}" for s in order if states[s]]
+    total = len(report.checked)
+    return f"{total} {'rule' if total == 1 else 'rules'}" + (": " + ", ".join(parts) if parts else "")
+
+
+def place(where: Where, *, folder: Path | None = None) -> str:
+    """``"model.py:31 · head.softmax"``: the line (relative to a folder where it lies beneath it), the module or parameter, the step."""
+    parts: list[str] = []
+    if where.file is not None and where.line is not None:
+        parts.append(f"{relative(where.file, folder)}:{where.line}")
+    if where.parameter:
+        parts.append(f"parameter {where.parameter}")
+    elif where.module:
+        parts.append(f"module {where.module}")
+    if where.step is not None:
+        parts.append(f"step {where.step}")
+    return " · ".join(parts)
+
+
+def relative(file: str, folder: Path | None) -> str:
+    """A path as short as it can be said."""
+    path = PurePath(file)
+    if folder is not None and path.is_relative_to(folder):
+        return str(path.relative_to(folder))
+    return str(path)
+
+
+def task_words(report: Report) -> str:
+    """``"classification, 10 classes"``, or nothing when it is not known."""
+    task = report.task
+    if task is None or task.kind is TaskKind.UNKNOWN:
+        return ""
+    return task.kind.value + (f", {task.classes} classes" if task.classes else "")
+
+
+def figure(value: object) -> str:
+    """A measured value, short."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "–"}[value]
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, tuple | list):
+        items = [figure(v) for v in value[:8]]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return ", ".join(items) + (" …" if len(value) > 8 else "")  # pyright: ignore[reportUnknownArgumentType]
+    text = str(value)
+    return text if len(text) <= 80 else text[:79] + "…"
