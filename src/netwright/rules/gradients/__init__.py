@@ -1,0 +1,1 @@
+"""NW4xx: gradients, connections, updates and modes."""

@@ -1,0 +1,124 @@
+"""Gradients are computed but no update follows.
+
+## What it measures
+Three forms: backward passes with an optimizer at hand that never makes a step; steps on parameters with gradients that change
+nothing; a gradient scaler that skips every step.
+
+## Why it matters
+The weights stay what they were; the loss only wanders with the batches.
+
+## How to fix
+Call ``optimizer.step()`` after ``backward`` (with parentheses, and not inside a branch that is never taken); give a learning
+rate above 0; call ``scaler.update()`` after ``scaler.step(optimizer)``.
+
+## Known false alarms
+Gradient accumulation makes many backward passes per step, so many are asked for. A gradient scaler skips some first steps while it
+finds its scale; a warm-up may begin at rate 0: both are left time. Programs without an optimizer (attacks, saliency, updates
+written by hand) are not looked at.
+
+## Source
+Cecelia Shao, "Checklist for debugging neural networks" (updates not applied); PyTorch documentation of ``GradScaler`` (the scale
+starts at 65536 and halves at each skipped step: 16 halvings reach 1).
+"""
+
+from ...evidence import Event, Events, OptimizerInfo, Optimizers, Parameters, Program
+from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
+from .._gradients import first_known, flag, number
+
+rule = Rule(
+    code="NW409",
+    name="updates-not-applied",
+    severity=Severity.ERROR,
+    kind=Kind.BUG,
+    guides=("S4", "E9"),
+    thresholds={
+        "backwards": Threshold(
+            value=16,
+            unit="backward passes without a step",
+            source="longer than usual accumulation in a window",
+        ),
+        "steps": Threshold(
+            value=3, unit="steps without effect", source="a warm-up starts at rate 0 for one step"
+        ),
+        "skipped": Threshold(
+            value=17, unit="skipped steps", source="PyTorch: halving 65536 sixteen times gives scale 1"
+        ),
+    },
+)
+
+
+@rule.check
+def check(events: Events, optimizers: Optimizers, parameters: Parameters, program: Program) -> list[Finding]:
+    """No step at all, steps without effect, steps skipped."""
+    if not optimizers.optimizers:
+        raise NotApplicable("the program has no optimizer")
+    if optimizers.manual is not None or any(p.changed_outside for p in parameters.parameters):
+        raise NotApplicable("weights are updated by hand")
+    never = _no_step(events, optimizers, program)
+    if never is not None:
+        return [never]
+    found = [_without_effect(events, o) for o in optimizers.optimizers]
+    return [f for f in [*found, _skipped(events)] if f is not None]
+
+
+def _no_step(events: Events, optimizers: Optimizers, program: Program) -> Finding | None:
+    attempts = events.of("optimizer_step", "scaler_step")
+    backwards = events.of("backward")
+    stepped = program.steps_seen or any(o.steps for o in optimizers.optimizers)
+    if attempts or stepped or len(backwards) < rule["backwards"]:
+        return None
+    optimizer = optimizers.optimizers[0]
+    where = first_known(*(b.where for b in reversed(backwards)))
+    return rule.found(
+        f"{len(backwards)} backward passes and not one step of {optimizer.type} made at {optimizer.where.at}: the weights "
+        "never change",
+        where=where,
+        also=[optimizer.where] if optimizer.where.known else [],
+        expected="a step of the optimizer after the backward passes of each batch",
+        fix=f"call optimizer.step() (with parentheses) after the backward at {where.at}",
+        backwards=len(backwards),
+        steps=0,
+    )
+
+
+def _without_effect(events: Events, optimizer: OptimizerInfo) -> Finding | None:
+    steps = [e for e in events.of("optimizer_step") if e.optimizer == optimizer.index]
+    idle = [e for e in steps if not flag(e, "skipped") and (number(e, "with_grad") or 0.0) > 0]
+    if optimizer.effective or len(idle) < rule["steps"] or any(number(e, "changed") for e in idle):
+        return None
+    rates = [g.get("lr") for g in optimizer.groups]
+    no_rate = bool(rates) and all(r == 0 for r in rates)
+    why = ": its learning rate is 0" if no_rate else ""
+    where = first_known(optimizer.where if no_rate else None, idle[-1].where, optimizer.where)
+    return rule.found(
+        f"{len(idle)} steps of {optimizer.type} with gradients changed no weight{why}",
+        where=where,
+        expected="a step changes the weights that have gradients",
+        fix=f"give the optimizer at {optimizer.where.at} a learning rate above 0"
+        if no_rate
+        else f"see what keeps the step at {where.at} from changing the weights (learning rate, gradients too small to show)",
+        steps=len(idle),
+        rates=rates,
+    )
+
+
+def _skipped(events: Events) -> Finding | None:
+    attempts = [e for e in events.of("optimizer_step", "scaler_step") if "skipped" in e.detail]
+    skipped: list[Event] = [e for e in attempts if flag(e, "skipped")]
+    if not skipped or len(skipped) < len(attempts):
+        return None
+    updates = events.of("scaler_update")
+    if len(skipped) < (rule["skipped"] if updates else rule["steps"]):
+        return None
+    where = first_known(*(e.where for e in skipped))
+    return rule.found(
+        f"the gradient scaler skipped all {len(skipped)} steps seen"
+        + ("" if updates else " and its scale is never updated"),
+        where=where,
+        expected="after some first steps the scale fits and no step is skipped",
+        fix=f"find what makes the gradients infinite at {where.at}"
+        if updates
+        else f"call scaler.update() after the step at {where.at}, once per iteration",
+        skipped=len(skipped),
+        updates=len(updates),
+    )
