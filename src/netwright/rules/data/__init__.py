@@ -1,0 +1,1 @@
+"""NW1xx: the data, as the network sees it."""

@@ -1,0 +1,147 @@
+"""The numbers have the wrong type: fractions cut off, weights in float16, or float64 throughout.
+
+## What it measures
+Calls between the data and the first layer that cut off fractions (integer division, conversion of fractions to integers) and how
+many distinct values are left; inputs that are zero everywhere; the type of the trained weights and of the inputs.
+
+## Why it matters
+``pixels // 255`` leaves zeros and ones of a picture, so most of what could be learned is gone before the first layer. Weights kept
+in float16 lose updates smaller than a thousandth of their value, and Adam's ``eps`` of 1e-8 is 0 there. float64 is correct, but
+takes twice the memory and, on most accelerators, many times the time (information).
+
+## How to fix
+Divide as floating-point numbers, ``x.float() / 255``; keep weights in float32 and use ``torch.autocast`` for the
+fast types.
+
+## Known false alarms
+Numbers that become indices of an embedding or one-hot codes may be whole. Rounding that lets the gradient through (straight-through
+estimators, quantization) works on activations, not on the data, and is not looked at.
+
+## Source
+Micikevicius et al., "Mixed precision training" (2018), section 3.1 (float32 master copy of the weights); Tobin,
+"Troubleshooting deep neural networks" (wrong dtype).
+"""
+
+from ...evidence import DoorTensor, Graph, Graphs, Node, Parameters, TrainInputs
+from ...rule import Finding, Kind, Rule, Severity, Threshold
+from .._door import WEIGHTED, between, entry, has_weight
+
+rule = Rule(
+    code="NW118",
+    name="wrong-dtype",
+    severity=Severity.WARNING,
+    kind=Kind.BUG,
+    guides=("T4", "T6"),
+    explains=("NW103", "NW216"),
+    thresholds={
+        "left": Threshold(
+            value=0.2, unit="share of the distinct values", source="four of five levels of the data are gone"
+        ),
+    },
+)
+
+_FLOORS = frozenset(["floor_divide", "__floordiv__", "floor", "trunc", "fix", "div", "true_divide", "divide"])
+_CASTS = frozenset(["to", "long", "int", "short", "byte", "type", "char"])
+
+
+@rule.check
+def check(inputs: TrainInputs, graphs: Graphs, parameters: Parameters) -> list[Finding]:
+    """Look at the way of the data to the first layers, then at the types of the weights."""
+    found = [f for t in inputs.tensors for f in _data(graphs, t)]
+    weights = _weights(parameters)
+    return [*found, weights] if weights else found
+
+
+def _data(graphs: Graphs, tensor: DoorTensor) -> list[Finding]:
+    if tensor.node is None or tensor.graph >= len(graphs.train):
+        return []
+    graph = graphs.train[tensor.graph]
+    layer = _first_layer(graph, tensor.node)
+    if layer is None:
+        return []
+    before = [graph[i] for i in sorted(graph.ancestors(tensor.node)) if graph[i].kind == "op"]
+    cuts = [n for n in (*before, *between(graph, layer, tensor.node)) if _cuts(graph, n)]
+    if cuts:
+        return [_cut(graph, cuts[0])]
+    place = entry(graphs, tensor)
+    only = tensor.stats.abs_max == 0 and tensor.stats.count > 0 and tensor.stats.nonfinite == 0
+    return [_zero(tensor, place.node)] if place is not None and only else []
+
+
+def _first_layer(graph: Graph, start: int) -> Node | None:
+    ahead = {start}
+    for node in graph.nodes[start + 1 :]:
+        if node.kind != "op" or node.op in ("embedding", "embedding_bag", "one_hot"):
+            continue
+        if any(r.node in ahead for r in node.refs):
+            if node.op in WEIGHTED and has_weight(graph, node):
+                return node
+            ahead.add(node.index)
+    return None
+
+
+def _cuts(graph: Graph, node: Node) -> bool:
+    """Whether a call cuts off fractions of its first argument and leaves few of its values."""
+    if not node.refs or node.op not in _FLOORS | _CASTS:
+        return False
+    old, new = graph.info(node.refs[0]), node.output
+    if old is None or new is None or old.stats is None or new.stats is None or not new.stats.integers:
+        return False
+    if node.op in ("div", "true_divide", "divide") and node.kwargs.get("rounding_mode") is None:
+        return False
+    if node.op in _CASTS and not (old.floating and new.integral):
+        return False
+    levels = 1000 if old.stats.distinct is None else old.stats.distinct
+    left = 1000 if new.stats.distinct is None else new.stats.distinct
+    return levels > 3 and left <= max(2.0, rule["left"] * levels)
+
+
+def _cut(graph: Graph, node: Node) -> Finding:
+    old, new = graph.info(node.refs[0]), node.output
+    levels = old.stats.distinct if old and old.stats else None
+    left = new.stats.distinct if new and new.stats else None
+    return rule.found(
+        f"{node.op} at {node.where.at} cuts off fractions of the data: {levels or 'over 1000'} distinct values become {left}",
+        where=node.where,
+        expected="floating-point numbers up to the first layer",
+        fix="divide as floating-point numbers (x.float() / 255), and convert with .float() before, not after",
+        before=levels,
+        after=left,
+    )
+
+
+def _zero(tensor: DoorTensor, layer: Node) -> Finding:
+    return rule.found(
+        f"{tensor.name} is zero everywhere in the first {tensor.batches} batches",
+        where=tensor.where,
+        also=(layer.edit,),
+        severity=Severity.WARNING,
+        expected="inputs that differ between samples",
+        fix="look for an integer division or a conversion to integers where the data is prepared",
+        confidence=0.7,
+        batches=tensor.batches,
+    )
+
+
+def _weights(parameters: Parameters) -> Finding | None:
+    trained = [p for p in parameters.parameters if p.requires_grad and p.optimizers and p.used]
+    half = [p for p in trained if p.dtype == "float16"]
+    double = [p for p in trained if p.dtype == "float64"]
+    if half:
+        return rule.found(
+            f"{len(half)} of {len(trained)} trained parameters are float16: updates below a thousandth of a weight are lost",
+            where=half[0].where.on(parameter=half[0].name),
+            expected="float32 weights, with torch.autocast for float16 arithmetic",
+            fix="keep the network in float32 (no .half()) and put the forward pass under torch.autocast with a GradScaler",
+            parameters=len(half),
+        )
+    if trained and len(double) == len(trained):
+        return rule.found(
+            "the network computes in float64: right, but twice the memory, and slow on most accelerators",
+            where=double[0].where.on(parameter=double[0].name),
+            severity=Severity.INFO,
+            expected="float32, unless the accuracy of float64 is needed",
+            fix="convert the data to float32 (x.float()) and leave out .double()",
+            parameters=len(double),
+        )
+    return None

@@ -1,0 +1,1 @@
+"""NW0xx: repeatability."""
