@@ -45,12 +45,11 @@ def load_config(start: Path, rules: Sequence[Rule] | None = None) -> Config:
     if path is None:
         return Config()
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document: dict[str, object] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
-    tool = document.get("tool", {})
-    table = tool.get("netwright", {}) if isinstance(tool, dict) else {}
-    return read_table(cast("dict[str, object]", table), path=path, rules=rules)
+    tool = cast("dict[str, dict[str, object]]", document.get("tool", {}))
+    return read_table(tool.get("netwright", {}), path=path, rules=rules)
 
 
 def _nearest(start: Path) -> Path | None:

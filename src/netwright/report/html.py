@@ -1,13 +1,14 @@
 """The report as one HTML file that needs nothing else: no network, no fonts, no scripts but its own few lines."""
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePath
 
 from jinja2 import Environment, PackageLoader, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from .. import __version__
 from ..engine import State
@@ -15,11 +16,11 @@ from ..evidence import DoorTensor, FeatureStats, Signals, Where
 from ..registry import find_rule
 from ..rule import Finding
 from .code import code_html, prose_html
-from .model import SICK, Pictures, Report, every, gravest
+from .model import SICK, Pictures, Report, gravest
 from .samples import draw
 from .source import excerpt
 from .svg import Series, bars, histogram, log_lines, ranges
-from .words import figure, headline, place, script_name, tally, task_words
+from .words import figure, headline, place, tally, task_words
 
 _FEATURES = 24
 _FEATURES_DRAWN = 200
@@ -45,10 +46,13 @@ def to_html(report: Report) -> str:
     """The whole page."""
     folder = PurePath(report.program.script).parent
     pictures = report.pictures or Pictures()
+
+    def at(where: Where) -> str:
+        return _place(where, folder)
+
     return _template().render(
         report=report,
         version=__version__,
-        script=script_name(report),
         command=" ".join([report.program.script, *report.program.argv]),
         headline=headline(report),
         task=task_words(report),
@@ -57,17 +61,16 @@ def to_html(report: Report) -> str:
         findings=report.findings,
         inputs=list(_inputs(pictures)),
         targets=list(_targets(pictures)),
-        samples=[_drawn(s) for s in map(draw, pictures.samples[:_SAMPLES])],
+        samples=[draw(s) for s in pictures.samples[:_SAMPLES]],
         signals=list(_signals(pictures.signals)),
         graphs=_graphs(pictures),
         modules=pictures.modules,
         states=[(s.value, report.states[s]) for s in State if report.states[s]],
-        place=lambda where: _place(where, folder),
-        gravest=lambda f: gravest(f).value,
-        excerpt=lambda where: [(n.number, code_html(n.text), n.marked) for n in excerpt(where)],
+        place=at,
+        gravest=_gravest,
+        excerpt=_excerpt,
         measured=_measured,
         page=_page,
-        every=every,
     )
 
 
@@ -79,7 +82,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["figure"] = figure
+    environment.filters["words"] = _words
     environment.filters["number"] = _number
     return environment.get_template("report.html.j2")
 
@@ -89,6 +92,19 @@ def _place(where: Where, folder: PurePath) -> str:
     if file is not None and file.is_relative_to(folder) and str(folder) != ".":
         return place(where).replace(str(file), str(file.relative_to(folder)), 1)
     return place(where)
+
+
+def _gravest(finding: Finding) -> str:
+    return gravest(finding).value
+
+
+def _excerpt(where: Where) -> list[tuple[int, Markup, bool]]:
+    return [(line.number, code_html(line.text), line.marked) for line in excerpt(where)]
+
+
+def _words(text: str) -> Markup:
+    """A sentence in which `backticks` mark code."""
+    return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _number(value: float | None) -> str:
@@ -106,11 +122,6 @@ def _page(code: str) -> Markup:
     """The rule's own words, for those who want the reason; empty when this netwright does not know the rule."""
     rule = find_rule(code)
     return prose_html(rule.doc.partition("\n")[2]) if rule else Markup("")
-
-
-def _drawn(sample: object) -> dict[str, object]:
-    picture, caption, detail = (getattr(sample, n) for n in ("picture", "caption", "detail"))
-    return {"picture": Markup(picture), "caption": caption, "detail": detail}
 
 
 def _inputs(pictures: Pictures) -> Iterator[Door]:

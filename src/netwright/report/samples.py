@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+
+from markupsafe import Markup
 
 from .model import Sample
 from .svg import png, short, strip
@@ -16,7 +17,7 @@ _CHANNELS = (1, 3, 4)
 class Drawn:
     """A picture of a sample as HTML, and its caption."""
 
-    picture: str
+    picture: Markup
     caption: str
     detail: str
 
@@ -30,9 +31,8 @@ def draw(sample: Sample) -> Drawn:
     detail = f"{form}, {short(low)} to {short(high)}"
     plane = _image(sample)
     if plane is None:
-        return Drawn(
-            picture=strip(sample.values, label=f"{sample.name}: {detail}"), caption=caption, detail=detail
-        )
+        row = strip(sample.values, label=f"{sample.name}: {detail}")
+        return Drawn(picture=Markup(row), caption=caption, detail=detail)
     channels, rows, columns, strides = plane
     span = (high - low) or 1.0
 
@@ -40,19 +40,15 @@ def draw(sample: Sample) -> Drawn:
         value = sample.values[channel * strides[0] + row * strides[1] + column * strides[2]]
         return (value - low) / span if math.isfinite(value) else 0.0
 
-    image = png(
-        [
-            [
-                (pixel(0, r, c), pixel(1, r, c), pixel(2, r, c)) if channels >= 3 else pixel(0, r, c)
-                for c in range(columns)
-            ]
-            for r in range(rows)
-        ]
-    )
+    def colour(row: int, column: int) -> tuple[float, ...]:
+        return tuple(pixel(c, row, column) for c in range(3 if channels >= 3 else 1))
+
+    image = png([[colour(r, c) for c in range(columns)] for r in range(rows)])
     if len(sample.shape) == 1:
         detail += f" (drawn {rows} × {columns})"
-    alt = escape(f"{sample.name}: {caption}, {detail}")
-    return Drawn(picture=f'<img src="{image}" alt="{alt}" title="{alt}">', caption=caption, detail=detail)
+    alt = f"{sample.name}: {caption}, {detail}"
+    picture = Markup('<img src="{}" alt="{}" title="{}">').format(image, alt, alt)
+    return Drawn(picture=picture, caption=caption, detail=detail)
 
 
 def _image(sample: Sample) -> tuple[int, int, int, tuple[int, int, int]] | None:

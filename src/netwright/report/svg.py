@@ -240,15 +240,14 @@ def strip(values: Sequence[float], *, label: str) -> str:
     return _svg(width, height, body, label)
 
 
-def png(rows: Sequence[Sequence[float]] | Sequence[Sequence[tuple[float, float, float]]]) -> str:
-    """A ``data:`` address of an image from rows of grey values or of (red, green, blue), each 0..1."""
-    colour = isinstance(rows[0][0], tuple)
+def png(rows: Sequence[Sequence[tuple[float, ...]]]) -> str:
+    """A ``data:`` address of an image from rows of pixels, each one (grey) or three (red, green, blue) numbers in 0..1."""
+    colour = len(rows[0][0]) == 3
     raw = bytearray()
     for row in rows:
         raw.append(0)
         for pixel in row:
-            parts = pixel if isinstance(pixel, tuple) else (pixel,)
-            raw += bytes(round(255 * min(1.0, max(0.0, p))) for p in parts)
+            raw += bytes(round(255 * min(1.0, max(0.0, p))) for p in pixel)
     header = struct.pack(">IIBBBBB", len(rows[0]), len(rows), 8, 2 if colour else 0, 0, 0, 0)
     data = (
         b"\x89PNG\r\n\x1a\n"
