@@ -20,7 +20,7 @@ For pretrained parts a cut is a way to freeze, and is reported as information.
 Zeyad Emam, "Troubleshooting convolutional neural networks" (variables not training); PyTorch documentation, "Autograd mechanics".
 """
 
-from ...evidence import Graph, Graphs, Node, Optimizers, ParameterInfo, Parameters
+from ...evidence import Graphs, Node, Optimizers, ParameterInfo, Parameters
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity
 from .._gradients import cut_at, listed, optimized, parameter_node
 from .._zero_gradient import ZERO_GRADIENT
@@ -35,12 +35,12 @@ rule = Rule(
 )
 
 
-def _cut(graphs: Graphs, parameter: ParameterInfo) -> tuple[Graph, Node] | None:
+def _cut(graphs: Graphs, parameter: ParameterInfo) -> Node | None:
     for graph in graphs.train:
         leaf = parameter_node(graph, parameter)
         node = None if leaf is None else cut_at(graph, leaf)
         if node is not None:
-            return graph, node
+            return node
     return None
 
 
@@ -54,17 +54,18 @@ def check(parameters: Parameters, graphs: Graphs, optimizers: Optimizers) -> lis
         for p in parameters.parameters
         if p.registered and p.requires_grad and p.used and p.on_path and not p.reached
     ]
-    calls: dict[int, Node] = {}
-    by_call: dict[int, list[ParameterInfo]] = {}
+    calls: dict[object, Node] = {}
+    by_call: dict[object, list[ParameterInfo]] = {}
     for p in behind:
         if not optimized(p, optimizers) or any(p.grad_steps):
             continue
         cut = _cut(graphs, p)
-        if cut is None or cut[1].op in ZERO_GRADIENT:
+        if cut is None or cut.op in ZERO_GRADIENT:
             continue
-        calls[cut[1].index] = cut[1]
-        by_call.setdefault(cut[1].index, []).append(p)
-    return [_finding(calls[i], owned) for i, owned in by_call.items()]
+        key = (cut.where.file, cut.where.line)
+        calls[key] = cut
+        by_call.setdefault(key, []).append(p)
+    return [_finding(calls[key], owned) for key, owned in by_call.items()]
 
 
 def _manner(node: Node) -> str:

@@ -61,15 +61,15 @@ def check(
         raise NotApplicable("every loss so far is exactly 0, so no gradient can be expected")
     trained = [p for p in parameters.parameters if p.requires_grad and optimized(p, optimizers)]
     layers = _starved_layers(trained, rule["steps"])
-    by_call: dict[int | None, list[ParameterInfo]] = {}
-    calls: dict[int | None, Node | None] = {}
+    by_call: dict[object, list[ParameterInfo]] = {}
+    calls: dict[object, Node | None] = {}
     idle: list[ParameterInfo] = []
     for owned in layers.values():
         if not any(p.on_path for p in owned):
             idle.extend(owned)
             continue
         call = _lost(graphs, owned)
-        key = None if call is None else call.index
+        key = None if call is None else (call.op, call.where.file, call.where.line)
         by_call.setdefault(key, []).extend(owned)
         calls[key] = call
     found = [_finding(owned, calls[key]) for key, owned in by_call.items()]
