@@ -55,7 +55,14 @@ rule = Rule(
             value=0.25, unit="share of the columns", source="columns of small unit shrink, the others grow"
         ),
         "column-shift": Threshold(
-            value=2.0, unit="standard deviations", source="above one class against all classes (1.1 for iris)"
+            value=3.0,
+            unit="standard deviations",
+            source="above a linear trend split at two thirds (2.6) and one class against all (1.1 for iris)",
+        ),
+        "column-spread": Threshold(
+            value=2.0,
+            unit="largest per smallest ratio of standard deviations",
+            source="raw columns have units of their own (4 for iris); lags of one series share it",
         ),
         "explodes": Threshold(
             value=1000.0, unit="times the median standard deviation", source="beyond any outlier"
@@ -195,7 +202,9 @@ def _is_raw(standard: list[FeatureStats], other: list[FeatureStats]) -> bool:
     pairs = list(zip(standard, other, strict=True))
     grown = sum(o.stats.std > rule["scale"] * s.stats.std for s, o in pairs) / len(pairs)
     moved = median(abs(o.stats.mean - s.stats.mean) / s.stats.std for s, o in pairs)
-    return grown > rule["columns"] or moved > rule["column-shift"]
+    ratios = [o.stats.std / s.stats.std for s, o in pairs]
+    own_units = max(ratios) > rule["column-spread"] * min(ratios)
+    return grown > rule["columns"] or (moved > rule["column-shift"] and own_units)
 
 
 def _finding(train: DoorTensor, new: DoorTensor, say: str) -> Finding:
