@@ -1,0 +1,1 @@
+"""NW3xx: the loss."""
