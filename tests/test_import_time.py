@@ -1,0 +1,57 @@
+"""Reading is quick and needs no framework. Limits on time are generous: they catch an import of torch, not a slow machine."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from handmade import finding, report
+from netwright.report.json import to_json
+
+HEAVY = ("torch", "numpy", "sklearn", "pandas")
+AFTER = f"import sys, json; print('\\n' + json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+
+
+def python(code: str) -> tuple[list[str], float]:
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1]), time.perf_counter() - start
+
+
+def quickest(code: str, tries: int = 3) -> tuple[list[str], float]:
+    runs = [python(code) for _ in range(tries)]
+    return runs[0][0], min(seconds for _, seconds in runs)
+
+
+def test_import_is_quick_and_loads_no_framework():
+    heavy, seconds = quickest(f"import netwright; netwright.__version__; {AFTER}")
+    assert heavy == []
+    assert seconds < 0.5
+
+
+def test_dir_names_what_is_loaded_later():
+    assert python(f"import netwright; assert {{'check', 'watch'}} <= set(dir(netwright)); {AFTER}")[0] == []
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    assert python(f"import netwright; assert not hasattr(netwright, 'nothing'); {AFTER}")[0] == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["explain", "NW302"], ["rules"], ["report"]], ids=" ".join
+)
+def test_reading_needs_no_framework(arguments, tmp_path):
+    if arguments == ["report"]:
+        (tmp_path / "report.json").write_text(to_json(report(finding())))
+        arguments = ["report", str(tmp_path), "--html", str(tmp_path / "page.html")]
+    heavy, seconds = quickest(
+        f"from netwright.cli import main; main({arguments!r}, standalone_mode=False); {AFTER}"
+    )
+    assert heavy == []
+    assert seconds < 1.0
+
+
+def test_every_rule_loads_without_a_framework():
+    assert python(f"from netwright.registry import all_rules; assert all_rules(); {AFTER}")[0] == []
