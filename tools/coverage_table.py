@@ -1,0 +1,169 @@
+"""The page docs/coverage.md: each point of the guides, where it lives, and what is missing. Checked by hand, rules filled in."""
+
+import inspect
+from collections.abc import Iterator
+
+from netwright.registry import all_rules
+
+# ID: (the point in a few words, implementations that are not rules, what is missing; "" when it is all there)
+POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
+    "H1": (
+        "Normalize every input and output feature",
+        ("netwright.evidence.TrainInputs", "netwright.report.svg.ranges"),
+        "the transform is proposed in words, not applied or proven; cyclic groupings",
+    ),
+    "H2": (
+        "A falling error is not success: look at results, give the error a meaning",
+        ("netwright.report.samples.draw",),
+        "inputs and targets are drawn; skill against trivial baselines and predictions beside targets are not there",
+    ),
+    "H3": (
+        "Similar things should have similar numbers",
+        ("netwright.evidence.DoorTensor",),
+        "smoothness is measured for image layout only; no rule on cyclic features, codes, heavy tails",
+    ),
+    "H4": ("Regularize", (), "whether one is missing is not judged"),
+    "H5": ("Batches too large hurt", (), "gradient noise scale"),
+    "H6": (
+        "Find the largest learning rate that does not blow up",
+        (),
+        "range test, clipping activity, outlying samples",
+    ),
+    "H7": ("Wrong activation on the last layer", (), "the removal is not proven by a trial"),
+    "H8": (
+        "Bad gradients: dead units, operations without gradient",
+        ("netwright.evidence.Signals",),
+        "the replacement is not proven by a trial",
+    ),
+    "H9": ("Initialize properly", ("netwright.evidence.Signals",), "re-initialization is not tried"),
+    "H10": ("Too deep", (), "depth ladder"),
+    "H11": ("Too few or too many hidden units", (), "width ladder, effective rank"),
+    "T0": (
+        "Four kinds of cause",
+        ("netwright.rule.Kind", "netwright.report.words.headline"),
+        "too little data, noisy labels, train and test from different distributions",
+    ),
+    "T1": ("Start simple", (), "netwright baseline"),
+    "T2": ("Defaults", (), "departures from them are not listed"),
+    "T3": ("Simplify the problem", (), "netwright simplify"),
+    "T4": ("The five most common bugs", (), "in-training NaN search (NW414) is not there"),
+    "T5": (
+        "Few lines, tested components",
+        (),
+        "hand-written losses are recognised as such, but not reported",
+    ),
+    "T6": (
+        "Get it to run",
+        ("netwright.crash.describe",),
+        "memory by parameter, gradient, state and activation; largest batch that fits",
+    ),
+    "T7": ("Overfit one batch", (), "the experiment"),
+    "T8": ("Compare with a known result", (), "netwright compare"),
+    "T9": ("Decompose the test error", (), "all of it"),
+    "T10": ("An ordered plan from the decomposition", (), "all of it"),
+    "T11": ("Tune hyper-parameters", (), "netwright tune"),
+    "T12": ("Know the target", (), "all of it"),
+    "S1": ("Add one thing at a time", (), "complexity ladder"),
+    "S2": ("Train on one or two points", (), "the experiment"),
+    "S3": (
+        "Confirm the loss",
+        ("netwright.inference.read_objective",),
+        "several terms of different magnitude (NW308)",
+    ),
+    "S4": (
+        "Check intermediate outputs and connections",
+        ("netwright.report.svg.log_lines", "netwright.report.graph_table.tabulate"),
+        "live watching, numerical gradient check, saliency",
+    ),
+    "S5": ("Diagnose parameters", (), "batch size, rate, schedule, clipping: not judged"),
+    "S6": (
+        "Track the work",
+        ("netwright.report.deliver.new_run_dir",),
+        "a run's report is kept; code state, environment, metrics and comparison are not",
+    ),
+    "E1": ("Log and plot", (), "curves and task metrics"),
+    "E2": (
+        "Check operations' inputs and outputs, and that data and labels match",
+        ("netwright.report.graph_table.tabulate", "netwright.report.samples.draw"),
+        "whether labels say anything about inputs is not tested",
+    ),
+    "E3": ("Augment", (), "all of it"),
+    "E4": ("Initialize and normalize every layer", (), "the batch-norm remedy"),
+    "E5": ("Regularization must not overwhelm the loss", (), "strength sweep"),
+    "E6": ("Overfit a small subset", (), "the experiment"),
+    "E7": ("Find the rate while doing so", (), "the experiment"),
+    "E8": ("Gradient check", (), "all of it"),
+    "E9": ("Loss does not improve: one decision path", (), "the path as a whole; rate and schedule"),
+    "E10": ("Variables not training", ("netwright.evidence.Parameters",), "vanishing gradients (NW406)"),
+    "E11": ("Vanishing and exploding", (), "remedies and proofs"),
+    "E12": ("Overfitting", (), "all of it"),
+    "E13": ("What else", (), "remedies, ensembles, seed sensitivity, learning curve"),
+    "B1": ("Unmodified programs", ("netwright.launch.run", "netwright.doctor.run"), ""),
+    "B2": ("Causes proven by counterfactual training", (), "trials"),
+    "B3": ("A patch for the user's source", (), "fixes are words, not edits"),
+    "B4": (
+        "Watching costs a bounded share of the run",
+        ("netwright.report.model.Report",),
+        "seconds spent are measured and shown; later steps are not watched",
+    ),
+    "B5": ("Training is bit-identical", ("netwright.capture.sandbox",), ""),
+    "B6": ("Several processes", (), "all of it"),
+    "B7": ("Trials on a cluster", (), "all of it"),
+    "B8": (
+        "PyTorch, Lightning, Hugging Face, Keras",
+        ("netwright.capture.session.Session",),
+        "PyTorch programs, whatever library writes their loop; no callbacks, no Keras",
+    ),
+    "B9": (
+        "In CI",
+        ("netwright.report.deliver.exit_code",),
+        "exit codes and JSON; no pytest plugin, SARIF, JUnit",
+    ),
+    "B10": (
+        "Readable by programs and agents",
+        ("netwright.report.json.to_json", "netwright.report.json.schema"),
+        "MCP",
+    ),
+}
+GUIDES = {
+    "H": 'Daniel Holden, "My neural network isn\'t working! What should I do?"',
+    "T": 'Josh Tobin, "Troubleshooting deep neural networks"',
+    "S": 'Cecelia Shao, "Checklist for debugging neural networks"',
+    "E": 'Zeyad Emam, "Troubleshooting convolutional neural networks"',
+    "B": "Beyond the guides",
+}
+
+
+def coverage_page() -> str:
+    """The whole page."""
+    return "\n".join(_lines())
+
+
+def _lines() -> Iterator[str]:
+    rules = _rules_by_guide()
+    yield "# Coverage"
+    yield ""
+    yield "Where each point of the four guides lives in netwright, and what is still missing. *yes* means end to end; a name is importable"
+    yield "(a test imports every one). Rules say which points they serve; the rest of this page is written by hand in `tools/coverage_table.py`."
+    for letter, title in GUIDES.items():
+        yield ""
+        yield f"## {letter}: {title}"
+        yield ""
+        yield "| ID | point | state | lives in | missing |"
+        yield "| --- | --- | --- | --- | --- |"
+        for key, (point, places, missing) in POINTS.items():
+            if key[0] == letter:
+                names = [*rules.get(key, []), *(f"`{p}`" for p in places)]
+                state = "not yet" if not names else "partly" if missing else "yes"
+                yield f"| {key} | {point} | {state} | {', '.join(names) or '–'} | {missing or '–'} |"
+    yield ""
+
+
+def _rules_by_guide() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for rule in all_rules():
+        module = inspect.getmodule(rule.function)
+        name = f"[{rule.code}](rules/{rule.code}.md) `{module.__name__ if module else ''}`"
+        for guide in rule.guides:
+            found.setdefault(guide, []).append(name)
+    return found
