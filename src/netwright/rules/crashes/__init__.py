@@ -1,0 +1,1 @@
+"""NW9xx: crashes explained."""

@@ -1,0 +1,114 @@
+"""The memory is not enough.
+
+## What it measures
+The exception that ended the program, if it speaks of memory: how much was asked for at once, by which call and line, and, where that was counted, the bytes
+of parameters, gradients, optimizer state and activations.
+
+## Why it matters
+The program cannot run. A single request larger than any machine is a wrong size; many that add up are a batch that is too large or memory that is never given back.
+
+## How to fix
+See which size in the failing call is larger than meant. Otherwise: a smaller batch with accumulation, ``torch.no_grad()`` in evaluation, ``loss.item()`` rather than ``loss`` in running
+sums, mixed precision, checkpointing.
+
+## Known false alarms
+None: the exception has happened.
+
+## Source
+The messages of PyTorch 2.13 on CPU (produced by small programs) and of its source for CUDA; Tobin, "Troubleshooting deep neural networks" (out of memory: scale back one by one).
+"""
+
+import re
+
+from ...evidence import Crash
+from ...rule import Finding, Kind, Rule, Severity, Threshold
+from .._crashes import Told, explain, name, pattern
+
+rule = Rule(
+    code="NW904",
+    name="out-of-memory",
+    severity=Severity.ERROR,
+    kind=Kind.BUG,
+    guides=("T6",),
+    thresholds={
+        "absurd": Threshold(
+            value=1e12,
+            unit="bytes",
+            source="one tensor of a terabyte fits on no single machine in common use",
+        )
+    },
+)
+
+_UNITS = {
+    "B": 1,
+    "bytes": 1,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+    "TiB": 2**40,
+    "PiB": 2**50,
+    "EiB": 2**60,
+}
+
+
+def amount(size: float) -> str:
+    """``"1.5 GiB"``."""
+    for unit in ("PiB", "TiB", "GiB", "MiB", "KiB"):
+        if size >= _UNITS[unit]:
+            return f"{size / _UNITS[unit]:.3g} {unit}"
+    return f"{size:.0f} bytes"
+
+
+def _asked(crash: Crash, match: "re.Match[str]") -> Told:
+    groups = match.groupdict()
+    number, unit = groups.get("size"), groups.get("unit") or "bytes"
+    asked = float(number) * _UNITS.get(unit, 1) if number else None
+    request = (
+        f"asks for {amount(asked)} at once" if asked is not None else "asks for more memory than there is"
+    )
+    shapes = ", ".join(str(t.shape) for t in crash.op_args[:3])
+    given = f" (it was given shapes {shapes})" if shapes else ""
+    held = sorted(crash.bytes_by_kind.items(), key=lambda item: -item[1])
+    table = "; held: " + ", ".join(f"{kind} {amount(size)}" for kind, size in held) if held else ""
+    fix = (
+        "no machine has that much: see which size in this call is larger than meant"
+        if asked is not None and asked >= rule["absurd"]
+        else _scale_back(crash)
+    )
+    return Told(
+        f"{name(crash)} {request}{given}{table}",
+        fix,
+        crash.where,
+        (("asked_bytes", asked), ("bytes_by_kind", dict(crash.bytes_by_kind))),
+    )
+
+
+def _scale_back(crash: Crash) -> str:
+    if crash.phase == "evaluation":
+        return (
+            "evaluate under torch.no_grad() and in batches, and keep only numbers (.item(), .cpu()) of each"
+        )
+    largest = max(crash.bytes_by_kind.items(), key=lambda item: item[1])[0] if crash.bytes_by_kind else ""
+    if "optimizer" in largest:
+        return "use an optimizer with less state (SGD), fewer parameters, or shard the state over several machines"
+    if "parameter" in largest:
+        return "use a smaller network, or hold the weights in a smaller type"
+    return "use a smaller batch (accumulate gradients to keep the step), mixed precision or activation checkpointing; keep loss.item() rather than loss in running sums"
+
+
+PATTERNS = (
+    pattern(r"out of memory\. Tried to allocate (?P<size>[\d.]+) (?P<unit>\w+)", _asked),
+    pattern(r"can't allocate memory: you tried to allocate (?P<size>\d+) (?P<unit>bytes)", _asked),
+    pattern(r"not enough memory: you tried to allocate (?P<size>\d+) (?P<unit>bytes)", _asked),
+    pattern(r"Unable to allocate (?P<size>[\d.]+) (?P<unit>\w+) for an array", _asked),
+    pattern(
+        r"(?:Storage size calculation overflowed|CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|MPS backend out of memory)",
+        _asked,
+    ),
+)
+
+
+@rule.check
+def check(crash: Crash) -> Finding:
+    """Explain a message about memory."""
+    return explain(rule, crash, PATTERNS, "a step that fits into memory")
