@@ -32,6 +32,26 @@ WEIGHTED = frozenset(
         "einsum",
     ]
 )
+# Those of them that may as well multiply two activations.
+_PLAIN = frozenset(["matmul", "mm", "__matmul__", "einsum", "addmm", "bilinear"])
+_INITIALIZERS = frozenset(
+    [
+        "uniform",
+        "normal",
+        "trunc_normal",
+        "constant",
+        "ones",
+        "zeros",
+        "eye",
+        "dirac",
+        "xavier_uniform",
+        "xavier_normal",
+        "kaiming_uniform",
+        "kaiming_normal",
+        "orthogonal",
+        "sparse",
+    ]
+)
 RECURRENT = frozenset(
     ["lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"]
 )
@@ -89,14 +109,24 @@ def _first(node: Node) -> int | None:
 
 
 def _takes(node: Node, data: int) -> bool:
-    if node.op in ("matmul", "mm", "__matmul__", "einsum", "addmm", "bilinear"):
+    if node.op in _PLAIN:
         return any(r.node == data for r in node.refs)
     return _first(node) == data
 
 
 def has_weight(graph: Graph, node: Node) -> bool:
-    """Whether a parameter enters the call, directly or in another form."""
-    return any(graph.source(graph[r]).kind == "parameter" for r in node.refs)
+    """Whether a parameter enters the call, directly, in another form, or through its initialization in the same step."""
+    if node.op in WEIGHTED and node.op not in _PLAIN:
+        return True
+    return any(_behind_writes(graph, graph[r]).kind == "parameter" for r in node.refs)
+
+
+def _behind_writes(graph: Graph, node: Node) -> Node:
+    while (
+        node.kind == "op" and node.refs and (node.inplace or node.op in RESHAPES or node.op in _INITIALIZERS)
+    ):
+        node = graph[node.refs[0]]
+    return node
 
 
 def _normalized(index: dict[int, list[Node]], node: Node) -> bool:

@@ -1,0 +1,64 @@
+"""Turns tensors into plain numbers."""
+
+import torch
+
+from ..evidence import Stats, TensorInfo
+
+SAMPLE = 1_000_000
+
+
+def word(value: object) -> str:
+    """torch's word for a dtype or device without the prefix."""
+    return str(value).removeprefix("torch.")
+
+
+def info_of(tensor: torch.Tensor) -> TensorInfo:
+    """Form of a tensor, without looking at its values."""
+    return TensorInfo(
+        shape=tuple(tensor.shape),
+        dtype=word(tensor.dtype),
+        device=tensor.device.type,
+        requires_grad=tensor.requires_grad,
+    )
+
+
+def sample_of(tensor: torch.Tensor, limit: int = SAMPLE) -> torch.Tensor:
+    """A flat view or copy of at most ``limit`` elements, taken evenly."""
+    flat = tensor.detach().reshape(-1)
+    return flat[:: -(-flat.numel() // limit)] if flat.numel() > limit else flat
+
+
+def stats_of(tensor: torch.Tensor, *, limit: int = SAMPLE, distinct: bool = False) -> Stats | None:
+    """Statistics of a tensor's values; ``None`` where it has none (empty, meta, complex, sparse, quantized)."""
+    if (
+        tensor.numel() == 0
+        or tensor.is_meta
+        or tensor.is_complex()
+        or tensor.layout is not torch.strided
+        or tensor.is_quantized
+    ):
+        return None
+    flat = sample_of(tensor, limit).to(torch.float64)
+    count = flat.numel()
+    finite = flat.isfinite()
+    good = flat if bool(finite.all()) else flat[finite]
+    nan = float(flat.isnan().sum()) / count if good.numel() < count else 0.0
+    if good.numel() == 0:
+        return Stats(count=count, mean=0.0, std=0.0, min=0.0, max=0.0, nonfinite=1.0, nan=nan)
+    low, high = torch.aminmax(good)
+    std = float(good.std(unbiased=False)) if good.numel() > 1 else 0.0
+    kinds = None
+    if distinct or not tensor.is_floating_point():
+        kinds = int(good[:100_000].unique().numel())
+    return Stats(
+        count=count,
+        mean=float(good.mean()),
+        std=std,
+        min=float(low),
+        max=float(high),
+        zeros=float((good == 0).sum()) / count,
+        nonfinite=1.0 - good.numel() / count,
+        nan=nan,
+        distinct=kinds if kinds is None or kinds <= 1000 else None,
+        integers=not tensor.is_floating_point() or bool((good == good.round()).all()),
+    )

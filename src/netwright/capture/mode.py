@@ -1,0 +1,42 @@
+"""The torch function mode that sees every torch call at the level the user wrote it."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from .calls import describe
+
+if TYPE_CHECKING:
+    from .recorder import Recorder
+
+
+class RecordingMode(TorchFunctionMode):
+    """Hands each call to the recorder, and runs it exactly as it would have run."""
+
+    def __init__(self, recorder: "Recorder") -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        recorder = self.recorder
+        info = describe(func)
+        if recorder.paused or not info.record or torch._C._are_functorch_transforms_active():  # pyright: ignore[reportPrivateUsage]
+            return func(*args, **kwargs)
+        call = recorder.before(func, info, args, kwargs)
+        try:
+            out = func(*args, **kwargs)
+        except BaseException as error:
+            recorder.failed(call, error, info, args, kwargs)
+            raise
+        if call is not None:
+            recorder.after(call, out, args, kwargs)
+        return out

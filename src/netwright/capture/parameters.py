@@ -1,0 +1,141 @@
+"""Keeps an eye on every parameter during the captured steps: values when first seen, gradients, changes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import torch
+
+from ..evidence import NOWHERE, Stats, Where
+from .measure import sample_of, stats_of
+from .recorder import storage_of
+
+_SAMPLE = 4096
+_FULL_STATS = 2000
+
+
+@dataclass(slots=True, eq=False)
+class Tracked:
+    """One parameter. ``last`` is a sample of its values after the last optimizer step."""
+
+    tensor: torch.Tensor
+    initial: Stats | None
+    duplicate_rows: bool
+    storage: int | None
+    grads: list[float | None] = field(default_factory=list[float | None])
+    last: torch.Tensor | None = None
+    changed: bool | None = None
+    changed_outside: Where | None = None
+    outside_line: Where | None = None
+    update_ratio: float | None = None
+    filled: bool = False
+    stepped_since_fill: bool = False
+    reached: bool = False
+    on_path: bool = False
+    used: bool = False
+    where: Where = NOWHERE
+
+
+class ParameterWatch:
+    """All parameters of the networks and optimizers of the program."""
+
+    def __init__(self) -> None:
+        self.tracked: dict[int, Tracked] = {}
+
+    def track(self, tensor: torch.Tensor, where: Where = NOWHERE) -> Tracked:
+        """Begin to watch a parameter (once)."""
+        known = self.tracked.get(id(tensor))
+        if known is None:
+            full = len(self.tracked) < _FULL_STATS
+            known = self.tracked[id(tensor)] = Tracked(
+                tensor,
+                stats_of(tensor, limit=200_000) if full else None,
+                full and _equal_rows(tensor),
+                storage_of(tensor),
+                last=_sample(tensor),
+                where=where,
+            )
+        return known
+
+    def find(self, tensor: torch.Tensor) -> Tracked | None:
+        """The record of a parameter."""
+        return self.tracked.get(id(tensor))
+
+    def norms(self, tensors: Iterable[torch.Tensor]) -> list[float | None]:
+        """Norms of the gradients, None where there is none."""
+        tensors = list(tensors)
+        grads = [t.grad for t in tensors]
+        dense = [
+            g.detach()
+            for g in grads
+            if g is not None and g.layout is torch.strided and g.is_floating_point() and not g.is_meta
+        ]
+        values = iter(_foreach_norms(dense))
+        found: list[float | None] = []
+        for grad in grads:
+            if grad is None or grad.is_meta:
+                found.append(None)
+            elif grad.layout is not torch.strided or not grad.is_floating_point():
+                found.append(float(grad.detach().coalesce().values().abs().sum()) if grad.is_sparse else 1.0)
+            else:
+                found.append(next(values))
+        return found
+
+    def before_step(self, parameters: Iterable[torch.Tensor]) -> list[float | None]:
+        """Note gradients and changes since the last step; the norms of the gradients."""
+        parameters = list(parameters)
+        norms = self.norms(parameters)
+        for tensor, norm in zip(parameters, norms, strict=True):
+            tracked = self.track(tensor)
+            tracked.grads.append(norm)
+            now = _sample(tensor)
+            if tracked.last is not None and now is not None and not _equal(tracked.last, now):
+                tracked.changed_outside = tracked.outside_line or NOWHERE
+            tracked.last = now
+        return norms
+
+    def after_step(self, parameters: Iterable[torch.Tensor]) -> float:
+        """Note what the step changed; the share of parameters that changed."""
+        changed = total = 0
+        for tensor in parameters:
+            tracked = self.track(tensor)
+            now = _sample(tensor)
+            total += 1
+            moved = tracked.last is not None and now is not None and not _equal(tracked.last, now)
+            if moved and tracked.last is not None and now is not None:
+                changed += 1
+                if tracked.update_ratio is None:
+                    norm = float(tracked.last.double().norm())
+                    tracked.update_ratio = float((now.double() - tracked.last.double()).norm()) / norm if norm else None
+            tracked.changed = bool(tracked.changed) or moved
+            tracked.last = now
+            tracked.stepped_since_fill = True
+            tracked.outside_line = None
+        return changed / total if total else 0.0
+
+
+def _foreach_norms(grads: list[torch.Tensor]) -> list[float]:
+    if not grads:
+        return []
+    try:
+        return [float(n) for n in torch.stack([n.float() for n in torch._foreach_norm(grads)]).tolist()]  # pyright: ignore
+    except RuntimeError:
+        return [float(g.float().norm()) for g in grads]
+
+
+def _sample(tensor: torch.Tensor) -> torch.Tensor | None:
+    if tensor.is_meta or tensor.layout is not torch.strided or tensor.is_quantized or tensor.numel() == 0:
+        return None
+    return sample_of(tensor, _SAMPLE).clone()
+
+
+def _equal(first: torch.Tensor, second: torch.Tensor) -> bool:
+    if first.is_floating_point():
+        return torch.equal(first.nan_to_num(), second.nan_to_num())
+    return torch.equal(first, second)
+
+
+def _equal_rows(tensor: torch.Tensor) -> bool:
+    if tensor.dim() < 2 or tensor.shape[0] < 2 or tensor.is_meta or tensor.layout is not torch.strided or tensor.is_quantized:
+        return False
+    rows = tensor.detach().reshape(tensor.shape[0], -1)[:, :4096]
+    return bool((rows == rows[:1]).all())

@@ -1,0 +1,558 @@
+"""Records the first iterations of a running program: torch calls, module calls, updates, and the order of it all.
+
+The recorder only collects. It writes to nothing of the program's, draws no random number, and when a part of it fails it
+notes the failure and stops recording; the program goes on as if it were not there.
+"""
+
+import inspect
+import sys
+import threading
+import time
+import traceback
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from ..evidence import NOWHERE, ModuleCall, TensorInfo, Where
+from .calls import FuncInfo
+from .flatten import tensors
+from .frames import user_frame, user_frames, user_where, where_of
+from .measure import info_of
+from .tape import Call, ModuleFrame, RootCall, Slot, Tape, Value
+
+_MUTATES = {"batch_norm": (1, 2), "instance_norm": (1, 2)}
+_LONG = 64
+
+
+@dataclass(slots=True)
+class ModuleUse:
+    """How one module was used: calls with and without autograd, the training flags seen, shapes of the first call."""
+
+    module: "weakref.ref[torch.nn.Module]"
+    order: int
+    train: int = 0
+    evaluation: int = 0
+    flags_train: set[bool] = field(default_factory=set[bool])
+    flags_eval: set[bool] = field(default_factory=set[bool])
+    input_shape: tuple[int, ...] | None = None
+    output_shape: tuple[int, ...] | None = None
+
+
+@dataclass(slots=True)
+class Failure:
+    """A torch call or module call that raised."""
+
+    error: BaseException
+    op: str | None = None
+    args: tuple[TensorInfo, ...] = ()
+    kwargs: dict[str, object] = field(default_factory=dict[str, object])
+    module: str | None = None
+    module_type: str | None = None
+    made: Where | None = None
+    where: Where = NOWHERE
+    frames: tuple[Where, ...] = ()
+
+
+class Recorder:
+    """State of the recording. ``paused`` is checked before anything else on every call."""
+
+    def __init__(self) -> None:
+        self.paused = True
+        self.thread = threading.get_ident()
+        self.tape = Tape()
+        self.stack: ModuleFrame | None = None
+        self.uses: dict[int, ModuleUse] = {}
+        self.made_at: dict[int, tuple[weakref.ref[torch.nn.Module], Where]] = {}
+        self.networks: dict[int, torch.nn.Module] = {}
+        self.produced: dict[int, weakref.ref[torch.Tensor]] = {}
+        self.writes: dict[int, list[tuple[str, Where, int]]] = {}
+        self.failure: Failure | None = None
+        self.calls_made: list[ModuleCall] = []
+        self.broken: str | None = None
+        self.evaluating = False
+        self.seen_forward = False
+        self.first_tainted: int | None = None
+        self.spent = 0.0
+        self.sequence = 0
+        self.on_clip: Callable[[Where, str, tuple[object, ...]], None] = lambda where, kind, args: None
+        self.on_manual: Callable[[Where, torch.Tensor], None] = lambda where, tensor: None
+        self.on_network: Callable[[torch.nn.Module, RootCall], None] = lambda module, root: None
+        self._last_clip: tuple[Where, int] | None = None
+        self._signatures: dict[type, list[str]] = {}
+        self._storages: dict[int, list[Value]] = {}
+        self._has_parameters: dict[int, tuple[weakref.ref[torch.nn.Module], bool]] = {}
+
+    # -- failures of our own ---------------------------------------------------------------------------------------------
+
+    def give_up(self) -> None:
+        """Note a failure of ours with its traceback, and record nothing more."""
+        self.paused = True
+        self.broken = self.broken or traceback.format_exc()
+
+    # -- torch calls -----------------------------------------------------------------------------------------------------
+
+    def before(
+        self, func: Callable[..., Any], info: FuncInfo, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Call | None:
+        """Called before a torch call runs; the record of it, or None when it is not part of the step."""
+        start = time.perf_counter()
+        try:
+            return self._before(func, info, args, kwargs)
+        except Exception:
+            self.give_up()
+            return None
+        finally:
+            self.spent += time.perf_counter() - start
+
+    def _before(
+        self, func: Callable[..., Any], info: FuncInfo, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Call | None:
+        frame, via, outer = user_frame(sys._getframe(3))
+        where = NOWHERE if frame is None else where_of(frame.f_code, frame.f_lineno)
+        if "torch/optim/" in outer or "torch\\optim\\" in outer:
+            return None
+        if "clip_grad" in outer:
+            self._clip(where, via, frame)
+            return None
+        tape = self.tape
+        if len(tape.calls) >= tape.limit:
+            self._make_room()
+        call = Call(
+            len(tape.calls) if not tape.calls else tape.calls[-1].index + 1, func, info.name, (), {}, where, via, self.stack
+        )
+        found: list[tuple[torch.Tensor, Value]] = []
+        call.args = self._record(args, found)  # type: ignore[assignment]
+        call.kwargs = self._record(kwargs, found)  # type: ignore[assignment]
+        call.reads = tuple(v.index for _, v in found)
+        call.tainted = any(v.tainted or v.parameter for _, v in found)
+        call.grad_enabled = torch.is_grad_enabled()
+        call.inplace = info.inplace or kwargs.get("out") is not None
+        if call.tainted:
+            self._before_tainted(call, info, found)
+        storages = [s for t, _ in found if (s := storage_of(t)) is not None]
+        call.after = tape.writers(storages)
+        if call.inplace or info.plain in _MUTATES:
+            self._before_write(call, info, args, kwargs)
+        tape.calls.append(call)
+        return call
+
+    def _before_tainted(self, call: Call, info: FuncInfo, found: list[tuple[torch.Tensor, Value]]) -> None:
+        if self.first_tainted is None:
+            self.first_tainted = call.index
+        for tensor, value in found:
+            if not value.tainted and value.maker is not None:
+                value.held = tensor  # data crossing into computation: kept so that the step can be run again
+        if info.random:
+            call.rng = torch.get_rng_state()
+        for device in ("cuda", "cpu"):
+            if torch.is_autocast_enabled(device):
+                call.autocast = (device, torch.get_autocast_dtype(device))
+                break
+
+    def _record(self, value: object, found: list[tuple[torch.Tensor, Value]]) -> object:
+        if isinstance(value, torch.Tensor):
+            known = self.value_of(value)
+            found.append((value, known))
+            return Slot(known.index)
+        if isinstance(value, tuple):
+            fields = hasattr(type(value), "_fields")
+            items = [self._record(v, found) for v in value]
+            return type(value)(*items) if fields else tuple(items)
+        if isinstance(value, list):
+            if len(value) > _LONG and not isinstance(value[0], torch.Tensor):
+                return value
+            return [self._record(v, found) for v in value]
+        if isinstance(value, dict):
+            return {k: self._record(v, found) for k, v in value.items()}
+        if isinstance(value, slice):
+            return slice(*(self._record(v, found) for v in (value.start, value.stop, value.step)))
+        return value
+
+    def value_of(self, tensor: torch.Tensor) -> Value:
+        """The tape's value of a tensor; a leaf if it was not seen before."""
+        known = self.tape.find(tensor)
+        if known is not None:
+            return known
+        value = self.tape.leaf(tensor, info_of(tensor))
+        value.parameter = isinstance(tensor, torch.nn.Parameter) or (tensor.is_leaf and tensor.requires_grad)
+        mark = self.produced.get(id(tensor))
+        value.carried = (mark is not None and mark() is tensor) or tensor.grad_fn is not None
+        value.tainted = value.carried and tensor.requires_grad
+        storage = storage_of(tensor)
+        if storage is not None:
+            self._storages.setdefault(storage, []).append(value)
+        return value
+
+    def _before_write(
+        self, call: Call, info: FuncInfo, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        written: list[torch.Tensor] = []
+        if call.inplace:
+            target = kwargs.get("out") if kwargs.get("out") is not None else (args[0] if args else None)
+            written = [t for _, t in tensors(target)]
+        else:
+            names = ("running_mean", "running_var")
+            for position, name in zip(_MUTATES[info.plain], names, strict=True):
+                item = args[position] if position < len(args) else kwargs.get(name)
+                if isinstance(item, torch.Tensor):
+                    written.append(item)
+        for tensor in written:
+            storage = storage_of(tensor)
+            if storage is None:
+                continue
+            for value in self._storages.get(storage, ()):
+                if value.maker is None and value.saved is None and value.held is not None:
+                    value.saved = value.held.detach().clone()
+            if call.inplace:
+                self.tape.wrote(storage, call.index)
+                self._note_write(call, info, tensor, storage)
+
+    def _note_write(self, call: Call, info: FuncInfo, tensor: torch.Tensor, storage: int) -> None:
+        self.sequence += 1
+        if not self.seen_forward:
+            self.writes.setdefault(storage, []).append((info.plain, call.where, self.sequence))
+        elif not call.grad_enabled or not tensor.requires_grad or info.name == "set_data":
+            self.on_manual(call.where, tensor)
+
+    def after(self, call: Call, out: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Called after a torch call returned."""
+        start = time.perf_counter()
+        try:
+            if call.inplace and args and isinstance(args[0], torch.Tensor):
+                made = [args[0]]
+            else:
+                made = [t for _, t in tensors(out)]
+            for position, tensor in enumerate(made):
+                value = self.tape.made(tensor, info_of(tensor), call.index, position, call.tainted)
+                call.outputs.append(value.index)
+                if not call.tainted:
+                    storage = storage_of(tensor)
+                    if storage is not None and call.inplace:
+                        self._storages.setdefault(storage, []).append(value)
+            if not call.tainted:
+                call.args = shorten(call.args)  # type: ignore[assignment]
+                call.kwargs = shorten(call.kwargs)  # type: ignore[assignment]
+        except Exception:
+            self.give_up()
+        finally:
+            self.spent += time.perf_counter() - start
+
+    def failed(
+        self,
+        call: Call | None,
+        error: BaseException,
+        info: FuncInfo,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        """Called when a torch call raised: what it was given is noted for the explanation, the error goes its way."""
+        if call is not None:
+            call.dead = True
+        try:
+            if self.failure is not None and self.failure.error is error:
+                return
+            frame, _, _ = user_frame(sys._getframe(2))
+            self.failure = Failure(
+                error=error,
+                op=info.plain,
+                args=tuple(info_of(t) for _, t in tensors((args, kwargs))),
+                kwargs={
+                    **{str(i): a for i, a in enumerate(args) if isinstance(a, int | float | str | bool | tuple | torch.Size)},
+                    **{k: v for k, v in kwargs.items() if isinstance(v, int | float | str | bool | tuple)},
+                },
+                where=NOWHERE if frame is None else where_of(frame.f_code, frame.f_lineno),
+                frames=user_frames(frame),
+            )
+            self._failed_in(self.stack)
+        except Exception:
+            self.give_up()
+
+    def _failed_in(self, frame: ModuleFrame | None) -> None:
+        failure = self.failure
+        if failure is None or frame is None or failure.module_type is not None:
+            return
+        module = frame.module()
+        failure.module_type = frame.type
+        failure.module = self.path_in_stack(frame)
+        failure.made = self.made_where(module) if module is not None else None
+
+    def _clip(self, where: Where, via: tuple[str, ...], frame: Any) -> None:
+        if self._last_clip == (where, len(self.tape.calls)):
+            return
+        self._last_clip = (where, len(self.tape.calls))
+        kind = next((n for n in via if n.startswith("clip_grad")), via[0] if via else "clip_grad_norm_")
+        self.on_clip(where, kind, ())
+
+    def _make_room(self) -> None:
+        if self.first_tainted is not None:
+            self.tape.truncated = True
+            self.paused = True
+            return
+        self.tape.forget_first(self.tape.calls[-1].index - self.tape.limit // 4)
+
+    # -- module calls ----------------------------------------------------------------------------------------------------
+
+    def enter(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ModuleFrame | None:
+        """A module call begins."""
+        try:
+            return self._enter(module, args, kwargs)
+        except Exception:
+            self.give_up()
+            return None
+
+    def _enter(
+        self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> ModuleFrame:
+        key = id(module)
+        use = self.uses.get(key)
+        if use is None or use.module() is not module:
+            use = self.uses[key] = ModuleUse(weakref.ref(module), len(self.uses))
+        evaluating = self.evaluating or not torch.is_grad_enabled()
+        if evaluating:
+            use.evaluation += 1
+            use.flags_eval.add(module.training)
+        else:
+            use.train += 1
+            use.flags_train.add(module.training)
+        first = next(tensors(args), None) or next(tensors(kwargs), None)
+        if use.input_shape is None and first is not None:
+            use.input_shape = tuple(first[1].shape)
+        kind = type(module)
+        next_index = self.tape.calls[-1].index + 1 if self.tape.calls else 0
+        frame = ModuleFrame(
+            use.module, key, kind.__name__, kind.__module__.startswith("torch."), self.stack, next_index
+        )
+        self._note_call(module, frame, args, kwargs)
+        if self.network_of(frame) is None and self.has_parameters(module):
+            self._door(module, frame, args, kwargs)
+        self.stack = frame
+        return frame
+
+    def network_of(self, frame: ModuleFrame | None) -> ModuleFrame | None:
+        """The outermost running module with parameters: the network as the user's code called it (None outside)."""
+        found = None
+        frame = self.stack
+        while frame is not None:
+            module = frame.module()
+            if module is not None and self.has_parameters(module):
+                found = frame
+            frame = frame.parent
+        return found
+
+    def has_parameters(self, module: torch.nn.Module) -> bool:
+        """Whether a module holds parameters, itself or below (cached)."""
+        known = self._has_parameters.get(id(module))
+        if known is None or known[0]() is not module:
+            known = (weakref.ref(module), next(module.parameters(), None) is not None)
+            self._has_parameters[id(module)] = known
+        return known[1]
+
+    def _door(
+        self, module: torch.nn.Module, frame: ModuleFrame, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        names = self._argument_names(type(module))
+        root = RootCall(
+            frame.module, frame.key, user_where(3), [], start=frame.start, grad_enabled=torch.is_grad_enabled(), training=module.training
+        )
+        self.networks.setdefault(frame.key, module)
+        if (self.evaluating or not root.grad_enabled) and len(self.tape.roots) < 8:
+            root.sensitive = sensitive_modules(module)
+        self.on_network(module, root)
+        given: list[tuple[str, object]] = [
+            (names[i] if i < len(names) else f"arg{i}", a) for i, a in enumerate(args)
+        ]
+        for name, value in [*given, *kwargs.items()]:
+            for inner, tensor in tensors(value, name):
+                known = self.value_of(tensor)
+                if known.tainted or known.carried or known.parameter:
+                    continue
+                root.inputs.append((inner, known.index))
+                known.held = tensor
+                known.tainted = True
+        self.seen_forward = True
+        if self.first_tainted is None:
+            self.first_tainted = frame.start
+        self.tape.roots.append(root)
+
+    def _argument_names(self, kind: type) -> list[str]:
+        names = self._signatures.get(kind)
+        if names is None:
+            try:
+                names = [p for p in inspect.signature(kind.forward).parameters if p != "self"]  # type: ignore[attr-defined]
+            except (TypeError, ValueError, AttributeError):
+                names = []
+            self._signatures[kind] = names
+        return names
+
+    def leave(self, frame: ModuleFrame | None, out: object) -> None:
+        """A module call returned."""
+        if frame is None:
+            return
+        try:
+            self._leave(frame, out)
+        except Exception:
+            self.give_up()
+
+    def _leave(self, frame: ModuleFrame, out: object) -> None:
+        self.stack = frame.parent
+        use = self.uses.get(frame.key)
+        made = [t for _, t in tensors(out)]
+        if use is not None and use.output_shape is None and made:
+            use.output_shape = tuple(made[0].shape)
+        self._note_result(frame, made)
+        root = next((r for r in reversed(self.tape.roots) if r.key == frame.key and not r.end), None)
+        unknown = [t for t in made if t.grad_fn is not None and self.tape.find(t) is None]
+        if unknown:
+            self._opaque(frame, root, made)
+        if root is not None and (frame.parent is None or self.network_of(frame.parent) is None):
+            root.end = self.tape.calls[-1].index + 1 if self.tape.calls else 0
+            for tensor in made:
+                root.outputs.append(self.value_of(tensor).index)
+                self.produced[id(tensor)] = weakref.ref(tensor)
+
+    def _opaque(self, frame: ModuleFrame, root: RootCall | None, made: list[torch.Tensor]) -> None:
+        index = self.tape.calls[-1].index + 1 if self.tape.calls else 0
+        reads = tuple(v for _, v in root.inputs) if root is not None else ()
+        module = frame.module()
+        owned = [self.value_of(p).index for p in module.parameters()] if module is not None else []
+        call = Call(index, lambda: None, "opaque", tuple(Slot(v) for v in (*reads, *owned)), {}, user_where(3), (), frame)
+        call.opaque = call.tainted = True
+        call.reads = (*reads, *owned)
+        self.tape.calls.append(call)
+        for position, tensor in enumerate(made):
+            value = self.tape.made(tensor, info_of(tensor), index, position, True)
+            call.outputs.append(value.index)
+
+    def module_failed(self, frame: ModuleFrame | None, error: BaseException) -> None:
+        """A module call raised."""
+        if frame is None:
+            return
+        try:
+            if self.failure is None or self.failure.error is not error:
+                self.failure = Failure(error=error, where=user_where(2))
+            self._failed_in(frame)
+            if self.calls_made:
+                self._mark_failed(frame)
+        except Exception:
+            self.give_up()
+        finally:
+            self.stack = frame.parent
+
+    # -- the table of module calls, for the explanation of a crash -----------------------------------------------------------
+
+    def _note_call(
+        self, module: torch.nn.Module, frame: ModuleFrame, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        if len(self.calls_made) > 4000:
+            del self.calls_made[:2000]
+        depth, parent = 0, frame.parent
+        while parent is not None:
+            depth, parent = depth + 1, parent.parent
+        self.calls_made.append(
+            ModuleCall(
+                module=str(frame.key),
+                type=frame.type,
+                inputs=tuple(info_of(t) for _, t in list(tensors((args, kwargs)))[:8]),
+                outputs=(),
+                made=self.made_where(module),
+                depth=depth,
+                config=plain_attributes(module) if frame.torch_own else {},
+            )
+        )
+        frame.start = frame.start
+
+    def _note_result(self, frame: ModuleFrame, made: list[torch.Tensor]) -> None:
+        self._finish_call(frame, outputs=tuple(info_of(t) for t in made[:8]))
+
+    def _mark_failed(self, frame: ModuleFrame) -> None:
+        self._finish_call(frame, failed=True)
+
+    def _finish_call(self, frame: ModuleFrame, **change: Any) -> None:
+        from dataclasses import replace
+
+        key = str(frame.key)
+        for position in range(len(self.calls_made) - 1, -1, -1):
+            known = self.calls_made[position]
+            if known.module == key and not known.outputs and not known.failed:
+                self.calls_made[position] = replace(known, **change)
+                return
+
+    def path_in_stack(self, frame: ModuleFrame) -> str:
+        """Dotted path of a running module below the outermost running one."""
+        outer = frame
+        while outer.parent is not None:
+            outer = outer.parent
+        root = outer.module()
+        if root is None:
+            return frame.type
+        for name, module in root.named_modules():
+            if id(module) == frame.key:
+                return name
+        return frame.type
+
+    def made_where(self, module: torch.nn.Module) -> Where | None:
+        """The line that constructed a module, if it was seen."""
+        known = self.made_at.get(id(module))
+        return known[1] if known is not None and known[0]() is module and known[1].known else None
+
+    def next_tape(self) -> None:
+        """An iteration is over: begin a new tape."""
+        self.tape = Tape(self.tape.limit)
+        self.stack = None
+        self.first_tainted = None
+        self._storages = {}
+        self._last_clip = None
+
+
+_MODE_SENSITIVE = (
+    torch.nn.modules.dropout._DropoutNd,  # pyright: ignore[reportPrivateUsage]
+    torch.nn.modules.batchnorm._NormBase,  # pyright: ignore[reportPrivateUsage]
+    torch.nn.RReLU,
+)
+
+
+def sensitive_modules(network: torch.nn.Module) -> tuple[tuple[str, bool], ...]:
+    """Modules that behave differently in training (dropout that drops, batch norm...), with their training flag."""
+    return tuple(
+        (name, module.training)
+        for name, module in network.named_modules()
+        if isinstance(module, _MODE_SENSITIVE) and getattr(module, "p", None) != 0
+    )
+
+
+def storage_of(tensor: torch.Tensor) -> int | None:
+    """A number for the memory a tensor lies in; None where it has none of its own."""
+    try:
+        return tensor.untyped_storage()._cdata  # pyright: ignore[reportPrivateUsage]
+    except (NotImplementedError, RuntimeError):
+        return None
+
+
+def shorten(value: object) -> object:
+    """Recorded arguments without long lists and foreign objects (calls that only prepare data are never run again)."""
+    if isinstance(value, Slot | int | float | bool | str | type(None) | torch.dtype | torch.device | torch.Size):
+        return value
+    if type(value) is tuple:
+        return tuple(shorten(v) for v in value[:_LONG])
+    if type(value) is list:
+        return [shorten(v) for v in value[:_LONG]]
+    if isinstance(value, dict):
+        return {k: shorten(v) for k, v in value.items()}
+    if isinstance(value, slice):
+        return value
+    return None
+
+
+def plain_attributes(module: torch.nn.Module) -> dict[str, object]:
+    """A module's attributes that are plain values (``in_features``, ``p``, ``dim``, ``kernel_size``...)."""
+    return {
+        k: v
+        for k, v in vars(module).items()
+        if not k.startswith("_")
+        and k != "training"
+        and isinstance(v, int | float | bool | str | type(None))
+        or (isinstance(v, tuple) and k.strip("_") and not k.startswith("_") and all(isinstance(i, int | float | str) for i in v))
+    }

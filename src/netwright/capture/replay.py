@@ -1,0 +1,102 @@
+"""Runs a recorded step again: with the same values it gives the same loss to the last bit, with others what the program would have given."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+
+from .flatten import tensors
+from .tape import Call, Slot, Tape, Value, replace
+
+Watch = Callable[[Call, list[torch.Tensor]], None]
+
+
+class CannotReplay(Exception):
+    """The step cannot be run again; the message says why, in words for the user."""
+
+
+class Replay:
+    """One run of recorded calls on aliases and copies: no tensor of the program is written to.
+
+    Args:
+        tape: the recording.
+        goals: indices of the values wanted.
+        given: tensors to use in place of recorded values, by value index (inputs, targets, parameters).
+        fresh_random: draw new random numbers instead of the recorded ones.
+        grad: whether parameters take part in autograd.
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        goals: Iterable[int],
+        *,
+        given: Mapping[int, torch.Tensor] | None = None,
+        fresh_random: bool = False,
+        grad: bool = True,
+    ) -> None:
+        self.tape = tape
+        self.goals = list(goals)
+        self.env: dict[int, torch.Tensor] = dict(given or {})
+        self.fresh_random = fresh_random
+        self.grad = grad
+        self.stop = frozenset(v.index for v in tape.values if v.held is not None and v.maker is not None)
+        self.calls = tape.slice(self.goals, self.stop | frozenset(self.env))
+
+    def run(self, watch: Watch | None = None) -> list[torch.Tensor]:
+        """The goal tensors. Call inside :func:`netwright.capture.sandbox.untouched`.
+
+        Raises:
+            CannotReplay: a part of the step is opaque, or a value is gone.
+        """
+        before = torch.is_grad_enabled()
+        try:
+            for call in self.calls:
+                outputs = self._run(call)
+                if watch is not None:
+                    watch(call, outputs)
+        finally:
+            torch.set_grad_enabled(before)
+        return [self._resolve(goal) for goal in self.goals]
+
+    def _run(self, call: Call) -> list[torch.Tensor]:
+        if call.opaque:
+            raise CannotReplay(f"{call.name} ran outside what can be recorded (scripted, compiled or fused)")
+        if call.kwargs.get("generator") is not None:
+            raise CannotReplay(f"{call.name} draws from a random generator of the program's own")
+        args = replace(call.args, self._fill)
+        kwargs = replace(call.kwargs, self._fill)
+        assert isinstance(args, tuple) and isinstance(kwargs, dict)
+        if call.rng is not None and not self.fresh_random:
+            torch.set_rng_state(call.rng)
+        torch.set_grad_enabled(call.grad_enabled and self.grad)
+        if call.autocast is not None:
+            with torch.autocast(call.autocast[0], dtype=call.autocast[1], cache_enabled=False):
+                out = call.func(*args, **kwargs)
+        else:
+            out = call.func(*args, **kwargs)
+        made = [args[0]] if call.inplace and args and isinstance(args[0], torch.Tensor) else [t for _, t in tensors(out)]
+        for index, tensor in zip(call.outputs, made, strict=False):
+            self.env[index] = tensor
+        return made
+
+    def _fill(self, item: object) -> object:
+        return self._resolve(item.value) if isinstance(item, Slot) else item
+
+    def _resolve(self, index: int) -> torch.Tensor:
+        known = self.env.get(index)
+        if known is None:
+            known = self.env[index] = self._leaf(self.tape.values[index])
+        return known
+
+    def _leaf(self, value: Value) -> torch.Tensor:
+        if value.held is None and value.saved is None:
+            raise CannotReplay("a value that the step needs was made before the recording began and is gone")
+        if value.saved is not None:
+            tensor = value.saved.clone()
+        else:
+            assert value.held is not None
+            tensor = value.held.detach()
+        wants = value.info.requires_grad or value.parameter
+        if wants and self.grad and (tensor.is_floating_point() or tensor.is_complex()):
+            tensor.requires_grad_(True)
+        return tensor

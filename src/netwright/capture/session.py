@@ -1,0 +1,462 @@
+"""One recording of one program: puts the recorder in place, notes every event in order, takes everything away again."""
+
+import contextlib
+import os
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from ..evidence import NOWHERE, Event, Where
+from .evaluations import EvaluationCapture, EvaluationWatch
+from .frames import user_frame, user_where, where_of
+from .graphs import GraphCapture, build, measure
+from .mode import RecordingMode
+from .parameters import ParameterWatch
+from .patches import Patches
+from .recorder import Recorder
+from .sandbox import insert_mode_below, remove_mode
+from .tape import RootCall
+from .wrappers import install
+
+_LATER = 40
+
+
+@dataclass(slots=True, eq=False)
+class OptimizerRecord:
+    """One optimizer of the program."""
+
+    optimizer: "weakref.ref[torch.optim.Optimizer]"
+    where: Where
+    type: str
+    steps: int = 0
+    effective: int = 0
+    backward_since: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class LoaderRecord:
+    """One DataLoader of the program."""
+
+    loader: "weakref.ref[Any]"
+    where: Where
+    epochs: int = 0
+    trained: bool = False
+
+
+@dataclass(slots=True)
+class Limits:
+    """When the recording of training ends: after ``steps`` optimizer steps, or ``seconds`` since the first forward pass."""
+
+    steps: int = 8
+    seconds: float = 20.0
+    backwards: int = 64
+
+
+@dataclass(slots=True)
+class Recording:
+    """Everything that was recorded; probes turn it into evidence."""
+
+    captures: list[GraphCapture] = field(default_factory=list[GraphCapture])
+    later: list[GraphCapture] = field(default_factory=list[GraphCapture])
+    evaluations: list[EvaluationCapture] = field(default_factory=list[EvaluationCapture])
+    events: list[Event] = field(default_factory=list[Event])
+    optimizers: list[OptimizerRecord] = field(default_factory=list[OptimizerRecord])
+    loaders: list[LoaderRecord] = field(default_factory=list[LoaderRecord])
+    losses: list[float] = field(default_factory=list[float])
+    seeds: dict[str, Where] = field(default_factory=dict[str, Where])
+    loaded: list[tuple["weakref.ref[torch.nn.Module]", Where, int]] = field(
+        default_factory=list[tuple["weakref.ref[torch.nn.Module]", Where, int]]
+    )
+    steps: int = 0
+    backwards: int = 0
+    captured_steps: int = 0
+    manual: Where | None = None
+
+
+class Session:
+    """Watches the program of this process. :meth:`start` it once torch is there; it ends its recording by itself.
+
+    Args:
+        limits: when the recording of training ends.
+        on_recorded: called once when that is so, between two iterations of the program.
+    """
+
+    def __init__(self, limits: Limits | None = None, on_recorded: Callable[[], None] | None = None) -> None:
+        self.limits = limits or Limits()
+        self.on_recorded = on_recorded or (lambda: None)
+        self.on_tick: Callable[[], None] | None = None
+        self.recorder = Recorder()
+        self.recording = Recording()
+        self.parameters = ParameterWatch()
+        self.patches = Patches()
+        self.mode = RecordingMode(self.recorder)
+        self.evaluation = EvaluationWatch(self.recorder, self.recording.evaluations)
+        self.recorded = False
+        self.started: float | None = None
+        self.phase = "before training"
+        self._handles: list[Any] = []
+        self._in_place = False
+        self._keys: set[tuple[Where, Where]] = set()
+        self._own = 0
+        self._process = os.getpid()
+        self._seen_networks: set[int] = set()
+        self.current_loader: LoaderRecord | None = None
+
+    # -- putting in place and taking away -------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin. Safe to call when torch has just been imported, and later."""
+        self.recorder.on_clip = self._on_clip
+        self.recorder.on_manual = self._on_manual
+        self.recorder.on_network = self._on_network
+        install(self)
+        self._handles.append(register_optimizer_step_pre_hook(self._before_step))
+        self._handles.append(register_optimizer_step_post_hook(self._after_step))
+        os.register_at_fork(after_in_child=self._in_child)
+        self._insert()
+        self.recorder.paused = False
+
+    def _insert(self) -> None:
+        insert_mode_below(self.mode)
+        self._in_place = True
+
+    def _remove(self) -> None:
+        if self._in_place:
+            remove_mode(self.mode)
+            self._in_place = False
+
+    def _in_child(self) -> None:
+        self.recorder.paused = True
+        with contextlib.suppress(Exception):
+            self._remove()
+            self.patches.undo()
+
+    def close(self) -> None:
+        """Take everything away."""
+        self.recorder.paused = True
+        if os.getpid() != self._process:
+            return
+        self._remove()
+        self.patches.undo()
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    @contextlib.contextmanager
+    def own(self) -> Iterator[None]:
+        """Work of our own: not recorded, not seen by any mode; a failure is noted and goes no further."""
+        if self._own or self.recorder.broken or threading.get_ident() != self.recorder.thread:
+            raise Busy
+        before = self.recorder.paused
+        self.recorder.paused = True
+        self._own += 1
+        start = time.perf_counter()
+        try:
+            with torch._C.DisableTorchFunction(), torch.no_grad():  # pyright: ignore[reportPrivateUsage]
+                yield
+            self.recorder.paused = before
+        except Exception:
+            self.recorder.give_up()
+        finally:
+            self._own -= 1
+            self.recorder.spent += time.perf_counter() - start
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """The program runs a part that must not meet anything of ours (a compiled module, a fused kernel)."""
+        before, in_place = self.recorder.paused, self._in_place
+        self.recorder.paused = True
+        self._remove()
+        self.patches.suspend()
+        try:
+            yield
+        finally:
+            self.patches.resume()
+            if in_place:
+                self._insert()
+            self.recorder.paused = before
+
+    # -- events ---------------------------------------------------------------------------------------------------------------
+
+    def note(self, kind: str, where: Where, optimizer: int | None = None, **detail: object) -> None:
+        """Put an event on the list."""
+        if len(self.recording.events) < 20_000:
+            self.recording.events.append(
+                Event(kind=kind, step=self.recording.steps, where=where, optimizer=optimizer, detail=detail)
+            )
+
+    def optimizer_index(self, optimizer: torch.optim.Optimizer, where: Where = NOWHERE) -> int:
+        """Position of an optimizer; one not seen before is added."""
+        for index, record in enumerate(self.recording.optimizers):
+            if record.optimizer() is optimizer:
+                return index
+        self.recording.optimizers.append(OptimizerRecord(weakref.ref(optimizer), where, type(optimizer).__name__))
+        return len(self.recording.optimizers) - 1
+
+    def _on_clip(self, where: Where, kind: str, args: tuple[object, ...]) -> None:
+        self.note("clip", where, kind=kind)
+
+    def _on_manual(self, where: Where, tensor: torch.Tensor) -> None:
+        storage = tensor.untyped_storage()._cdata  # pyright: ignore[reportPrivateUsage]
+        for tracked in self.parameters.tracked.values():
+            if tracked.tensor is tensor or tracked.storage == storage:
+                tracked.outside_line = where
+                if self.recording.backwards:
+                    self.recording.manual = self.recording.manual or where
+                    self.note("manual_update", where)
+                return
+
+    def _on_network(self, module: torch.nn.Module, root: RootCall) -> None:
+        first = id(module) not in self._seen_networks
+        if first:
+            self._seen_networks.add(id(module))
+            with contextlib.suppress(Busy), self.own():
+                for parameter in module.parameters():
+                    self.parameters.track(parameter)
+        if self.started is None:
+            self.started = time.perf_counter()
+        self.phase = "forward"
+
+    # -- backward ---------------------------------------------------------------------------------------------------------------
+
+    def backward(self, call: Callable[[], None], tensors: object) -> None:
+        """The program calls backward: note the state before, let it run, note the state after, capture the step."""
+        where = user_where(2)
+        before: list[float | None] = []
+        roots = [t for t in (tensors if isinstance(tensors, tuple | list) else [tensors]) if isinstance(t, torch.Tensor)]
+        try:
+            with self.own():
+                self.evaluation.flush(roots)
+                for value in self.recorder.tape.values:
+                    if value.parameter and value.held is not None:
+                        self.parameters.track(value.held).used = True
+                before = self.parameters.norms(t.tensor for t in self.parameters.tracked.values())
+        except Busy:
+            return call()
+        self.phase = "backward"
+        paused = self.recorder.paused
+        self.recorder.paused = True
+        try:
+            call()
+        finally:
+            self.recorder.paused = paused
+        with contextlib.suppress(Busy), self.own():
+            self._after_backward(where, roots, before)
+        self.phase = "update"
+        return None
+
+    def _after_backward(self, where: Where, roots: list[torch.Tensor], before: list[float | None]) -> None:
+        if self.started is None:
+            self.started = time.perf_counter()
+        if self.current_loader is not None:
+            self.current_loader.trained = True
+        recording = self.recording
+        recording.backwards += 1
+        tape = self.recorder.tape
+        goals = [v.index for t in roots if (v := tape.find(t)) is not None]
+        value = float(roots[0].detach()) if roots and roots[0].numel() == 1 else None
+        after = self.parameters.norms(t.tensor for t in self.parameters.tracked.values())
+        capture = build(self.recorder, goals, loss_value=value, backward=where, step=recording.steps)
+        reached = self._mark_reached(capture, after)
+        pairs = [(t, b) for t, b in zip(list(self.parameters.tracked.values()), before, strict=False) if t in reached]
+        stale = [t for t, b in pairs if b]
+        line = capture.graph.nodes[capture.graph.loss].where if capture.graph.loss is not None else NOWHERE
+        self.note(
+            "backward",
+            where,
+            grads_before=len(stale) / len(reached) if reached else 0.0,
+            grads_after=sum(1 for g in after if g) / max(len(after), 1),
+            stepped_since=any(t.stepped_since_fill for t in stale),
+            loss=value,
+            graph_line=line.at,
+        )
+        for tracked in reached:
+            tracked.filled, tracked.stepped_since_fill = True, False
+        for record in recording.optimizers:
+            record.backward_since = True
+        key = (where, line)
+        if key not in self._keys and len(self._keys) < 8:
+            self._keys.add(key)
+            recording.captures.append(measure(capture))
+        elif len(recording.later) < _LATER:
+            recording.later.append(capture)
+        if value is not None and recording.captures and recording.captures[0].graph.backward == where:
+            recording.losses.append(value)
+
+    def _mark_reached(self, capture: GraphCapture, after: list[float | None]) -> list[Any]:
+        graph = capture.graph
+        on_path = graph.ancestors(graph.loss) if graph.loss is not None else frozenset[int]()
+        for node, tensor in capture.parameters.items():
+            tracked = self.parameters.track(tensor)
+            tracked.used = True
+            tracked.on_path = tracked.on_path or node in on_path
+        found: list[Any] = []
+        nodes = {id(t) for n, t in capture.parameters.items() if n in on_path}
+        for tracked, norm in zip(list(self.parameters.tracked.values()), after, strict=False):
+            if norm is not None and (id(tracked.tensor) in nodes or not nodes):
+                tracked.reached = True
+                found.append(tracked)
+        return found
+
+    # -- optimizer steps ----------------------------------------------------------------------------------------------------------
+
+    def _before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        if self.recorder.paused or self.recorded:
+            return
+        with contextlib.suppress(Busy), self.own():
+            index = self.optimizer_index(optimizer)
+            record = self.recording.optimizers[index]
+            norms = self.parameters.before_step(held(optimizer))
+            closure = bool(args and callable(args[0])) or kwargs.get("closure") is not None
+            self.note(
+                "optimizer_step",
+                _step_where(),
+                index,
+                with_grad=sum(1 for n in norms if n) / max(len(norms), 1),
+                backward_since=record.backward_since,
+                skipped=False,
+                closure=closure,
+                lr=float(optimizer.param_groups[0].get("lr", 0.0)) if optimizer.param_groups else None,
+            )
+            for capture in self.recording.captures:
+                if capture.optimizer is None and record.backward_since:
+                    capture.optimizer = index
+
+    def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        self.recording.steps += 1
+        if self.recorded:
+            if self.on_tick is not None:
+                self.on_tick()
+            return
+        if self.recorder.broken:
+            return self._maybe_finish()
+        if not self.recorder.paused:
+            with contextlib.suppress(Busy), self.own():
+                index = self.optimizer_index(optimizer)
+                record = self.recording.optimizers[index]
+                record.steps += 1
+                changed = self.parameters.after_step(held(optimizer))
+                record.effective += changed > 0
+                record.backward_since = False
+                self._amend_step(index, changed)
+                self.evaluation.flush([])
+                self.recorder.next_tape()
+            self.phase = "forward"
+        return self._maybe_finish()
+
+    def _amend_step(self, index: int, changed: float) -> None:
+        events = self.recording.events
+        for position in range(len(events) - 1, -1, -1):
+            if events[position].kind == "optimizer_step" and events[position].optimizer == index:
+                old = events[position]
+                events[position] = Event(
+                    kind=old.kind,
+                    step=old.step,
+                    where=old.where,
+                    optimizer=index,
+                    detail={**old.detail, "changed": changed},
+                )
+                return
+
+    def _maybe_finish(self) -> None:
+        limits, recording = self.limits, self.recording
+        elapsed = time.perf_counter() - (self.started or time.perf_counter())
+        enough = recording.steps >= limits.steps * max(1, len({r.type for r in recording.optimizers if r.steps}))
+        slow = elapsed > limits.seconds and recording.backwards >= 2
+        if enough or slow or recording.backwards >= limits.backwards:
+            self.finish_recording()
+
+    def iteration_without_optimizer(self) -> None:
+        """A forward pass begins; if weights were updated by hand since the last backward, an iteration ended."""
+        last = next((e.kind for e in reversed(self.recording.events)), None)
+        if last == "manual_update" and not self.recorded:
+            with contextlib.suppress(Busy), self.own():
+                tracked = [t.tensor for t in self.parameters.tracked.values() if t.tensor.requires_grad]
+                self.parameters.after_step(tracked)
+                self.recording.steps += 1
+                self.note("iteration", self.recording.manual or NOWHERE)
+                self.recorder.next_tape()
+            self._maybe_finish()
+
+    def finish_recording(self) -> None:
+        """The training steps wanted are there: get out of the way but for the thin watch for an evaluation."""
+        if self.recorded:
+            return
+        self.recorded = True
+        self.recording.captured_steps = self.recording.steps
+        with contextlib.suppress(Busy), self.own():
+            self.evaluation.flush([])
+        self.recorder.paused = True
+        self._remove()
+        self.patches.undo(keep=lambda name: name in ("train", "__enter__", "__iter__"))
+        self.recorder.next_tape()
+        self.on_recorded()
+
+    # -- loaders ---------------------------------------------------------------------------------------------------------------
+
+    def loader(self, loader: Any) -> LoaderRecord:
+        """The record of a DataLoader; one not seen before is added."""
+        for record in self.recording.loaders:
+            if record.loader() is loader:
+                return record
+        self.recording.loaders.append(LoaderRecord(weakref.ref(loader), NOWHERE))
+        return self.recording.loaders[-1]
+
+    def loader_starts(self, loader: Any) -> None:
+        """A DataLoader begins an epoch: the first one iterated before training steps is the training loader."""
+        record = self.loader(loader)
+        record.epochs += 1
+        if self.recorded:
+            if not record.trained and any(r.trained for r in self.recording.loaders):
+                self.evaluation_begins("other_loader")
+            return
+        self.note("loader_start", user_where(2), loader=self.recording.loaders.index(record))
+        self.current_loader = record
+
+    # -- evaluation after the recording -----------------------------------------------------------------------------------------
+
+    def evaluation_begins(self, by: str) -> None:
+        """The program switches to evaluation (``by`` says how that was seen)."""
+        self.evaluation.begin(by)
+        if self.recorded and self.evaluation.wanted and not self._in_place and not self.recorder.broken:
+            install(self)
+            self.recorder.next_tape()
+            self._insert()
+            self.recorder.paused = False
+
+    def evaluation_ends(self) -> None:
+        """The program goes back to training, or enough was seen."""
+        with contextlib.suppress(Busy), self.own():
+            self.evaluation.flush([])
+        self.evaluation.end()
+        if self.recorded and self._in_place:
+            self.recorder.paused = True
+            self._remove()
+            wanted = self.evaluation.wanted
+            self.patches.undo(keep=lambda name: wanted and name in ("train", "__enter__", "__iter__"))
+            self.recorder.next_tape()
+
+
+class Busy(Exception):
+    """Our own code is already running, or has failed: this event is passed over."""
+
+
+def held(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    """Every parameter of an optimizer, once."""
+    seen: dict[int, torch.Tensor] = {}
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            seen[id(parameter)] = parameter
+    return list(seen.values())
+
+
+def _step_where() -> Where:
+    frame, _, _ = user_frame(sys._getframe(2))
+    return NOWHERE if frame is None else where_of(frame.f_code, frame.f_lineno)

@@ -1,0 +1,297 @@
+"""What each patch does: every wrapper runs the original exactly as called, and tells the session about it."""
+
+import random
+import sys
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from .compiled import call_compiled, is_compiled, needs_fast_path
+from .frames import construction_where, is_user, user_frame, user_where, where_of
+from .tape import Call
+
+if TYPE_CHECKING:
+    from .session import Session
+
+Original = Callable[..., Any]
+
+
+def install(session: "Session") -> None:
+    """Put all wrappers in place (again)."""
+    wrap = session.patches.wrap
+    module, optim = torch.nn.Module, torch.optim
+    wrap(module, "__init__", lambda o: _module_init(session, o))
+    wrap(module, "__call__", lambda o: _module_call(session, o))
+    wrap(module, "train", lambda o: _module_train(session, o))
+    wrap(module, "load_state_dict", lambda o: _load_state(session, o))
+    wrap(module, "zero_grad", lambda o: _event(session, o, "zero_grad"))
+    wrap(optim.Optimizer, "__init__", lambda o: _optimizer_init(session, o))
+    wrap(optim.Optimizer, "zero_grad", lambda o: _event(session, o, "zero_grad"))
+    for name in ("LRScheduler", "ReduceLROnPlateau"):
+        kind = getattr(optim.lr_scheduler, name)
+        if "step" in vars(kind):
+            wrap(kind, "step", lambda o: _scheduler_step(session, o))
+    for name, kind in (("scale", "scale"), ("unscale_", "unscale"), ("step", "scaler_step"), ("update", "scaler_update")):
+        wrap(torch.amp.GradScaler, name, lambda o, k=kind: _scaler(session, o, k))
+    wrap(torch.utils.data.DataLoader, "__init__", lambda o: _loader_init(session, o))
+    wrap(torch.utils.data.DataLoader, "__iter__", lambda o: _loader_iter(session, o))
+    wrap(torch.autograd, "backward", lambda o: _backward(session, o))
+    wrap(torch.autograd, "grad", lambda o: _recorded_call(session, o, "grad"))
+    wrap(torch.autograd.Function, "apply", lambda o: _recorded_call(session, o, "apply"))
+    wrap(torch.no_grad, "__enter__", lambda o: _no_grad(session, o))
+    wrap(torch.inference_mode, "__enter__", lambda o: _no_grad(session, o))
+    for owner in (torch, torch.random):
+        wrap(owner, "manual_seed", lambda o: _seed(session, o, "torch"))
+    wrap(random, "seed", lambda o: _seed(session, o, "random"))
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        wrap(numpy.random, "seed", lambda o: _seed(session, o, "numpy"))
+
+
+def _module_init(session: "Session", original: Original) -> Original:
+    def __init__(self: torch.nn.Module, *args: Any, **kwargs: Any) -> None:
+        try:
+            if not session.recorder.paused:
+                session.recorder.made_at[id(self)] = (weakref.ref(self), construction_where(self))
+        except Exception:
+            session.recorder.give_up()
+        return original(self, *args, **kwargs)
+
+    return __init__
+
+
+def _module_call(session: "Session", original: Original) -> Original:
+    import threading
+
+    recorder = session.recorder
+
+    def __call__(self: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
+        if recorder.paused or threading.get_ident() != recorder.thread:
+            return original(self, *args, **kwargs)
+        if recorder.stack is None:
+            session.iteration_without_optimizer()
+            if recorder.paused:
+                return original(self, *args, **kwargs)
+        if is_compiled(self):
+            return call_compiled(session, self, original, args, kwargs)
+        frame = recorder.enter(self, args, kwargs)
+        try:
+            if not self.training and needs_fast_path(self):
+                with session.away():
+                    out = original(self, *args, **kwargs)
+            else:
+                out = original(self, *args, **kwargs)
+        except BaseException as error:
+            recorder.module_failed(frame, error)
+            raise
+        recorder.leave(frame, out)
+        return out
+
+    return __call__
+
+
+def _module_train(session: "Session", original: Original) -> Original:
+    def train(self: torch.nn.Module, mode: bool = True) -> Any:
+        out = original(self, mode)
+        frame = sys._getframe(1)
+        while frame is not None and "torch" in frame.f_code.co_filename and not is_user(frame.f_code):
+            if frame.f_code.co_name == "train":
+                return out
+            frame = frame.f_back
+        if not session.recorder.broken and session.recorder.has_parameters(self):
+            try:
+                session.note("train_mode" if mode else "eval_mode", user_where(1))
+                if mode:
+                    session.evaluation_ends()
+                else:
+                    session.evaluation_begins("eval_mode")
+            except Exception:
+                session.recorder.give_up()
+        return out
+
+    return train
+
+
+def _load_state(session: "Session", original: Original) -> Original:
+    def load_state_dict(self: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
+        out = original(self, *args, **kwargs)
+        session.recorder.sequence += 1
+        where = user_where(1)
+        session.recording.loaded.append((weakref.ref(self), where, session.recorder.sequence))
+        session.note("load_state", where)
+        return out
+
+    return load_state_dict
+
+
+def _event(session: "Session", original: Original, kind: str) -> Original:
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not session.recorder.paused:
+            optimizer = (
+                session.optimizer_index(self)
+                if isinstance(self, torch.optim.Optimizer)
+                else None
+            )
+            session.note(kind, user_where(1), optimizer)
+        return original(self, *args, **kwargs)
+
+    return wrapper
+
+
+def _optimizer_init(session: "Session", original: Original) -> Original:
+    def __init__(self: torch.optim.Optimizer, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        if not session.recorder.paused:
+            index = session.optimizer_index(self)
+            session.recording.optimizers[index].where = construction_where(self)
+
+    return __init__
+
+
+def _scheduler_step(session: "Session", original: Original) -> Original:
+    def step(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if session.recorder.paused or _inside_init():
+            return original(self, *args, **kwargs)
+        before = _rate(self)
+        out = original(self, *args, **kwargs)
+        optimizer = getattr(self, "optimizer", None)
+        index = session.optimizer_index(optimizer) if isinstance(optimizer, torch.optim.Optimizer) else None
+        session.note(
+            "scheduler_step", user_where(1), index, lr_before=before, lr_after=_rate(self), type=type(self).__name__
+        )
+        return out
+
+    return step
+
+
+def _inside_init() -> bool:
+    frame = sys._getframe(2)
+    while frame is not None and not is_user(frame.f_code):
+        if frame.f_code.co_name in ("_initial_step", "__init__"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _rate(scheduler: Any) -> float | None:
+    try:
+        return float(scheduler.optimizer.param_groups[0]["lr"])
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+        return None
+
+
+def _scaler(session: "Session", original: Original, kind: str) -> Original:
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        steps = session.recording.steps
+        where = user_where(1)
+        out = original(self, *args, **kwargs)
+        if not session.recorder.paused:
+            enabled = bool(self.is_enabled())
+            optimizer = args[0] if args and isinstance(args[0], torch.optim.Optimizer) else None
+            index = session.optimizer_index(optimizer) if optimizer is not None else None
+            skipped = kind == "scaler_step" and session.recording.steps == steps
+            session.note(kind, where, index, enabled=enabled, skipped=skipped)
+        return out
+
+    return wrapper
+
+
+def _loader_init(session: "Session", original: Original) -> Original:
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        session.loader(self).where = construction_where(self)
+
+    return __init__
+
+
+def _loader_iter(session: "Session", original: Original) -> Original:
+    def __iter__(self: Any) -> Any:
+        try:
+            session.loader_starts(self)
+        except Exception:
+            session.recorder.give_up()
+        return original(self)
+
+    return __iter__
+
+
+def _backward(session: "Session", original: Original) -> Original:
+    def backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
+        if session.recorder.paused:
+            return original(tensors, *args, **kwargs)
+        return session.backward(lambda: original(tensors, *args, **kwargs), tensors)
+
+    return backward
+
+
+def _recorded_call(session: "Session", original: Original, name: str) -> Original:
+    """Records a function that modes do not see as one call, so that it can be run again."""
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        recorder = session.recorder
+        if recorder.paused:
+            return original(*args, **kwargs)
+        call = None
+        try:
+            call = _begin_call(session, original, name, args, kwargs)
+        except Exception:
+            recorder.give_up()
+        paused, recorder.paused = recorder.paused, True
+        try:
+            out = original(*args, **kwargs)
+        finally:
+            recorder.paused = paused
+        if call is not None:
+            recorder.after(call, out, args, kwargs)
+        return out
+
+    return wrapper
+
+
+def _begin_call(
+    session: "Session", original: Original, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Call:
+    recorder, tape = session.recorder, session.recorder.tape
+    frame, via, _ = user_frame(sys._getframe(2))
+    where = where_of(frame.f_code, frame.f_lineno) if frame is not None else user_where(2)
+    index = tape.calls[-1].index + 1 if tape.calls else 0
+    call = Call(index, original, name, (), {}, where, via, recorder.stack)
+    found: list[Any] = []
+    call.args = recorder._record(args, found)  # type: ignore[assignment]  # pyright: ignore[reportPrivateUsage]
+    call.kwargs = recorder._record(kwargs, found)  # type: ignore[assignment]  # pyright: ignore[reportPrivateUsage]
+    call.reads = tuple(v.index for _, v in found)
+    call.tainted = any(v.tainted or v.parameter for _, v in found)
+    call.grad_enabled = torch.is_grad_enabled()
+    if call.tainted:
+        call.rng = torch.get_rng_state()
+        for tensor, value in found:
+            if not value.tainted and value.maker is not None:
+                value.held = tensor
+    tape.calls.append(call)
+    return call
+
+
+def _no_grad(session: "Session", original: Original) -> Original:
+    def __enter__(self: Any) -> Any:
+        out = original(self)
+        if session.recorded and session.evaluation.wanted and is_user(sys._getframe(1).f_code):
+            try:
+                session.evaluation_begins("no_grad")
+            except Exception:
+                session.recorder.give_up()
+        return out
+
+    return __enter__
+
+
+def _seed(session: "Session", original: Original, library: str) -> Original:
+    def seed(*args: Any, **kwargs: Any) -> Any:
+        if args or kwargs:
+            session.recording.seeds.setdefault(library, user_where(1))
+        return original(*args, **kwargs)
+
+    return seed
+
+

@@ -1,0 +1,110 @@
+"""Turns an exception that ended the program into evidence."""
+
+import traceback
+from typing import TYPE_CHECKING
+
+from .evidence import NOWHERE, Crash, ModuleCall, Where
+
+if TYPE_CHECKING:
+    from .capture.session import Session
+
+
+def describe(error: BaseException, session: "Session | None") -> Crash:
+    """What is known of the crash: its line, the call and module that failed, the modules on the way there."""
+    frames = _user_frames(error)
+    where = frames[0] if frames else NOWHERE
+    cause = error.__cause__ or error.__context__
+    crash = Crash(
+        type=type(error).__name__,
+        message=str(error),
+        where=where,
+        user_frames=frames,
+        cause=f"{type(cause).__name__}: {cause}" if cause is not None else None,
+    )
+    return crash if session is None else _with_session(crash, error, session)
+
+
+def _with_session(crash: Crash, error: BaseException, session: "Session") -> Crash:
+    from dataclasses import replace
+
+    recorder = session.recorder
+    failure = recorder.failure if recorder.failure is not None and recorder.failure.error is error else None
+    phase = session.phase
+    if session.recorded:
+        phase = "after"
+    elif phase == "forward" and failure is not None and failure.module_type is None and recorder.tape.roots:
+        phase = "loss"
+    elif recorder.evaluating:
+        phase = "evaluation"
+    crash = replace(
+        crash, phase=phase, step=session.recording.steps, calls=_calls(session), bytes_by_kind=_bytes(session)
+    )
+    if failure is None:
+        return crash
+    return replace(
+        crash,
+        op=failure.op,
+        op_args=failure.args,
+        op_kwargs=failure.kwargs,
+        module=failure.module,
+        module_type=failure.module_type,
+        made=failure.made,
+    )
+
+
+def _user_frames(error: BaseException) -> tuple[Where, ...]:
+    import os
+
+    found: list[Where] = []
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        name = frame.f_code.co_filename
+        if "site-packages" in name or name.startswith("<frozen"):
+            continue
+        text = traceback.linecache.getline(name, line).strip() or None  # type: ignore[attr-defined]
+        found.append(
+            Where(
+                file=name if name.startswith("<") else os.path.abspath(name),  # noqa: PTH100
+                line=line,
+                function=frame.f_code.co_name,
+                code=text,
+            )
+        )
+    return tuple(_own_only(found))
+
+
+def _own_only(frames: list[Where]) -> list[Where]:
+    import os
+    import sysconfig
+
+    library = (sysconfig.get_paths()["stdlib"], os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+    return [f for f in reversed(frames) if f.file and not f.file.startswith(library)][:8]
+
+
+def _calls(session: "Session") -> tuple[ModuleCall, ...]:
+    from dataclasses import replace
+
+    recorder = session.recorder
+    paths: dict[str, str] = {}
+    for network in recorder.networks.values():
+        for name, module in network.named_modules():
+            paths.setdefault(str(id(module)), name or type(network).__name__)
+    calls = recorder.calls_made
+    start = max((i for i, c in enumerate(calls) if c.depth == 0), default=0)
+    tail = calls[start:] if len(calls) - start > 1 else calls[-200:]
+    return tuple(replace(c, module=paths.get(c.module, c.type)) for c in tail[-400:])
+
+
+def _bytes(session: "Session") -> dict[str, int]:
+    found = {"parameters": 0, "gradients": 0, "optimizer": 0}
+    for tracked in session.parameters.tracked.values():
+        tensor = tracked.tensor
+        found["parameters"] += tensor.numel() * tensor.element_size()
+        if tensor.grad is not None:
+            found["gradients"] += tensor.numel() * tensor.element_size()
+    for record in session.recording.optimizers:
+        optimizer = record.optimizer()
+        for state in optimizer.state.values() if optimizer is not None else ():
+            for value in state.values():
+                if hasattr(value, "element_size"):
+                    found["optimizer"] += value.numel() * value.element_size()
+    return found

@@ -1,0 +1,279 @@
+"""Joins the stages: a program is run and captured, its evidence measured, judged and reported.
+
+The only module that knows all of them. torch is imported by the program, not here.
+"""
+
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import launch
+from .config import Config, left_out, load_config
+from .engine import Checked, Judgement, State, judge, measure
+from .evidence import Crash, EvalInputs, Evaluation, Graphs, Program, Signals, Targets, Task, TrainInputs
+from .options import USAGE_ERROR, RunOptions
+from .registry import all_rules
+from .report.build import build_report
+from .report.deliver import deliver, exit_code
+from .report.model import Report, Sample
+from .rule import NotApplicable, Rule, override_thresholds
+
+if TYPE_CHECKING:
+    from .capture.session import Session
+
+_LATE = (Evaluation, EvalInputs, Crash, Program)
+_PICTURES = (Task, TrainInputs, Targets, Signals, Graphs)
+
+
+@dataclass(slots=True)
+class Patient:
+    """One program under examination, and what is known of it so far."""
+
+    options: RunOptions
+    config: Config
+    rules: tuple[Rule, ...]
+    ignored: Mapping[str, str]
+    session: "Session | None" = None
+    evidence: dict[type, object] = field(default_factory=dict[type, object])
+    samples: tuple[Sample, ...] = ()
+    notes: list[str] = field(default_factory=list[str])
+    traces: list[str] = field(default_factory=list[str])
+    started: float = 0.0
+    spent: float = 0.0
+    deadline: float | None = None
+
+    @property
+    def active(self) -> list[Rule]:
+        """Rules that are to run."""
+        return [r for r in self.rules if r.code not in self.ignored]
+
+
+def run(options: RunOptions) -> int:
+    """Run a program under examination and report. The exit code: the program's own, or see ``docs/exit-codes.md``.
+
+    Raises:
+        ConfigError: ``[tool.netwright]`` cannot be understood.
+    """
+    script = Path(options.target) if not options.is_module else Path.cwd()
+    config = load_config(script)
+    ignored = left_out(config, select=options.select, ignore=options.ignore)
+    override_thresholds(config.thresholds)
+    patient = Patient(options=options, config=config, rules=all_rules(), ignored=ignored)
+    patient.started = time.perf_counter()
+    finder = launch.AfterImport("torch", lambda: _begin(patient))
+    if "torch" in sys.modules:
+        _begin(patient)
+    else:
+        sys.meta_path.insert(0, finder)
+    try:
+        ending = launch.run(options.target, options.argv, is_module=options.is_module)
+    except launch.CannotStart as why:
+        print(f"netwright: {why}", file=sys.stderr)
+        return USAGE_ERROR
+    finally:
+        if finder in sys.meta_path:
+            sys.meta_path.remove(finder)
+    return _finish(patient, ending)
+
+
+def _begin(patient: Patient) -> None:
+    """torch is there: put the recording in place. A failure of ours leaves the program alone."""
+    try:
+        from .capture.session import Limits, Session
+
+        session = Session(Limits(steps=patient.options.steps), on_recorded=lambda: _recorded(patient))
+        patient.session = session
+        session.start()
+    except Exception:  # the harm boundary
+        patient.traces.append(traceback.format_exc())
+        patient.session = None
+
+
+def _recorded(patient: Patient) -> None:
+    """The training steps are there: measure what rules ask for while it is fresh; ``check`` then ends the program."""
+    start = time.perf_counter()
+    _measure_training(patient)
+    patient.spent += time.perf_counter() - start
+    if patient.options.stop_after_preflight and patient.session is not None:
+        if patient.session.recording.evaluations or patient.options.wait_evaluation <= 0:
+            raise launch.Stop
+        patient.deadline = time.perf_counter() + patient.options.wait_evaluation
+        patient.session.on_tick = lambda: _tick(patient)
+
+
+def _tick(patient: Patient) -> None:
+    """After the recording, at every optimizer step of the program: is the wait for an evaluation over?"""
+    session = patient.session
+    if session is None or patient.deadline is None:
+        return
+    if len(session.recording.evaluations) >= 1 or time.perf_counter() > patient.deadline:
+        raise launch.Stop
+
+
+def _measure_training(patient: Patient) -> None:
+    from .probes import Observed, all_probes
+
+    session = patient.session
+    if session is None or patient.evidence:
+        return
+    from .capture.samples import samples
+
+    wanted = {need for rule in patient.active for need in rule.needs.values()} | set(_PICTURES)
+    given: dict[type, object] = {Observed: Observed(session)}
+    patient.evidence = measure(wanted - set(_LATE), given, all_probes())
+    try:
+        patient.samples = samples(session)
+    except Exception:  # the harm boundary
+        patient.traces.append(traceback.format_exc())
+
+
+def _measure_rest(patient: Patient, ending: launch.Ending) -> None:
+    from .crash import describe
+
+    session = patient.session
+    if session is not None:
+        from .probes import Observed, all_probes
+
+        wanted = {need for rule in patient.active for need in rule.needs.values()} | {EvalInputs}
+        given = {**patient.evidence, Observed: Observed(session)}
+        patient.evidence = measure(wanted - {Crash, Program}, given, all_probes())
+    patient.evidence[Program] = _program(patient)
+    if ending.error is not None and not ending.interrupted:
+        patient.evidence[Crash] = describe(ending.error, session)
+    else:
+        patient.evidence[Crash] = NotApplicable("the program did not crash")
+
+
+def _program(patient: Patient) -> Program:
+    session, options = patient.session, patient.options
+    torch: Any = sys.modules.get("torch")
+    return Program(
+        script=options.target,
+        argv=options.argv,
+        seeds=dict(session.recording.seeds) if session else {},
+        steps_seen=session.recording.steps if session else 0,
+        torch_version=str(getattr(torch, "__version__", "")),
+        python_version=platform.python_version(),
+    )
+
+
+def _finish(patient: Patient, ending: launch.Ending) -> int:
+    """Judge and report, whatever happened to the program."""
+    start = time.perf_counter()
+    session = patient.session
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        pass
+    try:
+        report = _report(patient, ending, start)
+        deliver(report, patient.options)
+        code = exit_code(report, ending.code, _options(patient))
+    except OSError as error:
+        print(f"netwright: the report could not be written: {error.strerror or error}", file=sys.stderr)
+        code = ending.code
+    except Exception:  # the harm boundary: the program's exit code is kept
+        print("netwright: NW000 the report failed; this is a fault of netwright's:", file=sys.stderr)
+        traceback.print_exc()
+        code = ending.code
+    if session is not None:
+        session.close()
+    if ending.interrupted:
+        launch.interrupt_self()
+    return code
+
+
+def _options(patient: Patient) -> RunOptions:
+    from dataclasses import replace
+
+    return replace(patient.options, fail_on=patient.options.fail_on or patient.config.fail_on)
+
+
+def _report(patient: Patient, ending: launch.Ending, start: float) -> Report:
+    session = patient.session
+    if session is not None:
+        if not session.recorded:
+            session.on_recorded = lambda: None
+            session.finish_recording()
+            _measure_training(patient)
+        session.evaluation_ends()
+    _measure_rest(patient, ending)
+    judgement = judge(
+        patient.rules, patient.evidence, ignore=patient.ignored, severity=patient.config.severity
+    )
+    judgement = _with_failures(patient, judgement)
+    seconds = patient.spent + (session.recorder.spent if session else 0.0) + time.perf_counter() - start
+    return build_report(
+        judgement,
+        patient.evidence,
+        program=_program(patient),
+        rules=patient.rules,
+        notes=[*patient.notes, *_notes(patient, ending)],
+        samples=patient.samples,
+        seconds=seconds,
+        steps=_seen(session),
+    )
+
+
+def _seen(session: "Session | None") -> int:
+    return max(session.recording.steps, session.recording.backwards) if session is not None else 0
+
+
+def _with_failures(patient: Patient, judgement: Judgement) -> Judgement:
+    """NW000: what of ours failed while recording."""
+    from dataclasses import replace
+
+    traces = [*patient.traces]
+    if patient.session is not None and patient.session.recorder.broken:
+        traces.append(patient.session.recorder.broken)
+    if not traces:
+        return judgement
+    checked = Checked(
+        code="NW000",
+        name="could-not-run",
+        state=State.BROKEN,
+        reason="recording failed: " + traces[0].strip().splitlines()[-1],
+    )
+    return replace(
+        judgement, checked=(checked, *judgement.checked), traces=(*judgement.traces, *traces)
+    )
+
+
+def _notes(patient: Patient, ending: launch.Ending) -> Iterable[str]:
+    session = patient.session
+    if session is None:
+        yield "the program never imported torch, so there was nothing to look at"
+        return
+    recording = session.recording
+    if not recording.backwards:
+        yield _what_was_seen(session)
+    elif not recording.evaluations:
+        yield "no evaluation was seen" + (
+            " before the check ended (--wait-evaluation SECONDS waits longer)" if ending.stopped else ""
+        )
+    for capture in recording.captures:
+        if capture.why_not_replayed:
+            yield f"values and gradients inside the step were not measured: {capture.why_not_replayed}"
+        elif capture.graph.exact is False:
+            yield "running the step again did not give the same loss to the last bit; values inside it are approximate"
+        if capture.graph.cut:
+            yield f"the step has more than {capture.tape.limit} calls; the rest was not recorded"
+
+
+def _what_was_seen(session: "Session") -> str:
+    recorder, recording = session.recorder, session.recording
+    seen: list[str] = []
+    if recorder.networks:
+        names = ", ".join(sorted({type(m).__name__ for m in recorder.networks.values()})[:4])
+        seen.append(f"a forward pass of {names}")
+    if recording.optimizers:
+        seen.append(f"{len(recording.optimizers)} optimizer(s) made")
+    if recording.loaders:
+        seen.append(f"{len(recording.loaders)} DataLoader(s) made")
+    what = "; seen instead: " + ", ".join(seen) if seen else "; neither a network nor an optimizer was used"
+    return "the program did not train: backward was never called" + what

@@ -1,0 +1,61 @@
+"""Optimizers and the order of events."""
+
+from collections.abc import Mapping
+
+import torch
+
+from ..evidence import Events, OptimizerInfo, Optimizers
+from ..rule import NotApplicable
+from .observed import Observed
+
+
+def optimizers(observed: Observed) -> Optimizers:
+    """Every optimizer the program made or stepped."""
+    found: list[OptimizerInfo] = []
+    owned = {id(p) for root in observed.roots() for p in root.parameters()}
+    for index, record in enumerate(observed.recording.optimizers):
+        optimizer = record.optimizer()
+        if optimizer is None:
+            continue
+        held: list[torch.Tensor] = [p for g in optimizer.param_groups for p in g["params"]]
+        used = {id(t.tensor) for t in observed.watch.tracked.values() if t.used}
+        stale = [p for p in held if id(p) not in owned and id(p) not in used]
+        found.append(
+            OptimizerInfo(
+                index=index,
+                type=record.type,
+                where=record.where,
+                groups=tuple(_plain(g) for g in optimizer.param_groups),
+                parameters=len(held),
+                stale=len(stale),
+                steps=record.steps,
+                effective=record.effective,
+            )
+        )
+    if not found and observed.recording.manual is None:
+        raise NotApplicable("no optimizer was seen")
+    return Optimizers(optimizers=tuple(found), manual=observed.recording.manual)
+
+
+def _plain(group: Mapping[str, object]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in group.items():
+        if key == "params":
+            continue
+        if isinstance(value, torch.Tensor) and value.numel() == 1:
+            value = float(value)
+        if isinstance(value, int | float | bool | str | type(None)):
+            found[key] = value
+        elif isinstance(value, tuple | list) and all(isinstance(v, int | float) for v in value):
+            found[key] = tuple(value)
+    return found
+
+
+def events(observed: Observed) -> Events:
+    """Everything that happened to the training state, in order."""
+    recording = observed.recording
+    return Events(
+        events=tuple(recording.events),
+        captured_steps=recording.captured_steps or recording.steps,
+        losses=tuple(recording.losses),
+    )

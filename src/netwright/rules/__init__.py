@@ -1,0 +1,1 @@
+"""The catalogue of rules: one family a folder, one rule a file."""

@@ -1,0 +1,1 @@
+"""NW2xx: the network."""

@@ -1,0 +1,126 @@
+"""A hidden layer is too narrow for what must pass through it.
+
+## What it measures
+The width of every layer that all information from the input to the prediction passes, against the number of classes or of
+regression outputs.
+
+## Why it matters
+Whatever does not fit through the narrowest layer is lost for all layers after it: many classes cannot be told apart by one
+or two numbers in practice, and linear outputs of k units span k dimensions only.
+
+## How to fix
+Make the layer wider: 5 to 10 times the number of classes, 2 to 3 times the number of inputs or outputs for regression.
+
+## Known false alarms
+Autoencoders, language models (vocabulary far above the width) and more than 100 classes are not judged, nor are layers
+beside the main path (squeeze-and-excitation, LoRA, residual branches) or a code that the loss uses too.
+
+## Source
+Holden, "My neural network isn't working!", "You have too few or too many hidden units". The limit of a third of the
+classes lies below ResNet-20 on CIFAR-100 (0.64) and ResNet-18 on ImageNet (0.51).
+"""
+
+from ...evidence import Graph, Graphs, Node, Objective, Ref, Task, TaskKind
+from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
+from .._layers import ACTIVATIONS, is_last, layers_of, live_consumers, titled, width
+
+rule = Rule(
+    code="NW209",
+    name="narrow-bottleneck",
+    severity=Severity.WARNING,
+    kind=Kind.HYPERPARAMETER,
+    guides=("H11",),
+    tasks=(TaskKind.CLASSIFICATION, TaskKind.MULTILABEL, TaskKind.REGRESSION),
+    explains=("NW701",),
+    remedies=("wider",),
+    thresholds={
+        "share": Threshold(value=1 / 3, unit="units per class", source="ResNet-18 on ImageNet has 0.51"),
+        "classes": Threshold(value=100, unit="classes", source="beyond, low-rank outputs are common practice"),
+        "outputs": Threshold(value=16, unit="outputs", source="beyond, outputs are usually correlated (maps, spectra)"),
+        "margin": Threshold(value=2.0, unit="times wider input", source="a layer as narrow as its input loses nothing"),
+    },
+)
+
+
+@rule.check
+def check(graphs: Graphs, task: Task) -> Finding | None:
+    """Find layers that cut the network and are narrower than the answer needs."""
+    objective = task.sole
+    if objective is None or objective.term is None or objective.term.prediction is None:
+        raise NotApplicable("the program has no single recognised loss")
+    graph = graphs.train[objective.graph]
+    prediction = objective.term.prediction
+    needed = _needed(graph, objective)
+    if needed is None:
+        raise NotApplicable(f"widths are not judged for this task ({objective.kind.value})")
+    narrow = [n for n in layers_of(graph) if _narrow(graph, n, needed, objective) and _cuts(graph, n, prediction)]
+    return _finding(min(narrow, key=lambda n: width(n) or 0), graph, objective) if narrow else None
+
+
+def _outputs(graph: Graph, objective: Objective) -> int | None:
+    term = objective.term
+    if term is None or term.prediction is None:
+        return None
+    info = graph.info(Ref(term.prediction, term.prediction_output))
+    if info is None or not 1 <= len(info.shape) <= 2:
+        return None
+    return info.shape[1] if len(info.shape) == 2 else 1
+
+
+def _needed(graph: Graph, objective: Objective) -> float | None:
+    """Widths below this are too narrow."""
+    outputs = _outputs(graph, objective)
+    if objective.kind in (TaskKind.CLASSIFICATION, TaskKind.MULTILABEL) and objective.classes:
+        if 3 <= objective.classes <= rule["classes"]:
+            return objective.classes * rule["share"]
+        return None
+    if objective.kind is TaskKind.REGRESSION and outputs is not None and outputs <= rule["outputs"]:
+        return max(1, outputs - 1)
+    return None
+
+
+def _narrow(graph: Graph, node: Node, needed: float, objective: Objective) -> bool:
+    units = width(node)
+    if units is None or units > needed or is_last(graph, node):
+        return False
+    data = graph.info(node.refs[0]) if node.refs else None
+    inputs = 1
+    for size in data.shape[1:] if data is not None else ():
+        inputs *= size
+    if inputs < rule["margin"] * units:
+        return False
+    consumers = live_consumers(graph)
+    uses = consumers.get(node.index, [])
+    if objective.kind is TaskKind.REGRESSION and units == _outputs(graph, objective):
+        return any(u.op in ACTIVATIONS for u in uses)
+    return True
+
+
+def _cuts(graph: Graph, node: Node, prediction: int) -> bool:
+    """Whether everything that reaches the loss from the inputs passes through this call, on the way to the prediction."""
+    if graph.loss is None or node.index not in graph.ancestors(prediction):
+        return False
+    if node.index in graph.ancestors(graph.loss, stop=lambda n: n.index == prediction):
+        return False  # the loss uses it beside the prediction: a code, narrow on purpose
+    around = graph.ancestors(prediction, stop=lambda n: n.index == node.index)
+    before = graph.ancestors(node)
+    if not any(graph.nodes[i].kind == "input" for i in before):
+        return False
+    return not any(graph.nodes[i].kind == "input" for i in around)
+
+
+def _finding(node: Node, graph: Graph, objective: Objective) -> Finding:
+    units = width(node) or 0
+    classes = objective.classes if objective.kind is not TaskKind.REGRESSION else None
+    outputs = _outputs(graph, objective) or 1
+    goal = f"{classes} classes" if classes else f"{outputs} output{'s' if outputs > 1 else ''}"
+    wanted = 5 * (classes or outputs)
+    return rule.found(
+        f"everything passes through {units} unit{'s' if units > 1 else ''} at {titled(node)}, for {goal}",
+        where=node.edit.on(module=node.module),
+        expected="hidden layers clearly wider than the answer: 5 to 10 times the classes, 2 to 3 times the outputs",
+        fix=f"make {titled(node)} wider, for example {max(16, wanted)} units",
+        width=units,
+        classes=classes,
+        outputs=outputs,
+    )

@@ -1,0 +1,120 @@
+"""Layers follow each other without an activation between them.
+
+## What it measures
+Pairs of layers where the output of one reaches the next through nothing but biases, dropout, batch normalization,
+averaging or a change of form.
+
+## Why it matters
+Two linear maps in a row are one linear map: the second layer costs parameters and adds nothing. A network of linear layers
+only can solve linear problems only.
+
+## How to fix
+Put an activation between them, for example `nn.ReLU()` or `F.relu(...)`.
+
+## Known false alarms
+A narrow layer between two wider ones is a deliberate factorization (linear bottlenecks, autoencoder codes, LoRA) and is not
+reported; nor are layers whose output is used elsewhere too, frozen layers, depthwise, 1x1 and transposed convolutions, or
+layers that end a residual branch.
+
+## Source
+Goodfellow, Bengio and Courville, "Deep Learning", 6.3; Holden, "My neural network isn't working!", on activations.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ...evidence import RESHAPES, Graph, Graphs, Modules, Node
+from ...rule import Finding, Kind, NotApplicable, Rule, Severity
+from .._layers import AVERAGES, after, data_ref, follow, is_layer, layers_of, live_consumers, titled, weight_leaf
+
+rule = Rule(
+    code="NW205",
+    name="no-nonlinearity-between-layers",
+    severity=Severity.WARNING,
+    kind=Kind.BUG,
+    guides=("H7", "S4"),
+    remedies=("add-activation",),
+)
+
+_PASS = (RESHAPES | AVERAGES | {"batch_norm", "mean"}) - {"pixel_shuffle", "channel_shuffle", "expand", "expand_as"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    first: Node
+    second: Node
+
+
+@rule.check
+def check(graphs: Graphs, modules: Modules) -> list[Finding]:
+    """Follow every layer's output to the next call that is not linear."""
+    found: list[Finding] = []
+    counts: list[int] = []
+    for graph in graphs.train:
+        layers = layers_of(graph)
+        counts.append(len(layers))
+        consumers = live_consumers(graph)
+        pairs = [p for n in layers if (p := _pair(graph, consumers, n)) is not None]
+        if pairs:
+            found.append(_finding(modules, pairs, len(layers)))
+    if max(counts, default=0) < 2:
+        raise NotApplicable("the network has fewer than two layers with weights")
+    return found[:1]
+
+
+def _pair(graph: Graph, consumers: Mapping[int, list[Node]], node: Node) -> _Pair | None:
+    end = follow(graph, consumers, node, _PASS)
+    if end is None or not is_layer(graph, end[0]):
+        return None
+    second = end[0]
+    data = data_ref(graph, second)
+    behind = end[1][-1] if end[1] else node
+    if data is None or data.node != behind.index:
+        return None
+    return _Pair(node, second) if _redundant(graph, node, second) else None
+
+
+def _redundant(graph: Graph, first: Node, second: Node) -> bool:
+    one, two = weight_leaf(graph, first), weight_leaf(graph, second)
+    if one is None or two is None or one is two or one.output is None or two.output is None:
+        return False
+    if not (one.output.requires_grad and two.output.requires_grad):
+        return False
+    if first.op in ("linear", "matmul", "mm", "addmm", "rmatmul"):
+        inputs, middle = _ends(first, one.output.shape)
+        other, outputs = _ends(second, two.output.shape)
+        return second.op not in _CONVS and middle >= min(inputs, outputs) and other >= 1
+    return _plain_convolution(first, one.output.shape) and (
+        second.op not in _CONVS or _plain_convolution(second, two.output.shape)
+    )
+
+
+_CONVS = frozenset("conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d".split())
+
+
+def _ends(node: Node, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Inputs and outputs of a linear map."""
+    return (shape[1], shape[0]) if node.op == "linear" else (shape[0], shape[-1])
+
+
+def _plain_convolution(node: Node, shape: tuple[int, ...]) -> bool:
+    return "transpose" not in node.op and node.arg(6, "groups", 1) == 1 and math.prod(shape[2:]) > 1
+
+
+def _finding(modules: Modules, pairs: list[_Pair], layers: int) -> Finding:
+    first = pairs[0]
+    names = ", ".join(f"{titled(p.first)} and {titled(p.second)}" for p in pairs[:3])
+    more = "" if len(pairs) <= 3 else f" and {len(pairs) - 3} more"
+    whole = len(pairs) == layers - 1
+    what = "the whole network is one linear map" if whole else "each two work as one linear layer"
+    return rule.found(
+        f"no activation between {names}{more}: {what}",
+        where=after(modules, first.first),
+        also=tuple(after(modules, p.first) for p in pairs[1:4]),
+        expected="a nonlinearity between any two layers with weights",
+        fix=f"put an activation, for example a ReLU, between {titled(first.first)} and {titled(first.second)}",
+        pairs=tuple((titled(p.first), titled(p.second)) for p in pairs),
+        layers=layers,
+        whole_network=whole,
+    )

@@ -1,0 +1,48 @@
+"""Every rule on its faulty program and on the healthy twin, through real capture: what fires, where, on which line."""
+
+from pathlib import Path
+
+import pytest
+
+from .programs import allowed, examine, marks
+
+FOLDER = Path(__file__).parent / "rules"
+CODES = sorted(p.name for p in FOLDER.iterdir() if (p / "bad.py").exists())
+INFO_ONLY = {"NW001"}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_faulty_program(code):
+    script = FOLDER / code / "bad.py"
+    outcome = examine(script, verbose=True)
+    name = code.upper()
+    expected = marks(script)
+    assert name in expected, f"{script} marks no line with # [{name}]"
+    everything = _all(outcome.report["findings"])
+    mine = [f for f in everything if f["code"] == name]
+    assert mine, f"{name} is silent\n{outcome.describe()}"
+    lines = {f["where"].get("line") for f in mine}
+    assert expected[name] in lines, f"{name} points at {lines}, not {expected[name]}\n{outcome.describe()}"
+    assert any(Path(f["where"]["file"]).name == "bad.py" for f in mine if f["where"].get("file"))
+    assert all(f["measured"] for f in mine), "a finding keeps its numbers as data"
+    assert all(f["expected"] and f["fix"] for f in mine)
+    unlisted = outcome.codes - set(expected) - allowed(script)
+    assert not unlisted, f"also fired: {unlisted}\n{outcome.describe()}"
+    broken = [c for c in outcome.report["checked"] if c["state"] == "broken"]
+    assert not broken, broken
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_healthy_twin(code):
+    outcome = examine(FOLDER / code / "good.py")
+    assert not outcome.fired, outcome.describe()
+    assert outcome.report["verdict"] == "healthy", outcome.describe()
+    assert outcome.code == 0, outcome.stderr
+    broken = [c for c in outcome.report["checked"] if c["state"] == "broken"]
+    assert not broken, broken
+
+
+def _all(findings):
+    for finding in findings:
+        yield finding
+        yield from _all(finding["consequences"])
