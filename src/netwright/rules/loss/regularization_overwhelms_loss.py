@@ -19,7 +19,7 @@ Emam, "Troubleshooting convolutional neural networks" ("regularization must not 
 
 import math
 
-from ...evidence import Graphs, LossTerm, Task
+from ...evidence import Graph, Graphs, LossTerm, Task, Where
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 
 rule = Rule(
@@ -56,7 +56,7 @@ def check(graphs: Graphs, task: Task) -> list[Finding]:
         if not penalties or not data or graphs.train[objective.graph].step > 0:
             continue
         looked = True
-        finding = _judge(penalties, data)
+        finding = _judge(graphs.train[objective.graph], penalties, data)
         if finding is not None:
             found.append(finding)
     if not looked:
@@ -70,7 +70,7 @@ def _norm(terms: list[LossTerm]) -> float | None:
     return math.sqrt(sum(n**2 for n in norms if n is not None)) if None not in norms else None
 
 
-def _judge(penalties: list[LossTerm], data: list[LossTerm]) -> Finding | None:
+def _judge(graph: Graph, penalties: list[LossTerm], data: list[LossTerm]) -> Finding | None:
     penalty = sum(abs(t.value or 0.0) for t in penalties)
     rest = sum(abs(t.value or 0.0) for t in data)
     total = penalty + rest
@@ -89,8 +89,8 @@ def _judge(penalties: list[LossTerm], data: list[LossTerm]) -> Finding | None:
     return rule.found(
         f"the penalty on the weights at {largest.where.at} is {value_share:.0%} of the loss ({penalty:.3g} against {rest:.3g})"
         f"{of_gradient}: training shrinks the weights rather than fitting the data",
-        where=largest.where,
-        also=tuple(t.where for t in data if t.where.known)[:1],
+        where=_factor_line(graph, largest),
+        also=(largest.where, *(t.where for t in data[:1])),
         expected="a penalty that is a small part of loss and gradient",
         fix=f"lower the factor of the penalty{factor} by about {10 ** math.ceil(math.log10(max(penalty / max(rest, 1e-12), 1) * 10)):.0f} times",
         value_share=value_share,
@@ -98,3 +98,17 @@ def _judge(penalties: list[LossTerm], data: list[LossTerm]) -> Finding | None:
         penalty=penalty,
         data_loss=rest,
     )
+
+
+def _factor_line(graph: Graph, term: LossTerm) -> Where:
+    """The line with the factor in front of the penalty: that of the first multiplication by a number after it."""
+    index = graph.consumer_index()
+    node = graph[term.node]
+    for _ in range(len(graph.nodes)):
+        following = index[node.index]
+        if len(following) != 1:
+            break
+        node = following[0]
+        if node.op in ("mul", "div") and len(node.refs) == 1 and node.where.known:
+            return node.where
+    return term.where
