@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import launch
 from .config import Config, left_out, load_config
 from .engine import Checked, Judgement, State, judge, measure
-from .evidence import Crash, EvalInputs, Evaluation, Graphs, Program, Signals, Targets, Task, TrainInputs
+from .evidence import Crash, EvalInputs, Evaluation, Graphs, Metrics, Program, Signals, Targets, Task, TrainInputs
 from .options import USAGE_ERROR, RunOptions
 from .registry import all_rules
 from .report.build import build_report
@@ -26,7 +26,7 @@ from .rule import NotApplicable, Rule, override_thresholds
 if TYPE_CHECKING:
     from .capture.session import Session
 
-_LATE = (Evaluation, EvalInputs, Crash, Program)
+_LATE = (Evaluation, EvalInputs, Metrics, Crash, Program)
 _PICTURES = (Task, TrainInputs, Targets, Signals, Graphs)
 
 
@@ -97,7 +97,10 @@ def _begin(patient: Patient) -> None:
 def _recorded(patient: Patient) -> None:
     """The training steps are there: measure what rules ask for while it is fresh; ``check`` then ends the program."""
     start = time.perf_counter()
-    _measure_training(patient)
+    try:
+        _measure_training(patient)
+    except Exception:  # the harm boundary
+        patient.traces.append(traceback.format_exc())
     patient.spent += time.perf_counter() - start
     if patient.options.stop_after_preflight and patient.session is not None:
         if patient.session.recording.evaluations or patient.options.wait_evaluation <= 0:

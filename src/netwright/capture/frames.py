@@ -98,9 +98,9 @@ def user_frames(frame: FrameType | None, limit: int = 8) -> tuple[Where, ...]:
     return tuple(found)
 
 
-def construction_where(instance: object) -> Where:
+def construction_where(instance: object, depth: int = 2) -> Where:
     """The user's line that is constructing ``instance`` right now (its own ``__init__`` frames are passed over)."""
-    frame: FrameType | None = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(depth)
     while frame is not None:
         code = frame.f_code
         if is_user(code):

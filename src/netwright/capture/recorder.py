@@ -177,7 +177,7 @@ class Recorder:
         if known is not None:
             return known
         value = self.tape.leaf(tensor, info_of(tensor))
-        value.parameter = isinstance(tensor, torch.nn.Parameter) or (tensor.is_leaf and tensor.requires_grad)
+        value.parameter = is_parameter(tensor)
         mark = self.produced.get(id(tensor))
         value.carried = (mark is not None and mark() is tensor) or tensor.grad_fn is not None
         value.tainted = value.carried and tensor.requires_grad
@@ -228,6 +228,8 @@ class Recorder:
             for position, tensor in enumerate(made):
                 value = self.tape.made(tensor, info_of(tensor), call.index, position, call.tainted)
                 call.outputs.append(value.index)
+                if is_parameter(tensor) and not call.tainted:
+                    value.parameter, value.maker, value.held = True, None, tensor  # initialized, not computed
                 if not call.tainted:
                     storage = storage_of(tensor)
                     if storage is not None and call.inplace:
@@ -367,8 +369,9 @@ class Recorder:
         for name, value in [*given, *kwargs.items()]:
             for inner, tensor in tensors(value, name):
                 known = self.value_of(tensor)
-                if known.tainted or known.carried or known.parameter:
+                if known.tainted or known.carried or isinstance(tensor, torch.nn.Parameter):
                     continue
+                known.parameter = False  # data that asks for a gradient (an attack, a penalty) is still data
                 root.inputs.append((inner, known.index))
                 known.held = tensor
                 known.tainted = True
@@ -521,6 +524,11 @@ def sensitive_modules(network: torch.nn.Module) -> tuple[tuple[str, bool], ...]:
         for name, module in network.named_modules()
         if isinstance(module, _MODE_SENSITIVE) and getattr(module, "p", None) != 0
     )
+
+
+def is_parameter(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is something to be trained: a parameter, or a leaf that asks for a gradient."""
+    return isinstance(tensor, torch.nn.Parameter) or (tensor.requires_grad and tensor.is_leaf)
 
 
 def storage_of(tensor: torch.Tensor) -> int | None:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from .compiled import call_compiled, is_compiled, needs_fast_path
+from ..evidence import Where
 from .frames import construction_where, is_user, user_frame, user_where, where_of
 from .tape import Call
 
@@ -37,6 +39,7 @@ def install(session: "Session") -> None:
         wrap(torch.amp.GradScaler, name, lambda o, k=kind: _scaler(session, o, k))
     wrap(torch.utils.data.DataLoader, "__init__", lambda o: _loader_init(session, o))
     wrap(torch.utils.data.DataLoader, "__iter__", lambda o: _loader_iter(session, o))
+    wrap(_BaseDataLoaderIter, "__next__", lambda o: _loader_next(session, o))
     wrap(torch.autograd, "backward", lambda o: _backward(session, o))
     wrap(torch.autograd, "grad", lambda o: _recorded_call(session, o, "grad"))
     wrap(torch.autograd.Function, "apply", lambda o: _recorded_call(session, o, "apply"))
@@ -50,13 +53,22 @@ def install(session: "Session") -> None:
         wrap(numpy.random, "seed", lambda o: _seed(session, o, "numpy"))
 
 
+def _safely(session: "Session", action: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Do something of ours; when it fails, the recording ends and the program goes on."""
+    try:
+        return action(*args, **kwargs)
+    except Exception:
+        session.recorder.give_up()
+        return None
+
+
 def _module_init(session: "Session", original: Original) -> Original:
+    def note(module: torch.nn.Module) -> None:
+        session.recorder.made_at[id(module)] = (weakref.ref(module), construction_where(module, 3))
+
     def __init__(self: torch.nn.Module, *args: Any, **kwargs: Any) -> None:
-        try:
-            if not session.recorder.paused:
-                session.recorder.made_at[id(self)] = (weakref.ref(self), construction_where(self))
-        except Exception:
-            session.recorder.give_up()
+        if not session.recorder.paused:
+            _safely(session, note, self)
         return original(self, *args, **kwargs)
 
     return __init__
@@ -71,7 +83,7 @@ def _module_call(session: "Session", original: Original) -> Original:
         if recorder.paused or threading.get_ident() != recorder.thread:
             return original(self, *args, **kwargs)
         if recorder.stack is None:
-            session.iteration_without_optimizer()
+            _safely(session, session.iteration_without_optimizer)
             if recorder.paused:
                 return original(self, *args, **kwargs)
         if is_compiled(self):
@@ -101,40 +113,41 @@ def _module_train(session: "Session", original: Original) -> Original:
                 return out
             frame = frame.f_back
         if not session.recorder.broken and session.recorder.has_parameters(self):
-            try:
-                session.note("train_mode" if mode else "eval_mode", user_where(1))
-                if mode:
-                    session.evaluation_ends()
-                else:
-                    session.evaluation_begins("eval_mode")
-            except Exception:
-                session.recorder.give_up()
+            _safely(session, note, mode, user_where(1))
         return out
+
+    def note(mode: bool, where: Where) -> None:
+        session.note("train_mode" if mode else "eval_mode", where)
+        if mode:
+            session.evaluation_ends()
+        else:
+            session.evaluation_begins("eval_mode")
 
     return train
 
 
 def _load_state(session: "Session", original: Original) -> Original:
+    def note(module: torch.nn.Module, where: Where) -> None:
+        session.recorder.sequence += 1
+        session.recording.loaded.append((weakref.ref(module), where, session.recorder.sequence))
+        session.note("load_state", where)
+
     def load_state_dict(self: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
         out = original(self, *args, **kwargs)
-        session.recorder.sequence += 1
-        where = user_where(1)
-        session.recording.loaded.append((weakref.ref(self), where, session.recorder.sequence))
-        session.note("load_state", where)
+        _safely(session, note, self, user_where(1))
         return out
 
     return load_state_dict
 
 
 def _event(session: "Session", original: Original, kind: str) -> Original:
+    def note(owner: Any, where: Where) -> None:
+        index = session.optimizer_index(owner) if isinstance(owner, torch.optim.Optimizer) else None
+        session.note(kind, where, index)
+
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         if not session.recorder.paused:
-            optimizer = (
-                session.optimizer_index(self)
-                if isinstance(self, torch.optim.Optimizer)
-                else None
-            )
-            session.note(kind, user_where(1), optimizer)
+            _safely(session, note, self, user_where(1))
         return original(self, *args, **kwargs)
 
     return wrapper
@@ -144,8 +157,11 @@ def _optimizer_init(session: "Session", original: Original) -> Original:
     def __init__(self: torch.optim.Optimizer, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
         if not session.recorder.paused:
-            index = session.optimizer_index(self)
-            session.recording.optimizers[index].where = construction_where(self)
+            _safely(session, note, self)
+
+    def note(optimizer: torch.optim.Optimizer) -> None:
+        index = session.optimizer_index(optimizer)
+        session.recording.optimizers[index].where = construction_where(optimizer, 3)
 
     return __init__
 
@@ -156,12 +172,14 @@ def _scheduler_step(session: "Session", original: Original) -> Original:
             return original(self, *args, **kwargs)
         before = _rate(self)
         out = original(self, *args, **kwargs)
-        optimizer = getattr(self, "optimizer", None)
-        index = session.optimizer_index(optimizer) if isinstance(optimizer, torch.optim.Optimizer) else None
-        session.note(
-            "scheduler_step", user_where(1), index, lr_before=before, lr_after=_rate(self), type=type(self).__name__
-        )
+        _safely(session, note, self, user_where(1), before)
         return out
+
+    def note(scheduler: Any, where: Where, before: float | None) -> None:
+        optimizer = getattr(scheduler, "optimizer", None)
+        index = session.optimizer_index(optimizer) if isinstance(optimizer, torch.optim.Optimizer) else None
+        kind = type(scheduler).__name__
+        session.note("scheduler_step", where, index, lr_before=before, lr_after=_rate(scheduler), type=kind)
 
     return step
 
@@ -188,12 +206,14 @@ def _scaler(session: "Session", original: Original, kind: str) -> Original:
         where = user_where(1)
         out = original(self, *args, **kwargs)
         if not session.recorder.paused:
-            enabled = bool(self.is_enabled())
-            optimizer = args[0] if args and isinstance(args[0], torch.optim.Optimizer) else None
-            index = session.optimizer_index(optimizer) if optimizer is not None else None
-            skipped = kind == "scaler_step" and session.recording.steps == steps
-            session.note(kind, where, index, enabled=enabled, skipped=skipped)
+            _safely(session, note, self, args, where, session.recording.steps == steps)
         return out
+
+    def note(scaler: Any, args: tuple[Any, ...], where: Where, unmoved: bool) -> None:
+        optimizer = args[0] if args and isinstance(args[0], torch.optim.Optimizer) else None
+        index = session.optimizer_index(optimizer) if optimizer is not None else None
+        skipped = kind == "scaler_step" and unmoved
+        session.note(kind, where, index, enabled=bool(scaler.is_enabled()), skipped=skipped)
 
     return wrapper
 
@@ -201,20 +221,36 @@ def _scaler(session: "Session", original: Original, kind: str) -> Original:
 def _loader_init(session: "Session", original: Original) -> Original:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
-        session.loader(self).where = construction_where(self)
+        _safely(session, note, self)
+
+    def note(loader: Any) -> None:
+        session.loader(loader).where = construction_where(loader, 3)
 
     return __init__
 
 
 def _loader_iter(session: "Session", original: Original) -> Original:
     def __iter__(self: Any) -> Any:
-        try:
-            session.loader_starts(self)
-        except Exception:
-            session.recorder.give_up()
+        _safely(session, session.loader_starts, self)
         return original(self)
 
     return __iter__
+
+
+def _loader_next(session: "Session", original: Original) -> Original:
+    """What a loader does to fetch and collate samples is not part of the step."""
+
+    def __next__(self: Any) -> Any:
+        recorder = session.recorder
+        if recorder.paused:
+            return original(self)
+        recorder.paused = True
+        try:
+            return original(self)
+        finally:
+            recorder.paused = bool(recorder.broken)
+
+    return __next__
 
 
 def _backward(session: "Session", original: Original) -> Original:
@@ -233,11 +269,7 @@ def _recorded_call(session: "Session", original: Original, name: str) -> Origina
         recorder = session.recorder
         if recorder.paused:
             return original(*args, **kwargs)
-        call = None
-        try:
-            call = _begin_call(session, original, name, args, kwargs)
-        except Exception:
-            recorder.give_up()
+        call = _safely(session, _begin_call, session, original, name, args, kwargs)
         paused, recorder.paused = recorder.paused, True
         try:
             out = original(*args, **kwargs)
@@ -254,7 +286,7 @@ def _begin_call(
     session: "Session", original: Original, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Call:
     recorder, tape = session.recorder, session.recorder.tape
-    frame, via, _ = user_frame(sys._getframe(2))
+    frame, via, _ = user_frame(sys._getframe(3))
     where = where_of(frame.f_code, frame.f_lineno) if frame is not None else user_where(2)
     index = tape.calls[-1].index + 1 if tape.calls else 0
     call = Call(index, original, name, (), {}, where, via, recorder.stack)
@@ -277,10 +309,7 @@ def _no_grad(session: "Session", original: Original) -> Original:
     def __enter__(self: Any) -> Any:
         out = original(self)
         if session.recorded and session.evaluation.wanted and is_user(sys._getframe(1).f_code):
-            try:
-                session.evaluation_begins("no_grad")
-            except Exception:
-                session.recorder.give_up()
+            _safely(session, session.evaluation_begins, "no_grad")
         return out
 
     return __enter__
@@ -289,7 +318,7 @@ def _no_grad(session: "Session", original: Original) -> Original:
 def _seed(session: "Session", original: Original, library: str) -> Original:
     def seed(*args: Any, **kwargs: Any) -> Any:
         if args or kwargs:
-            session.recording.seeds.setdefault(library, user_where(1))
+            _safely(session, session.recording.seeds.setdefault, library, user_where(1))
         return original(*args, **kwargs)
 
     return seed
