@@ -9,6 +9,7 @@ from .data import Loaders as Loaders
 from .data import Targets as Targets
 from .data import TrainInputs as TrainInputs
 from .evaluation import Evaluation as Evaluation
+from .evaluation import Metrics as Metrics
 from .evaluation import NoisyOp as NoisyOp
 from .graph import RESHAPES as RESHAPES
 from .graph import Graph as Graph

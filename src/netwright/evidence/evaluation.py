@@ -40,3 +40,10 @@ class Evaluation:
     batches: int = 0
     before_training: bool = False
     returned_to_train: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """What the program computes beside the loss. ``accuracy`` are the lines that compare predicted with true labels."""
+
+    accuracy: tuple[Where, ...] = ()

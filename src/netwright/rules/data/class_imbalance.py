@@ -24,7 +24,7 @@ construction; Wilson (1927) for the interval.
 
 from collections.abc import Mapping
 
-from ...evidence import BatchOrder, Graph, Graphs, Loaders, Node, Objective, Targets, Task, TaskKind, Where
+from ...evidence import BatchOrder, Graphs, Loaders, Objective, Targets, Task, TaskKind, Where
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._grouping import batches_of, grouping
 
@@ -52,15 +52,10 @@ rule = Rule(
     },
 )
 
-_LABELS = frozenset(
-    ["argmax", "max", "topk", "round", "gt", "ge", "lt", "le", "greater", "greater_equal", "sign"]
-)
-_COMPARE = frozenset(["eq", "__eq__", "equal", "ne", "__ne__"])
-
 
 @rule.check
 def check(
-    task: Task, targets: Targets, order: BatchOrder, loaders: Loaders, graphs: Graphs
+    task: Task, targets: Targets, order: BatchOrder, loaders: Loaders, graphs: Graphs, metrics: Metrics
 ) -> Finding | None:
     """Look at the shares of the classes."""
     objective = task.sole
@@ -80,7 +75,8 @@ def check(
     ratio = counts[majority] / min(counts.values())
     if low <= rule["share"] and ratio <= rule["ratio"]:
         return None
-    metric = None if low <= rule["share"] or _weighted(graphs, objective, loaders) else _accuracy(graphs)
+    blind = low > rule["share"] and not _weighted(graphs, objective, loaders)
+    metric = next((w for w in metrics.accuracy if w.known), None) if blind else None
     return _finding(objective, counts, majority, metric)
 
 
@@ -101,30 +97,14 @@ def _weighted(graphs: Graphs, objective: Objective, loaders: Loaders) -> bool:
     return drawn or multiplied or any(node.kwargs.get(k) is not None for k in ("weight", "pos_weight"))
 
 
-def _accuracy(graphs: Graphs) -> Node | None:
-    """A comparison of predicted with true labels, if the program makes one."""
-    for graph in (graphs.evaluation, *graphs.train):
-        if graph is None:
-            continue
-        for node in graph.ops(*_COMPARE):
-            if any(_from_labels(graph, source) for source in graph.inputs(node)):
-                return node
-    return None
-
-
-def _from_labels(graph: Graph, node: Node) -> bool:
-    source = graph.source(node)
-    return source.kind == "op" and source.op in _LABELS
-
-
 def _finding(
-    objective: Objective, counts: Mapping[float, int], majority: float, metric: Node | None
+    objective: Objective, counts: Mapping[float, int], majority: float, metric: Where | None
 ) -> Finding:
     total = sum(counts.values())
     share = counts[majority] / total
     term = objective.term
     smallest = min(counts, key=lambda c: counts[c])
-    where = metric.where if metric else term.where if term else Where()
+    where = metric or (term.where if term else Where())
     blind = f"; always answering it gives {share:.0%} in the accuracy of {where.at}" if metric else ""
     return rule.found(
         f"class {majority:g} has {share:.1%} of {total} training labels, class {smallest:g} {counts[smallest] / total:.1%}{blind}",

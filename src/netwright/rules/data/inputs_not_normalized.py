@@ -33,6 +33,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.DATA,
     guides=("H1", "T4"),
+    explains=("NW301", "NW202", "NW407", "NW501"),
     remedies=("standardize-inputs",),
     thresholds={
         "rms": Threshold(

@@ -62,14 +62,15 @@ def _batches(order: BatchOrder, loader: LoaderInfo | None, events: Events) -> Fi
         return None
     expected = min(order.batches, -(-loader.dataset_length // order.batch_size))
     distinct = order.batches - order.repeated_batches
-    restarts = len(events.of("loader_start"))
+    starts = events.of("loader_start")
+    restarts = len(starts)
     if expected < rule["batches"] or distinct > rule["distinct"] * expected or restarts <= order.batches / 2:
         return None
     return rule.found(
         f"{order.batches} steps used {distinct} different {'batch' if distinct == 1 else 'batches'} of {order.batch_size} samples, "
         f"while the data set has {loader.dataset_length}: the loader is started anew {restarts} times",
-        where=order.where if order.where.known else loader.where,
-        also=(loader.where,) if loader.where != order.where else (),
+        where=starts[-1].where if starts[-1].where.known else loader.where,
+        also=(loader.where,),
         expected=f"{expected} different batches in {order.batches} steps",
         fix="loop over the loader (for x, y in loader:) instead of next(iter(loader)) at each step",
         batches=order.batches,

@@ -22,7 +22,7 @@ Micikevicius et al., "Mixed precision training" (2018), section 3.1 (float32 mas
 "Troubleshooting deep neural networks" (wrong dtype).
 """
 
-from ...evidence import DoorTensor, Graph, Graphs, Node, Parameters, TrainInputs
+from ...evidence import DoorTensor, Graph, Graphs, Node, Parameters, Stats, TrainInputs
 from ...rule import Finding, Kind, Rule, Severity, Threshold
 from .._door import WEIGHTED, between, entry, has_weight
 
@@ -37,11 +37,14 @@ rule = Rule(
         "left": Threshold(
             value=0.2, unit="share of the distinct values", source="four of five levels of the data are gone"
         ),
+        "few": Threshold(value=3.0, unit="distinct values", source="hardly a picture or a measurement"),
     },
 )
 
-_FLOORS = frozenset(["floor_divide", "__floordiv__", "floor", "trunc", "fix", "div", "true_divide", "divide"])
+_FLOORS = frozenset(["floor_divide", "__floordiv__", "__rfloordiv__", "div", "floor", "trunc", "fix"])
 _CASTS = frozenset(["to", "long", "int", "short", "byte", "type", "char"])
+
+_MANY = 1000
 
 
 @rule.check
@@ -60,9 +63,9 @@ def _data(graphs: Graphs, tensor: DoorTensor) -> list[Finding]:
     if layer is None:
         return []
     before = [graph[i] for i in sorted(graph.ancestors(tensor.node)) if graph[i].kind == "op"]
-    cuts = [n for n in (*before, *between(graph, layer, tensor.node)) if _cuts(graph, n)]
+    cuts = [n for n in (*before, *between(graph, layer, tensor.node)) if _cuts(graph, n, tensor.stats)]
     if cuts:
-        return [_cut(graph, cuts[0])]
+        return [_cut(graph, cuts[0], tensor.stats)]
     place = entry(graphs, tensor)
     only = tensor.stats.abs_max == 0 and tensor.stats.count > 0 and tensor.stats.nonfinite == 0
     return [_zero(tensor, place.node)] if place is not None and only else []
@@ -80,32 +83,42 @@ def _first_layer(graph: Graph, start: int) -> Node | None:
     return None
 
 
-def _cuts(graph: Graph, node: Node) -> bool:
-    """Whether a call cuts off fractions of its first argument and leaves few of its values."""
+def _cuts(graph: Graph, node: Node, door: Stats) -> bool:
+    """Whether a call cuts off fractions of its first argument and leaves few of its values.
+
+    Where nothing is known of the values around the call, a division counts when hardly any values arrive at the door.
+    """
     if not node.refs or node.op not in _FLOORS | _CASTS:
         return False
+    if node.op == "div" and node.kwargs.get("rounding_mode") is None:
+        return False
     old, new = graph.info(node.refs[0]), node.output
-    if old is None or new is None or old.stats is None or new.stats is None or not new.stats.integers:
+    if old is None or new is None or (node.op in _CASTS and not (old.floating and new.integral)):
         return False
-    if node.op in ("div", "true_divide", "divide") and node.kwargs.get("rounding_mode") is None:
-        return False
-    if node.op in _CASTS and not (old.floating and new.integral):
-        return False
-    levels = 1000 if old.stats.distinct is None else old.stats.distinct
-    left = 1000 if new.stats.distinct is None else new.stats.distinct
-    return levels > 3 and left <= max(2.0, rule["left"] * levels)
+    before, after = _levels(old.stats), _levels(new.stats)
+    if before is None or after is None:
+        return node.op in _FLOORS and door.integers and (door.distinct or _MANY) <= rule["few"]
+    return before > rule["few"] and after <= max(2.0, rule["left"] * before)
 
 
-def _cut(graph: Graph, node: Node) -> Finding:
-    old, new = graph.info(node.refs[0]), node.output
-    levels = old.stats.distinct if old and old.stats else None
-    left = new.stats.distinct if new and new.stats else None
+def _levels(stats: Stats | None) -> int | None:
+    """Number of distinct values, as far as it was counted."""
+    if stats is None:
+        return None
+    return _MANY if stats.distinct is None else stats.distinct
+
+
+def _cut(graph: Graph, node: Node, door: Stats) -> Finding:
+    old = graph.info(node.refs[0])
+    before = old.stats.distinct if old and old.stats else None
+    left = door.distinct
     return rule.found(
-        f"{node.op} at {node.where.at} cuts off fractions of the data: {levels or 'over 1000'} distinct values become {left}",
+        f"{node.op} at {node.where.at} cuts off fractions of the data: {left} distinct values arrive at the network"
+        + (f" of {before}" if before else ""),
         where=node.where,
         expected="floating-point numbers up to the first layer",
         fix="divide as floating-point numbers (x.float() / 255), and convert with .float() before, not after",
-        before=levels,
+        before=before,
         after=left,
     )
 
