@@ -24,7 +24,7 @@ construction; Wilson (1927) for the interval.
 
 from collections.abc import Mapping
 
-from ...evidence import BatchOrder, Graphs, Loaders, Objective, Targets, Task, TaskKind, Where
+from ...evidence import BatchOrder, Graphs, Loaders, Metrics, Objective, Targets, Task, TaskKind, Where
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._grouping import batches_of, grouping
 
