@@ -1,10 +1,14 @@
 """The step's graphs, and the task they ask for."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from ..capture.graphs import GraphCapture
 from ..evidence import Graph, Graphs, Task
 from ..inference import read_objective, read_task
 from ..rule import NotApplicable
+from ._terms import weighed
+from .model import parameter_names
 from .observed import Observed
 
 
@@ -13,10 +17,18 @@ def graphs(observed: Observed) -> Graphs:
     recording = observed.recording
     if not recording.captures:
         raise NotApplicable("no training step was seen: the program never called backward")
-    train = tuple(_mark_targets(c.graph, c.optimizer) for c in recording.captures)
-    later = tuple(c.graph for c in recording.later)
-    evaluation = recording.evaluations[0].capture.graph if recording.evaluations else None
+    names = parameter_names(observed)
+    train = tuple(_mark_targets(_named(c, names), c.optimizer) for c in recording.captures)
+    later = tuple(_named(c, names) for c in recording.later)
+    evaluation = _named(recording.evaluations[0].capture, names) if recording.evaluations else None
     return Graphs(train=train, later=later, evaluation=evaluation)
+
+
+def _named(capture: GraphCapture, names: Mapping[int, str]) -> Graph:
+    """The graph with the parameters' names at their leaves."""
+    graph = capture.graph
+    known = {n: name for n, t in capture.parameters.items() if (name := names.get(id(t))) is not None}
+    return replace(graph, nodes=tuple(replace(n, name=known[n.index]) if n.index in known else n for n in graph.nodes))
 
 
 def _mark_targets(graph: Graph, optimizer: int | None) -> Graph:
@@ -29,6 +41,8 @@ def _mark_targets(graph: Graph, optimizer: int | None) -> Graph:
     return replace(graph, nodes=nodes, optimizer=optimizer)
 
 
-def task(graphs: Graphs) -> Task:
-    """What the program is asked to learn."""
-    return read_task(graphs)
+def task(graphs: Graphs, observed: Observed) -> Task:
+    """What the program is asked to learn, with what each part of the loss weighs."""
+    read = read_task(graphs)
+    captures = observed.recording.captures
+    return replace(read, objectives=tuple(weighed(o, captures[o.graph]) for o in read.objectives))

@@ -100,6 +100,8 @@ def _judge(graph: Graph, objective: Objective, term: LossTerm, counts: Mapping[f
     value, outputs, ref = scalar_value(graph, term), prediction_info(graph, term), prediction_ref(term)
     if value is None or outputs is None or outputs.stats is None or ref is None or term.reduction == "sum":
         return None
+    if value <= 0 and objective.kind is not TaskKind.REGRESSION:
+        return None  # not the negative log of a probability
     if any(n.op in _BOUNDED for n in walk_back(graph, ref, 8, LINEAR | {"matmul"})):
         return None
     if objective.kind is TaskKind.REGRESSION:
