@@ -8,6 +8,10 @@ from .data import LoaderInfo as LoaderInfo
 from .data import Loaders as Loaders
 from .data import Targets as Targets
 from .data import TrainInputs as TrainInputs
+from .dependence import BatchAlignment as BatchAlignment
+from .dependence import BatchRows as BatchRows
+from .dependence import InputDependence as InputDependence
+from .dependence import InputReach as InputReach
 from .evaluation import Evaluation as Evaluation
 from .evaluation import Metrics as Metrics
 from .evaluation import NoisyOp as NoisyOp

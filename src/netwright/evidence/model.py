@@ -60,6 +60,8 @@ class ParameterInfo:
     (or backward if it has none) the gradient's norm, ``None`` where ``.grad`` was None. ``changed`` tells whether any captured
     optimizer step changed its values; ``changed_outside`` whether they changed between optimizer steps.
     ``update_ratio`` is |update| / |weight| (norms) of the first step that changed it.
+    ``distinct_rows_after`` counts its different rows after the captured steps, when all were equal at first.
+    ``iterations`` is in how many captured iterations it was used, ``inside`` whether a module's own forward used it.
     ``on_path`` says that the loss of some objective depends on it through the graph (ignoring cuts), ``reached`` that autograd reaches it.
     ``frozen_at`` is the line that set ``requires_grad`` to False; ``changed_while_frozen`` that an optimizer step changed it at a time when
     ``requires_grad`` was False. ``frozen_in_vain`` is what a user wrote to freeze it that freezes nothing (``"features.requires_grad"`` on a
@@ -94,6 +96,9 @@ class ParameterInfo:
     changed_outside: Where | None = None
     update_ratio: float | None = None
     shared_with: tuple[str, ...] = ()
+    distinct_rows_after: int | None = None
+    iterations: int | None = None
+    inside: bool = False
     frozen_at: Where | None = None
     changed_while_frozen: bool = False
     frozen_in_vain: tuple[str, Where] | None = None

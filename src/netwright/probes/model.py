@@ -151,7 +151,35 @@ def _parameter(
         changed_outside=tracked.changed_outside,
         update_ratio=tracked.update_ratio,
         shared_with=tuple(n for _, n, _ in homes[1:]),
+        distinct_rows_after=_distinct_rows(tensor) if tracked.duplicate_rows else None,
+        iterations=None if homes else _iterations(observed, tensor),
+        inside=not homes and _inside(observed, tensor),
     )
+
+
+def _distinct_rows(tensor: torch.Tensor) -> int:
+    """Rows that differ by more than rounding."""
+    rows = tensor.detach().reshape(tensor.shape[0], -1)[:, :4096].double().nan_to_num().cpu()
+    spread = float(rows.abs().max()) or 1.0
+    return int((rows / (spread * 1e-4)).round().unique(dim=0).shape[0])
+
+
+def _iterations(observed: Observed, tensor: torch.Tensor) -> int:
+    captures = [*observed.recording.captures, *observed.recording.later]
+    return sum(any(p is tensor for p in c.parameters.values()) for c in captures)
+
+
+def _inside(observed: Observed, tensor: torch.Tensor) -> bool:
+    for capture in observed.recording.captures:
+        nodes = {n for n, p in capture.parameters.items() if p is tensor}
+        if nodes and any(n.module_type is not None and any(r.node in nodes for r in n.refs) for n in capture.graph.nodes):
+            return True
+    return False
+
+
+def parameter_names(observed: Observed) -> dict[int, str]:
+    """The name of every parameter of the networks, by the tensor's ``id``."""
+    return {key: homes[0][1] for key, homes in _names(observed).items()}
 
 
 def _describe(tensor: torch.Tensor) -> str:

@@ -4,9 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from ..evidence import RESHAPES, Graph, Modules, Node, ParameterInfo, Parameters, Ref, Where
 
-CONVOLUTIONS = frozenset(
-    "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d".split()
-)
+CONVOLUTIONS = frozenset("conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d".split())
 PRODUCTS = frozenset("matmul mm addmm rmatmul".split())
 LAYERS = CONVOLUTIONS | PRODUCTS | {"linear"}
 NORMS = frozenset(

@@ -54,7 +54,9 @@ def reachable(graph: Graph, ref: Ref, depth: int = 0) -> tuple[Range, Node | Non
     if node.op in RESHAPES and node.refs and node.op not in _DROPOUTS:
         return reachable(graph, node.refs[0], depth + 1)
     if node.op in _FIXED:
-        return (REAL, None) if node.op == "elu" and node.arg(1, "alpha", 1.0) != 1.0 else (_FIXED[node.op], node)
+        return (
+            (REAL, None) if node.op == "elu" and node.arg(1, "alpha", 1.0) != 1.0 else (_FIXED[node.op], node)
+        )
     if node.op in ("clamp", "hardtanh", "clamp_min", "clamp_max"):
         return _clamped(node)
     if node.op in ("add", "sub", "mul", "div", "neg", "rsub"):
@@ -63,7 +65,12 @@ def reachable(graph: Graph, ref: Ref, depth: int = 0) -> tuple[Range, Node | Non
 
 
 def _clamped(node: Node) -> tuple[Range, Node | None]:
-    names = {"clamp": ("min", "max"), "hardtanh": ("min_val", "max_val"), "clamp_min": ("min", ""), "clamp_max": ("", "max")}
+    names = {
+        "clamp": ("min", "max"),
+        "hardtanh": ("min_val", "max_val"),
+        "clamp_min": ("min", ""),
+        "clamp_max": ("", "max"),
+    }
     low_name, high_name = names[node.op]
     default = (-1.0, 1.0) if node.op == "hardtanh" else (None, None)
     low = node.arg(1, low_name, default[0]) if low_name else None
@@ -71,7 +78,8 @@ def _clamped(node: Node) -> tuple[Range, Node | None]:
     if isinstance(low, Ref) or isinstance(high, Ref):
         return REAL, None
     span = Range(
-        float(low) if isinstance(low, int | float) else -_INF, float(high) if isinstance(high, int | float) else _INF
+        float(low) if isinstance(low, int | float) else -_INF,
+        float(high) if isinstance(high, int | float) else _INF,
     )
     return span, (node if span != REAL else None)
 

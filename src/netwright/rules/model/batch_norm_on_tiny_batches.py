@@ -36,8 +36,12 @@ rule = Rule(
     explains=("NW609",),
     remedies=("group-norm",),
     thresholds={
-        "few": Threshold(value=8, unit="values", source="Group Normalization: the error grows quickly below 8"),
-        "sign": Threshold(value=2, unit="values", source="two values are normalized to -1 and 1 whatever they are"),
+        "few": Threshold(
+            value=8, unit="values", source="Group Normalization: the error grows quickly below 8"
+        ),
+        "sign": Threshold(
+            value=2, unit="values", source="two values are normalized to -1 and 1 whatever they are"
+        ),
     },
 )
 
@@ -47,10 +51,14 @@ def check(graphs: Graphs, modules: Modules) -> list[Finding]:
     """Look at the batch of every batch normalization in training."""
     norms: list[tuple[Graph, Node]] = []
     for graph in graphs.train:
-        norms.extend((graph, n) for n in graph.on_path() if n.op == "batch_norm" and n.arg(5, "training", False) is True)
+        norms.extend(
+            (graph, n)
+            for n in graph.on_path()
+            if n.op == "batch_norm" and n.arg(5, "training", False) is True
+        )
     if not norms:
         raise NotApplicable("the network has no batch normalization in training mode")
-    found = [f for f in (_tiny(graphs, norms), _dropout_before(norms, modules), _double_bias(norms, modules)) if f]
+    found = [f for f in (_tiny(graphs, norms), _dropout_before(norms, modules), _double_bias(norms)) if f]
     return found
 
 
@@ -70,7 +78,9 @@ def _tiny(graphs: Graphs, norms: list[tuple[Graph, Node]]) -> Finding | None:
     if values >= rule["few"] and (samples > 1 or _batch_statistics_in_evaluation(graphs)):
         return None
     spatial = values > samples
-    severity = Severity.ERROR if values <= rule["sign"] else Severity.INFO if spatial and samples > 1 else None
+    severity = (
+        Severity.ERROR if values <= rule["sign"] else Severity.INFO if spatial and samples > 1 else None
+    )
     if spatial and values >= rule["few"] and samples > 1:
         return None
     return rule.found(
@@ -113,7 +123,7 @@ def _dropout_before(norms: list[tuple[Graph, Node]], modules: Modules) -> Findin
     return None
 
 
-def _double_bias(norms: list[tuple[Graph, Node]], modules: Modules) -> Finding | None:
+def _double_bias(norms: list[tuple[Graph, Node]]) -> Finding | None:
     doubled: list[Node] = []
     for graph, node in norms:
         before = _before(graph, node)

@@ -35,7 +35,9 @@ rule = Rule(
     explains=("NW202", "NW207", "NW301", "NW404", "NW406", "NW610", "NW611"),
     remedies=("reinitialize",),
     thresholds={
-        "steps": Threshold(value=2, unit="updates", source="one update may be zero where a zero layer lies after it"),
+        "steps": Threshold(
+            value=2, unit="updates", source="one update may be zero where a zero layer lies after it"
+        ),
     },
 )
 
@@ -99,7 +101,9 @@ def _finding(members: list[ParameterInfo], layers: int) -> Finding:
     first = members[0]
     value = first.initial.mean if first.initial is not None else 0.0
     constant = first.initial is not None and first.initial.std == 0
-    names = ", ".join(p.name for p in members[:3]) + ("" if len(members) <= 3 else f" and {len(members) - 3} more")
+    names = ", ".join(p.name for p in members[:3]) + (
+        "" if len(members) <= 3 else f" and {len(members) - 3} more"
+    )
     start = f"all start at {value:g}" if constant else "start with equal rows"
     return rule.found(
         f"the weights of {names} {start}: all units of the layer are equal, and {_ENDS[verdict]}",

@@ -33,9 +33,13 @@ rule = Rule(
     explains=("NW404", "NW406", "NW216", "NW610", "NW611"),
     remedies=("leaky-relu", "reinitialize"),
     thresholds={
-        "warn": Threshold(value=0.75, unit="share of units", source="measured on healthy recipes: at most 0.62"),
+        "warn": Threshold(
+            value=0.75, unit="share of units", source="measured on healthy recipes: at most 0.62"
+        ),
         "error": Threshold(value=0.95, unit="share of units", source="almost no unit is left to learn"),
-        "samples": Threshold(value=32, unit="samples", source="fewer samples leave healthy units off by chance"),
+        "samples": Threshold(
+            value=32, unit="samples", source="fewer samples leave healthy units off by chance"
+        ),
         "units": Threshold(value=8, unit="units", source="the share of a few units says little"),
     },
 )
@@ -62,7 +66,9 @@ def check(graphs: Graphs, signals: Signals, parameters: Parameters) -> Finding |
             seen.append(signal)
     dead = [s for s in seen if (s.dead or 0.0) > rule["warn"]]
     if not seen:
-        raise NotApplicable("batches are too small to tell" if small else "no hidden ReLU-like activation was seen")
+        raise NotApplicable(
+            "batches are too small to tell" if small else "no hidden ReLU-like activation was seen"
+        )
     return _finding(graphs, dead) if dead else None
 
 

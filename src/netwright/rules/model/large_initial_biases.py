@@ -32,7 +32,9 @@ rule = Rule(
     explains=("NW206", "NW207", "NW404", "NW406", "NW216"),
     remedies=("reinitialize",),
     thresholds={
-        "rms": Threshold(value=1.5, unit="(activation)", source="AlexNet starts at 1, standard normal biases have 1.0"),
+        "rms": Threshold(
+            value=1.5, unit="(activation)", source="AlexNet starts at 1, standard normal biases have 1.0"
+        ),
     },
 )
 
@@ -78,7 +80,9 @@ def _finding(biases: list[ParameterInfo]) -> Finding:
     worst = max(biases, key=lambda b: b.initial.rms if b.initial is not None else 0.0)
     rms = worst.initial.rms if worst.initial is not None else 0.0
     mean = worst.initial.mean if worst.initial is not None else 0.0
-    names = ", ".join(b.name for b in biases[:3]) + ("" if len(biases) <= 3 else f" and {len(biases) - 3} more")
+    names = ", ".join(b.name for b in biases[:3]) + (
+        "" if len(biases) <= 3 else f" and {len(biases) - 3} more"
+    )
     return rule.found(
         f"initial biases of hidden layers are large: {names}; {worst.name} starts at {mean:.3g} on average, with root mean "
         f"square {rms:.3g}",

@@ -21,7 +21,7 @@ Srivastava et al., "Dropout" (2014), 0.5 in hidden layers; PyTorch documentation
 default); Holden, "My neural network isn't working!", on regularization.
 """
 
-from ...evidence import RESHAPES, Evaluation, Graph, Graphs, Node, NoisyOp, Ref, Task
+from ...evidence import RESHAPES, Graph, Graphs, Modules, Node, Ref, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 
 rule = Rule(
@@ -33,9 +33,15 @@ rule = Rule(
     explains=("NW419", "NW301", "NW701"),
     remedies=("weaker-dropout",),
     thresholds={
-        "strong": Threshold(value=0.7, unit="probability", source="the strongest in common recipes is 0.8, over 2048 features"),
-        "extreme": Threshold(value=0.85, unit="probability", source="stronger than in any recipe that was measured"),
-        "kept": Threshold(value=32, unit="units", source="0.8 over 2048 features keeps 409, 0.7 over 256 keeps 77"),
+        "strong": Threshold(
+            value=0.7, unit="probability", source="the strongest in common recipes is 0.8, over 2048 features"
+        ),
+        "extreme": Threshold(
+            value=0.85, unit="probability", source="stronger than in any recipe that was measured"
+        ),
+        "kept": Threshold(
+            value=32, unit="units", source="0.8 over 2048 features keeps 409, 0.7 over 256 keeps 77"
+        ),
     },
 )
 
@@ -46,7 +52,7 @@ _LAST = frozenset({"softmax", "log_softmax", "sigmoid"})
 
 
 @rule.check
-def check(graphs: Graphs, task: Task) -> list[Finding]:
+def check(graphs: Graphs, task: Task, modules: Modules) -> list[Finding]:
     """Look at every dropout of the training step."""
     found: list[Finding] = []
     seen = 0
@@ -55,13 +61,20 @@ def check(graphs: Graphs, task: Task) -> list[Finding]:
         active = [n for n in graph.on_path() if n.op in _NAMES and n.arg(2, "training", True) is True]
         seen += len(active)
         term = objective.term
-        last = _on_output(graph, Ref(term.prediction, term.prediction_output)) if term and term.prediction is not None else None
+        last = (
+            _on_output(graph, Ref(term.prediction, term.prediction_output))
+            if term and term.prediction is not None
+            else None
+        )
         if last is not None and term is not None:
             found.append(_output_finding(last))
         strong = [n for n in active if _too_strong(n) and n is not last]
         if strong:
             found.append(_strong_finding(strong))
-    if not seen:
+    drawing = _in_evaluation(graphs, modules)
+    if drawing:
+        found.append(_evaluation_finding(drawing))
+    if not seen and not drawing:
         raise NotApplicable("no dropout in the training step")
     return found
 
@@ -93,6 +106,38 @@ def _on_output(graph: Graph, ref: Ref) -> Node | None:
     if node.op not in _NAMES or node.arg(2, "training", True) is not True or not _rate(node):
         return None
     return node
+
+
+def _in_evaluation(graphs: Graphs, modules: Modules) -> list[Node]:
+    """Dropouts that draw in evaluation although the module that calls them is in evaluation mode."""
+    found: list[Node] = []
+    for node in graphs.evaluation.nodes if graphs.evaluation is not None else ():
+        attention = node.op == "scaled_dot_product_attention"
+        rate = node.arg(4, "dropout_p", 0.0) if attention else node.arg(1, "p", 0.5)
+        on = attention or (node.op in _NAMES and node.arg(2, "training", True) is True)
+        owner = next((m for m in modules.modules if m.path == node.module), None)
+        quiet = owner is not None and owner.training_in_eval is False
+        if on and quiet and isinstance(rate, int | float) and rate > 0:
+            found.append(node)
+    return found
+
+
+def _evaluation_finding(drawing: list[Node]) -> Finding:
+    first = drawing[0]
+    attention = first.op == "scaled_dot_product_attention"
+    fix = (
+        "dropout_p=p if self.training else 0.0"
+        if attention
+        else f"F.{first.op}(x, p, training=self.training), or nn.Dropout"
+    )
+    return rule.found(
+        f"{first.op} at {first.where.at} drops in evaluation too, although the network is in evaluation mode",
+        where=first.where.on(module=first.module),
+        also=tuple(n.where for n in drawing[1:4]),
+        expected="no dropout after model.eval()",
+        fix=f"write {fix}",
+        calls=len(drawing),
+    )
 
 
 def _strong_finding(strong: list[Node]) -> Finding:

@@ -35,9 +35,15 @@ rule = Rule(
     remedies=("wider",),
     thresholds={
         "share": Threshold(value=1 / 3, unit="units per class", source="ResNet-18 on ImageNet has 0.51"),
-        "classes": Threshold(value=100, unit="classes", source="beyond, low-rank outputs are common practice"),
-        "outputs": Threshold(value=16, unit="outputs", source="beyond, outputs are usually correlated (maps, spectra)"),
-        "margin": Threshold(value=2.0, unit="times wider input", source="a layer as narrow as its input loses nothing"),
+        "classes": Threshold(
+            value=100, unit="classes", source="beyond, low-rank outputs are common practice"
+        ),
+        "outputs": Threshold(
+            value=16, unit="outputs", source="beyond, outputs are usually correlated (maps, spectra)"
+        ),
+        "margin": Threshold(
+            value=2.0, unit="times wider input", source="a layer as narrow as its input loses nothing"
+        ),
     },
 )
 
@@ -53,7 +59,9 @@ def check(graphs: Graphs, task: Task) -> Finding | None:
     needed = _needed(graph, objective)
     if needed is None:
         raise NotApplicable(f"widths are not judged for this task ({objective.kind.value})")
-    narrow = [n for n in layers_of(graph) if _narrow(graph, n, needed, objective) and _cuts(graph, n, prediction)]
+    narrow = [
+        n for n in layers_of(graph) if _narrow(graph, n, needed, objective) and _cuts(graph, n, prediction)
+    ]
     return _finding(min(narrow, key=lambda n: width(n) or 0), graph, objective) if narrow else None
 
 

@@ -26,7 +26,17 @@ from dataclasses import dataclass
 
 from ...evidence import RESHAPES, Graph, Graphs, Modules, Node
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity
-from .._layers import AVERAGES, after, data_ref, follow, is_layer, layers_of, live_consumers, titled, weight_leaf
+from .._layers import (
+    AVERAGES,
+    after,
+    data_ref,
+    follow,
+    is_layer,
+    layers_of,
+    live_consumers,
+    titled,
+    weight_leaf,
+)
 
 rule = Rule(
     code="NW205",
@@ -37,7 +47,12 @@ rule = Rule(
     remedies=("add-activation",),
 )
 
-_PASS = (RESHAPES | AVERAGES | {"batch_norm", "mean"}) - {"pixel_shuffle", "channel_shuffle", "expand", "expand_as"}
+_PASS = (RESHAPES | AVERAGES | {"batch_norm", "mean"}) - {
+    "pixel_shuffle",
+    "channel_shuffle",
+    "expand",
+    "expand_as",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,9 +37,15 @@ rule = Rule(
     explains=("NW301", "NW404", "NW406", "NW415", "NW207", "NW104", "NW601", "NW605", "NW611"),
     remedies=("remove-last-activation",),
     thresholds={
-        "outside": Threshold(value=0.01, unit="share of targets", source="outliers clipped on purpose are rarer"),
-        "many": Threshold(value=0.05, unit="share of targets", source="one target in twenty is not an outlier"),
-        "slack": Threshold(value=0.01, unit="share of the range", source="targets at the end of an open range"),
+        "outside": Threshold(
+            value=0.01, unit="share of targets", source="outliers clipped on purpose are rarer"
+        ),
+        "many": Threshold(
+            value=0.05, unit="share of targets", source="one target in twenty is not an outlier"
+        ),
+        "slack": Threshold(
+            value=0.01, unit="share of the range", source="targets at the end of an open range"
+        ),
         "floor": Threshold(value=0.1, unit="nats", source="a loss of 0.1 is 90 % sure of the right class"),
     },
 )

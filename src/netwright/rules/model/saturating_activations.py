@@ -34,9 +34,13 @@ rule = Rule(
     explains=("NW406", "NW601", "NW605"),
     remedies=("relu", "reinitialize"),
     thresholds={
-        "saturated": Threshold(value=0.5, unit="share of outputs", source="DeepDiagnosis; TheDeepChecker asks the same share"),
+        "saturated": Threshold(
+            value=0.5, unit="share of outputs", source="DeepDiagnosis; TheDeepChecker asks the same share"
+        ),
         "layers": Threshold(value=5, unit="layers", source="LeNet has four; five times 0.25 is 1e-3"),
-        "gain": Threshold(value=0.5, unit="times per layer", source="Glorot and Bengio (2010): it should stay near 1"),
+        "gain": Threshold(
+            value=0.5, unit="times per layer", source="Glorot and Bengio (2010): it should stay near 1"
+        ),
     },
 )
 
@@ -104,4 +108,3 @@ def _saturated(full: list[LayerSignal], total: int) -> Finding:
 def _place(signal: LayerSignal) -> Where:
     place = signal.made if signal.made is not None and signal.made.known else signal.where
     return place.on(module=signal.module)
-

@@ -32,15 +32,15 @@ rule = Rule(
     explains=("NW401", "NW404", "NW420", "NW610"),
     remedies=("register",),
     thresholds={
-        "iterations": Threshold(value=2, unit="iterations", source="a tensor made anew at each step is used in one only"),
+        "iterations": Threshold(
+            value=2, unit="iterations", source="a tensor made anew at each step is used in one only"
+        ),
     },
 )
 
 
 @rule.check
-def check(
-    modules: Modules, parameters: Parameters, optimizers: Optimizers
-) -> list[Finding]:
+def check(modules: Modules, parameters: Parameters, optimizers: Optimizers) -> list[Finding]:
     """Find weights that are used inside a network and registered nowhere."""
     if not modules.roots:
         raise NotApplicable("the program uses no nn.Module")
@@ -70,7 +70,11 @@ def _loose(parameter: ParameterInfo) -> bool:
 
 def _trains(module: ModuleInfo, parameters: Parameters) -> bool:
     """Whether the module's weights want to be trained and no optimizer holds them."""
-    own = [p for p in parameters.parameters if not p.registered and p.requires_grad and p.reached and not p.optimizers]
+    own = [
+        p
+        for p in parameters.parameters
+        if not p.registered and p.requires_grad and p.reached and not p.optimizers
+    ]
     return bool(own) and module.calls_train > 0 and any(p.numel <= module.parameters for p in own)
 
 

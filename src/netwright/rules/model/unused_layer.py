@@ -64,17 +64,25 @@ def _unused(module: ModuleInfo, modules: Modules, parameters: Parameters) -> boo
     if parent is None or not (parent.user_defined or parent.type in _LISTS):
         return False
     if parent.type in _LISTS:
-        return not any(_ran(m, parameters) for m in modules.modules if _child(m, parent)) and _ran_above(parent, modules)
+        return not any(_ran(m, parameters) for m in modules.modules if _child(m, parent)) and _ran_above(
+            parent, modules
+        )
     return bool(parent.calls_train) or _ran(parent, parameters)
 
 
 def _parent(module: ModuleInfo, modules: Modules) -> ModuleInfo | None:
     path = module.path.rpartition(".")[0]
-    return next((m for m in modules.modules if m.root == module.root and m.path == path and m.registered), None)
+    return next(
+        (m for m in modules.modules if m.root == module.root and m.path == path and m.registered), None
+    )
 
 
 def _child(module: ModuleInfo, parent: ModuleInfo) -> bool:
-    return module.root == parent.root and module.path.rpartition(".")[0] == parent.path and module.path != parent.path
+    return (
+        module.root == parent.root
+        and module.path.rpartition(".")[0] == parent.path
+        and module.path != parent.path
+    )
 
 
 def _ran(module: ModuleInfo, parameters: Parameters) -> bool:
@@ -100,7 +108,9 @@ def _twin(module: ModuleInfo, modules: Modules) -> ModuleInfo | None:
 
 def _finding(unused: list[ModuleInfo], modules: Modules) -> Finding:
     first = unused[0]
-    names = ", ".join(m.path for m in unused[:3]) + ("" if len(unused) <= 3 else f" and {len(unused) - 3} more")
+    names = ", ".join(m.path for m in unused[:3]) + (
+        "" if len(unused) <= 3 else f" and {len(unused) - 3} more"
+    )
     weights = sum(m.parameters for m in unused)
     twin = _twin(first, modules)
     hint = "" if twin is None else f"; {twin.path} ran {twin.calls_train} times, perhaps in its place"

@@ -29,7 +29,17 @@ from dataclasses import dataclass
 
 from ...evidence import Graph, Graphs, LayerSignal, Node, ParameterInfo, Parameters, Signals
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._layers import CONVOLUTIONS, NORMS, is_last, live_consumers, meets, next_layer, parameter_of, weight_leaf, written_at
+from .._layers import (
+    CONVOLUTIONS,
+    NORMS,
+    is_last,
+    live_consumers,
+    meets,
+    next_layer,
+    parameter_of,
+    weight_leaf,
+    written_at,
+)
 
 rule = Rule(
     code="NW202",
@@ -42,7 +52,9 @@ rule = Rule(
     thresholds={
         "large": Threshold(value=5.0, unit="times", source="He normal is 1.4; measured on healthy recipes"),
         "small": Threshold(value=0.05, unit="times", source="0.02 in a transformer of width 16 is 0.08"),
-        "compound": Threshold(value=1e3, unit="times", source="catalogue of NW406: gradients differ by 1000 between ends"),
+        "compound": Threshold(
+            value=1e3, unit="times", source="catalogue of NW406: gradients differ by 1000 between ends"
+        ),
         "inputs": Threshold(value=8, unit="inputs", source="below, the spread of a few weights says little"),
     },
 )
@@ -136,7 +148,9 @@ def _layer_finding(off: list[_Layer]) -> Finding:
     large = worst.scale > 1
     total = math.prod(x.gain for x in off)
     dire = total > rule["compound"] or total < 1 / rule["compound"]
-    names = ", ".join(x.parameter.name for x in off[:3]) + ("" if len(off) <= 3 else f" and {len(off) - 3} more")
+    names = ", ".join(x.parameter.name for x in off[:3]) + (
+        "" if len(off) <= 3 else f" and {len(off) - 3} more"
+    )
     std = worst.parameter.initial.std if worst.parameter.initial is not None else 0.0
     return rule.found(
         f"initial weights of {names} are too {'large' if large else 'small'}: {worst.parameter.name} has standard deviation "
