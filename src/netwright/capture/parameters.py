@@ -26,6 +26,12 @@ class Tracked:
     changed: bool | None = None
     changed_outside: Where | None = None
     outside_line: Where | None = None
+    outside_op: str | None = None
+    outside_gradient: bool = False
+    outside_gaps: int = 0
+    changed_while_frozen: bool = False
+    consumed: set[int] = field(default_factory=set[int])
+    mixed: set[int] = field(default_factory=set[int])
     update_ratio: float | None = None
     filled: bool = False
     stepped_since_fill: bool = False
@@ -90,10 +96,29 @@ class ParameterWatch:
             now = _sample(tensor)
             if tracked.last is not None and now is not None and not _equal(tracked.last, now):
                 tracked.changed_outside = tracked.outside_line or NOWHERE
+                tracked.outside_gaps += 1
             tracked.last = now
         return norms
 
-    def after_step(self, parameters: Iterable[torch.Tensor]) -> float:
+    def after_backward(
+        self, reached: Iterable[Tracked], before: list[float | None], after: list[float | None]
+    ) -> None:
+        """Note which gradients were added to although a step had used them already."""
+        norms = {id(t): pair for t, *pair in zip(list(self.tracked.values()), before, after, strict=False)}
+        for tracked in reached:
+            was, now = norms.get(id(tracked), (None, None))
+            if not was:
+                tracked.consumed.clear()
+                tracked.mixed.clear()
+            elif was != now:
+                tracked.mixed |= tracked.consumed
+
+    def uncleared(self, parameters: Iterable[torch.Tensor], norms: list[float | None], optimizer: int) -> float:
+        """Share of the parameters whose gradient still holds what an earlier step of this optimizer has used."""
+        old = [optimizer in self.track(t).mixed for t, n in zip(parameters, norms, strict=True) if n]
+        return sum(old) / max(len(norms), 1)
+
+    def after_step(self, parameters: Iterable[torch.Tensor], optimizer: int | None = None) -> float:
         """Note what the step changed; the share of parameters that changed."""
         changed = total = 0
         for tensor in parameters:
@@ -107,6 +132,9 @@ class ParameterWatch:
                     norm = float(tracked.last.double().norm())
                     tracked.update_ratio = float((now.double() - tracked.last.double()).norm()) / norm if norm else None
             tracked.changed = bool(tracked.changed) or moved
+            tracked.changed_while_frozen |= moved and not tensor.requires_grad
+            if optimizer is not None:
+                tracked.consumed.add(optimizer)
             tracked.last = now
             tracked.stepped_since_fill = True
             tracked.outside_line = None

@@ -11,7 +11,7 @@ import time
 import traceback
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from ..evidence import NOWHERE, ModuleCall, TensorInfo, Where
 from .calls import FuncInfo
 from .flatten import tensors
 from .frames import user_frame, user_frames, user_where, where_of
-from .measure import info_of
+from .measure import info_of, stats_of
 from .tape import Call, ModuleFrame, RootCall, Slot, Tape, Value
 
 _MUTATES = {"batch_norm": (1, 2), "instance_norm": (1, 2)}
@@ -69,6 +69,7 @@ class Recorder:
         self.networks: dict[int, torch.nn.Module] = {}
         self.produced: dict[int, weakref.ref[torch.Tensor]] = {}
         self.writes: dict[int, list[tuple[str, Where, int]]] = {}
+        self.frozen: dict[int, tuple[weakref.ref[torch.Tensor], Where]] = {}
         self.failure: Failure | None = None
         self.calls_made: list[ModuleCall] = []
         self.broken: str | None = None
@@ -77,8 +78,8 @@ class Recorder:
         self.first_tainted: int | None = None
         self.spent = 0.0
         self.sequence = 0
-        self.on_clip: Callable[[Where, str, tuple[object, ...]], None] = lambda where, kind, args: None
-        self.on_manual: Callable[[Where, torch.Tensor], None] = lambda where, tensor: None
+        self.on_clip: Callable[[Where, str, float | None], None] = lambda where, kind, limit: None
+        self.on_manual: Callable[[Where, torch.Tensor, str, Call], None] = lambda where, tensor, op, call: None
         self.on_network: Callable[[torch.nn.Module, RootCall], None] = lambda module, root: None
         self._last_clip: tuple[Where, int] | None = None
         self._signatures: dict[type, list[str]] = {}
@@ -215,7 +216,19 @@ class Recorder:
         if not self.seen_forward:
             self.writes.setdefault(storage, []).append((info.plain, call.where, self.sequence))
         elif not call.grad_enabled or not tensor.requires_grad or info.name == "set_data":
-            self.on_manual(call.where, tensor)
+            self.on_manual(call.where, tensor, info.plain, call)
+
+    def note_freezing(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Remember the line that freezes a tensor, forget it when the tensor is released."""
+        try:
+            tensor = args[0]
+            wanted = args[1] if len(args) > 1 else kwargs.get("requires_grad", True)
+            if wanted:
+                self.frozen.pop(id(tensor), None)
+            else:
+                self.frozen[id(tensor)] = (weakref.ref(tensor), user_where(2))
+        except Exception:
+            self.give_up()
 
     def after(self, call: Call, out: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Called after a torch call returned."""
@@ -260,7 +273,7 @@ class Recorder:
             self.failure = Failure(
                 error=error,
                 op=info.plain,
-                args=tuple(info_of(t) for _, t in tensors((args, kwargs))),
+                args=tuple(_failed_info(t) for _, t in tensors((args, kwargs))),
                 kwargs={
                     **{str(i): a for i, a in enumerate(args) if isinstance(a, int | float | str | bool | tuple | torch.Size)},
                     **{k: v for k, v in kwargs.items() if isinstance(v, int | float | str | bool | tuple)},
@@ -286,7 +299,7 @@ class Recorder:
             return
         self._last_clip = (where, len(self.tape.calls))
         kind = next((n for n in via if n.startswith("clip_grad")), via[0] if via else "clip_grad_norm_")
-        self.on_clip(where, kind, ())
+        self.on_clip(where, kind, _clip_limit())
 
     def _make_room(self) -> None:
         if self.first_tainted is not None:
@@ -474,8 +487,6 @@ class Recorder:
         self._finish_call(frame, failed=True)
 
     def _finish_call(self, frame: ModuleFrame, **change: Any) -> None:
-        from dataclasses import replace
-
         key = str(frame.key)
         for position in range(len(self.calls_made) - 1, -1, -1):
             known = self.calls_made[position]
@@ -526,9 +537,27 @@ def sensitive_modules(network: torch.nn.Module) -> tuple[tuple[str, bool], ...]:
     )
 
 
+def _failed_info(tensor: torch.Tensor) -> TensorInfo:
+    """Form of an argument of a call that raised; of whole numbers also their range, which explains an index out of range."""
+    info = info_of(tensor)
+    whole = info.integral and tensor.device.type == "cpu"
+    return replace(info, stats=stats_of(tensor)) if whole else info
+
+
 def is_parameter(tensor: torch.Tensor) -> bool:
     """Whether a tensor is something to be trained: a parameter, or a leaf that asks for a gradient."""
     return isinstance(tensor, torch.nn.Parameter) or (tensor.requires_grad and tensor.is_leaf)
+
+
+def _clip_limit() -> float | None:
+    """The limit that the running clipping function was given."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name.startswith("clip_grad_"):
+            given = frame.f_locals.get("max_norm", frame.f_locals.get("clip_value"))
+            return float(given) if isinstance(given, int | float) else None
+        frame = frame.f_back
+    return None
 
 
 def storage_of(tensor: torch.Tensor) -> int | None:

@@ -20,9 +20,10 @@ from .graphs import GraphCapture, build, measure
 from .mode import RecordingMode
 from .parameters import ParameterWatch
 from .patches import Patches
+from .randomness import moved, states
 from .recorder import Recorder
 from .sandbox import insert_mode_below, remove_mode
-from .tape import RootCall
+from .tape import Call, RootCall
 from .wrappers import install
 
 _LATER = 40
@@ -102,9 +103,12 @@ class Session:
         self.started: float | None = None
         self.phase = "before training"
         self._handles: list[Any] = []
+        self._random: dict[str, object] = {}
         self._in_place = False
         self._keys: set[tuple[Where, Where]] = set()
         self._own = 0
+        self._depth = 0
+        self.scaled = False
         self._process = os.getpid()
         self._seen_networks: set[int] = set()
         self.current_loader: LoaderRecord | None = None
@@ -113,6 +117,7 @@ class Session:
 
     def start(self) -> None:
         """Begin. Safe to call when torch has just been imported, and later."""
+        self._random = states()
         self.recorder.on_clip = self._on_clip
         self.recorder.on_manual = self._on_manual
         self.recorder.on_network = self._on_network
@@ -122,6 +127,11 @@ class Session:
         os.register_at_fork(after_in_child=self._in_child)
         self._insert()
         self.recorder.paused = False
+
+    def random_used(self) -> tuple[str, ...]:
+        """Libraries whose global random generator the program has drawn from (or seeded)."""
+        with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
+            return moved(self._random)
 
     def _insert(self) -> None:
         insert_mode_below(self.mode)
@@ -185,7 +195,7 @@ class Session:
 
     # -- events ---------------------------------------------------------------------------------------------------------------
 
-    def note(self, kind: str, where: Where, optimizer: int | None = None, **detail: object) -> None:
+    def note(self, kind: str, where: Where, optimizer: int | None = None, /, **detail: object) -> None:
         """Put an event on the list."""
         if len(self.recording.events) < 20_000:
             self.recording.events.append(
@@ -200,18 +210,36 @@ class Session:
         self.recording.optimizers.append(OptimizerRecord(weakref.ref(optimizer), where, type(optimizer).__name__))
         return len(self.recording.optimizers) - 1
 
-    def _on_clip(self, where: Where, kind: str, args: tuple[object, ...]) -> None:
-        self.note("clip", where, kind=kind)
+    def _on_clip(self, where: Where, kind: str, limit: float | None) -> None:
+        self.note("clip", where, kind=kind, limit=limit)
 
-    def _on_manual(self, where: Where, tensor: torch.Tensor) -> None:
+    def _on_manual(self, where: Where, tensor: torch.Tensor, op: str, call: Call) -> None:
         storage = tensor.untyped_storage()._cdata  # pyright: ignore[reportPrivateUsage]
         for tracked in self.parameters.tracked.values():
             if tracked.tensor is tensor or tracked.storage == storage:
-                tracked.outside_line = where
+                tracked.outside_line, tracked.outside_op = where, op
+                tracked.outside_gradient = self._uses_gradient(call)
                 if self.recording.backwards:
                     self.recording.manual = self.recording.manual or where
                     self.note("manual_update", where)
                 return
+
+    def _uses_gradient(self, call: Call) -> bool:
+        """Whether a call that writes to a parameter was given something computed from a gradient."""
+        grads = {id(t.tensor.grad) for t in self.parameters.tracked.values() if t.tensor.grad is not None}
+        tape = self.recorder.tape
+        makers = {c.index: c for c in tape.calls[-64:]}
+        todo, seen = list(call.reads[1:]), set[int]()
+        while todo:
+            value = tape.values[todo.pop()]
+            if value.index in seen:
+                continue
+            seen.add(value.index)
+            if value.held is not None and id(value.held) in grads:
+                return True
+            if value.maker in makers:
+                todo.extend(makers[value.maker].reads)
+        return False
 
     def _on_network(self, module: torch.nn.Module, root: RootCall) -> None:
         first = id(module) not in self._seen_networks
@@ -234,15 +262,14 @@ class Session:
         try:
             with self.own():
                 self.evaluation.flush(roots)
-                for value in self.recorder.tape.values:
-                    if value.parameter and value.held is not None:
-                        self.parameters.track(value.held).used = True
+                self._mark_used()
                 before = self.parameters.norms(t.tensor for t in self.parameters.tracked.values())
         except Busy:
             return call()
         self.phase = "backward"
         paused = self.recorder.paused
         self.recorder.paused = True
+        self._depth = 0
         try:
             call()
         finally:
@@ -276,7 +303,10 @@ class Session:
             stepped_since=any(t.stepped_since_fill for t in stale),
             loss=value,
             graph_line=line.at,
+            scaled=self.scaled,
         )
+        self.scaled = False
+        self.parameters.after_backward(reached, before, after)
         for tracked in reached:
             tracked.filled, tracked.stepped_since_fill = True, False
         for record in recording.optimizers:
@@ -290,13 +320,24 @@ class Session:
         if value is not None and recording.captures and recording.captures[0].graph.backward == where:
             recording.losses.append(value)
 
+    def _mark_used(self) -> None:
+        """Parameters that calls of this iteration read; what was written to them before, as initializers do, is no use."""
+        tape = self.recorder.tape
+        start = min((root.start for root in tape.roots), default=0)
+        for call in tape.calls:
+            if call.index < start or call.inplace:
+                continue
+            for value in (tape.values[v] for v in call.reads):
+                if value.parameter and value.held is not None:
+                    self.parameters.track(value.held).used = True
+
     def _mark_reached(self, capture: GraphCapture, after: list[float | None]) -> list[Any]:
         graph = capture.graph
         on_path = graph.ancestors(graph.loss) if graph.loss is not None else frozenset[int]()
         for node, tensor in capture.parameters.items():
             tracked = self.parameters.track(tensor)
-            tracked.used = True
             tracked.on_path = tracked.on_path or node in on_path
+            tracked.used = tracked.used or tracked.on_path
         found: list[Any] = []
         nodes = {id(t) for n, t in capture.parameters.items() if n in on_path}
         for tracked, norm in zip(list(self.parameters.tracked.values()), after, strict=False):
@@ -313,7 +354,9 @@ class Session:
         with contextlib.suppress(Busy), self.own():
             index = self.optimizer_index(optimizer)
             record = self.recording.optimizers[index]
-            norms = self.parameters.before_step(held(optimizer))
+            self._depth += 1
+            nested, parameters = self._depth > 1, held(optimizer)
+            norms = self.parameters.norms(parameters) if nested else self.parameters.before_step(parameters)
             closure = bool(args and callable(args[0])) or kwargs.get("closure") is not None
             self.note(
                 "optimizer_step",
@@ -323,6 +366,8 @@ class Session:
                 backward_since=record.backward_since,
                 skipped=False,
                 closure=closure,
+                nested=nested,
+                uncleared=self.parameters.uncleared(parameters, norms, index),
                 lr=float(optimizer.param_groups[0].get("lr", 0.0)) if optimizer.param_groups else None,
             )
             for capture in self.recording.captures:
@@ -342,7 +387,10 @@ class Session:
                 index = self.optimizer_index(optimizer)
                 record = self.recording.optimizers[index]
                 record.steps += 1
-                changed = self.parameters.after_step(held(optimizer))
+                self._depth = max(0, self._depth - 1)
+                if self._depth:
+                    return
+                changed = self.parameters.after_step(held(optimizer), index)
                 record.effective += changed > 0
                 record.backward_since = False
                 self._amend_step(index, changed)
@@ -375,8 +423,10 @@ class Session:
 
     def iteration_without_optimizer(self) -> None:
         """A forward pass begins; if weights were updated by hand since the last backward, an iteration ended."""
-        last = next((e.kind for e in reversed(self.recording.events)), None)
-        if last == "manual_update" and not self.recorded:
+        recent = reversed(self.recording.events)
+        last = next((e.kind for e in recent), None)
+        done = next((e.kind for e in recent if e.kind in ("backward", "optimizer_step")), None)
+        if last == "manual_update" and done != "optimizer_step" and not self.recorded:
             with contextlib.suppress(Busy), self.own():
                 tracked = [t.tensor for t in self.parameters.tracked.values() if t.tensor.requires_grad]
                 self.parameters.after_step(tracked)

@@ -213,6 +213,7 @@ def _scaler(session: "Session", original: Original, kind: str) -> Original:
         optimizer = args[0] if args and isinstance(args[0], torch.optim.Optimizer) else None
         index = session.optimizer_index(optimizer) if optimizer is not None else None
         skipped = kind == "scaler_step" and unmoved
+        session.scaled |= kind == "scale" and bool(scaler.is_enabled())
         session.note(kind, where, index, enabled=bool(scaler.is_enabled()), skipped=skipped)
 
     return wrapper

@@ -20,6 +20,7 @@ from ..evidence import (
     Where,
 )
 from ..rule import NotApplicable
+from ._freezing import frozen_line, vain_freezing
 from .observed import Observed
 
 _WEIGHTED = frozenset(
@@ -99,7 +100,8 @@ def parameters(observed: Observed) -> Parameters:
             watch.track(parameter)
     if not watch.tracked:
         raise NotApplicable("the program has no parameters")
-    found = tuple(_parameter(observed, t, names) for t in watch.tracked.values())
+    vain = vain_freezing(observed)
+    found = tuple(_parameter(observed, t, names, vain) for t in watch.tracked.values())
     return Parameters(parameters=found, fresh=not recording.loaded)
 
 
@@ -114,7 +116,10 @@ def _names(observed: Observed) -> dict[int, list[tuple[int, str, torch.nn.Module
 
 
 def _parameter(
-    observed: Observed, tracked: Tracked, names: dict[int, list[tuple[int, str, torch.nn.Module]]]
+    observed: Observed,
+    tracked: Tracked,
+    names: dict[int, list[tuple[int, str, torch.nn.Module]]],
+    vain: dict[int, tuple[str, Where]],
 ) -> ParameterInfo:
     tensor = tracked.tensor
     homes = names.get(id(tensor), [])
@@ -154,6 +159,12 @@ def _parameter(
         distinct_rows_after=_distinct_rows(tensor) if tracked.duplicate_rows else None,
         iterations=None if homes else _iterations(observed, tensor),
         inside=not homes and _inside(observed, tensor),
+        frozen_at=frozen_line(observed, tensor),
+        changed_while_frozen=tracked.changed_while_frozen,
+        frozen_in_vain=vain.get(id(tensor)) if tensor.requires_grad else None,
+        outside_gaps=tracked.outside_gaps,
+        outside_op=tracked.outside_op if tracked.outside_gaps else None,
+        outside_gradient=tracked.outside_gradient,
     )
 
 

@@ -1,17 +1,20 @@
 """Optimizers and the order of events."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 import torch
 
 from ..evidence import Events, OptimizerInfo, Optimizers
 from ..rule import NotApplicable
+from .model import parameter_names
 from .observed import Observed
 
 
 def optimizers(observed: Observed) -> Optimizers:
     """Every optimizer the program made or stepped."""
     found: list[OptimizerInfo] = []
+    names = parameter_names(observed)
     owned = {id(p) for root in observed.roots() for p in root.parameters()}
     for index, record in enumerate(observed.recording.optimizers):
         optimizer = record.optimizer()
@@ -20,6 +23,7 @@ def optimizers(observed: Observed) -> Optimizers:
         held: list[torch.Tensor] = [p for g in optimizer.param_groups for p in g["params"]]
         used = {id(t.tensor) for t in observed.watch.tracked.values() if t.used}
         stale = [p for p in held if id(p) not in owned and id(p) not in used]
+        stale = stale if _orphans(observed, stale) else []
         found.append(
             OptimizerInfo(
                 index=index,
@@ -30,11 +34,30 @@ def optimizers(observed: Observed) -> Optimizers:
                 stale=len(stale),
                 steps=record.steps,
                 effective=record.effective,
+                duplicated=_duplicated(held, names),
             )
         )
     if not found and observed.recording.manual is None:
         raise NotApplicable("no optimizer was seen")
     return Optimizers(optimizers=tuple(found), manual=observed.recording.manual)
+
+
+def _duplicated(held: list[torch.Tensor], names: Mapping[int, str]) -> tuple[str, ...]:
+    """Names of the parameters that stand in an optimizer more than once."""
+    times = Counter(id(p) for p in held)
+    return tuple(names.get(key, "unregistered parameter") for key, count in times.items() if count > 1)
+
+
+def _orphans(observed: Observed, stale: list[torch.Tensor]) -> bool:
+    """Whether the networks in use have trainable parameters in no optimizer, of a shape that a stale one has."""
+    records = [r.optimizer() for r in observed.recording.optimizers]
+    kept = {id(p) for o in records if o is not None for g in o.param_groups for p in g["params"]}
+    shapes = {p.shape for p in stale}
+    return any(
+        p.shape in shapes and p.requires_grad and id(p) not in kept
+        for root in observed.roots()
+        for p in root.parameters()
+    )
 
 
 def _plain(group: Mapping[str, object]) -> dict[str, object]:
