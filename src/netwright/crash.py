@@ -3,7 +3,7 @@
 import traceback
 from typing import TYPE_CHECKING
 
-from .evidence import NOWHERE, Crash, ModuleCall, Where
+from .evidence import NOWHERE, Crash, InPlaceWrite, ModuleCall, Where
 
 if TYPE_CHECKING:
     from .capture.session import Session
@@ -37,7 +37,13 @@ def _with_session(crash: Crash, error: BaseException, session: "Session") -> Cra
     elif recorder.evaluating:
         phase = "evaluation"
     crash = replace(
-        crash, phase=phase, step=session.recording.steps, calls=_calls(session), bytes_by_kind=_bytes(session)
+        crash,
+        phase=phase,
+        step=session.recording.steps,
+        calls=_calls(session),
+        bytes_by_kind=_bytes(session),
+        writes=_writes(session),
+        carried=_carried(session),
     )
     if failure is None:
         return crash
@@ -92,6 +98,51 @@ def _calls(session: "Session") -> tuple[ModuleCall, ...]:
     start = max((i for i, c in enumerate(calls) if c.depth == 0), default=0)
     tail = calls[start:] if len(calls) - start > 1 else calls[-200:]
     return tuple(replace(c, module=paths.get(c.module, c.type)) for c in tail[-400:])
+
+
+def _writes(session: "Session") -> tuple[InPlaceWrite, ...]:
+    """The in-place calls of the running iteration on tensors that autograd knows."""
+    from .capture.calls import plain_name
+    from .capture.tape import slots
+
+    recorder = session.recorder
+    tape = recorder.tape
+    names = {c.index: plain_name(c.name) for c in tape.calls}
+    found: list[InPlaceWrite] = []
+    for call in tape.calls:
+        first = next(slots(call.args), None)
+        if not call.inplace or not call.tainted or call.dead or first is None or not call.where.known:
+            continue
+        value = tape.values[first]
+        if value.parameter or value.maker is None or not value.info.requires_grad:
+            continue
+        frame = call.frame
+        module = frame.module() if frame is not None and frame.torch_own else None
+        found.append(
+            InPlaceWrite(
+                op=names[call.index],
+                shape=value.info.shape,
+                where=call.where,
+                made_by=names.get(value.maker),
+                made=recorder.made_where(module) if module is not None else None,
+            )
+        )
+    return tuple(found[-64:])
+
+
+def _carried(session: "Session") -> tuple[Where, ...]:
+    """Lines of the running iteration that use a tensor with a history that an earlier iteration made."""
+    tape = session.recorder.tape
+    carried = {v.index for v in tape.values if v.carried and v.maker is None and v.info.requires_grad}
+    found: dict[tuple[str | None, int | None], Where] = {}
+    for call in tape.calls:
+        if call.dead or not carried.intersection(call.reads):
+            continue
+        root = next((r for r in tape.roots if r.start <= call.index < (r.end or call.index + 1)), None)
+        where = root.where if root is not None and root.where.known else call.where
+        if where.known:
+            found.setdefault((where.file, where.line), where)
+    return tuple(found.values())[:8]
 
 
 def _bytes(session: "Session") -> dict[str, int]:

@@ -125,31 +125,43 @@ def _measure_training(patient: Patient) -> None:
     if session is None or patient.evidence:
         return
     from .capture.samples import samples
+    from .capture.sandbox import untouched
 
     wanted = {need for rule in patient.active for need in rule.needs.values()} | set(_PICTURES)
     given: dict[type, object] = {Observed: Observed(session)}
-    patient.evidence = measure(wanted - set(_LATE), given, all_probes())
-    try:
-        patient.samples = samples(session)
-    except Exception:  # the harm boundary
-        patient.traces.append(traceback.format_exc())
+    with untouched():
+        patient.evidence = measure(wanted - set(_LATE), given, all_probes())
+        try:
+            patient.samples = samples(session)
+        except Exception:  # the harm boundary
+            patient.traces.append(traceback.format_exc())
 
 
-def _measure_rest(patient: Patient, ending: launch.Ending) -> None:
+def _crash(patient: Patient, ending: launch.Ending) -> Crash | NotApplicable:
+    """What the recording knows of the crash; asked before the recording is closed, while its last iteration is there."""
     from .crash import describe
 
+    if ending.error is None or ending.interrupted:
+        return NotApplicable("the program did not crash")
+    try:
+        return describe(ending.error, patient.session)
+    except Exception:  # the harm boundary
+        patient.traces.append(traceback.format_exc())
+        return describe(ending.error, None)
+
+
+def _measure_rest(patient: Patient, crash: Crash | NotApplicable) -> None:
     session = patient.session
     if session is not None:
+        from .capture.sandbox import untouched
         from .probes import Observed, all_probes
 
         wanted = {need for rule in patient.active for need in rule.needs.values()} | {EvalInputs}
         given = {**patient.evidence, Observed: Observed(session)}
-        patient.evidence = measure(wanted - {Crash, Program}, given, all_probes())
+        with untouched():
+            patient.evidence = measure(wanted - {Crash, Program}, given, all_probes())
     patient.evidence[Program] = _program(patient)
-    if ending.error is not None and not ending.interrupted:
-        patient.evidence[Crash] = describe(ending.error, session)
-    else:
-        patient.evidence[Crash] = NotApplicable("the program did not crash")
+    patient.evidence[Crash] = crash
 
 
 def _program(patient: Patient) -> Program:
@@ -159,6 +171,7 @@ def _program(patient: Patient) -> Program:
         script=options.target,
         argv=options.argv,
         seeds=dict(session.recording.seeds) if session else {},
+        random_used=session.random_used() if session else (),
         steps_seen=session.recording.steps if session else 0,
         torch_version=str(getattr(torch, "__version__", "")),
         python_version=platform.python_version(),
@@ -199,13 +212,14 @@ def _options(patient: Patient) -> RunOptions:
 
 def _report(patient: Patient, ending: launch.Ending, start: float) -> Report:
     session = patient.session
+    crash = _crash(patient, ending)
     if session is not None:
         if not session.recorded:
             session.on_recorded = lambda: None
             session.finish_recording()
             _measure_training(patient)
         session.evaluation_ends()
-    _measure_rest(patient, ending)
+    _measure_rest(patient, crash)
     judgement = judge(
         patient.rules, patient.evidence, ignore=patient.ignored, severity=patient.config.severity
     )

@@ -75,8 +75,25 @@ def _weighted(graph: Graph) -> list[Node]:
         if n.kind == "op"
         and n.module is not None
         and n.grad_enabled
-        and (n.op == "opaque" or any(graph[r].kind == "parameter" for r in n.refs))
+        and (n.op == "opaque" or any(_is_weight(graph, graph[r]) for r in n.refs))
     ]
+
+
+def _is_weight(graph: Graph, node: Node) -> bool:
+    """A parameter, or one that an initializer has just written to."""
+    for _ in range(16):
+        if node.kind == "parameter":
+            return True
+        if (
+            node.kind != "op"
+            or not node.refs
+            or (node.output is not None and node.output.shape != graph[node.refs[0]].outputs[0].shape)
+        ):
+            return False
+        if node.module is not None or not node.inplace:
+            return False
+        node = graph[node.refs[0]]
+    return False
 
 
 def _unclear(graph: Graph, behind: frozenset[int]) -> bool:
