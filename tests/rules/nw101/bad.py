@@ -1,3 +1,4 @@
+# also: NW301
 """Digits scanned as 8-bit gray pixels, classified by a small convolutional network."""
 
 import torch

@@ -1,3 +1,4 @@
+# also: NW301
 """Breast cancer from a table in which a laboratory left some entries empty."""
 
 import numpy as np

@@ -15,7 +15,7 @@ Leave the column out; or subtract its mean (in float64) before the conversion to
 ``max(std, some sensible unit)``.
 
 ## Known false alarms
-Constant zero columns and constant pixels at the border of images are harmless and only information.
+Columns that are zero throughout are harmless and left out; other constant ones of usual size are only information.
 
 ## Source
 Holden, "My neural network isn't working!", first point ("standard deviation near 0 gives NaN"); IEEE 754 (float32 resolves
@@ -68,7 +68,7 @@ def check(inputs: TrainInputs, graphs: Graphs) -> list[Finding]:
 
 
 def _flat(feature: FeatureStats) -> bool:
-    return feature.stats.std <= rule["relative"] * feature.stats.abs_max
+    return feature.stats.abs_max > 0 and feature.stats.std <= rule["relative"] * feature.stats.abs_max
 
 
 def _judge(tensor: DoorTensor, flat: list[FeatureStats]) -> Finding:
