@@ -113,7 +113,7 @@ class EvaluationWatch:
 
         def watch(call: Call, outputs: list[torch.Tensor]) -> None:
             now = torch.get_rng_state()
-            if state and not torch.equal(state[0], now):
+            if state and not torch.equal(state[0], now) and call.index >= root.start:
                 drew[call.index] = call
             state[:] = [now]
 

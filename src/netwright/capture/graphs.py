@@ -20,6 +20,10 @@ _ACTIVATIONS = frozenset(
 )
 
 
+_EXITS = frozenset(("numpy", "__array__", "tolist", "item", "__float__", "__int__"))
+_ENTRIES = frozenset(("tensor", "as_tensor", "from_numpy", "asarray", "Tensor", "FloatTensor", "new_tensor"))
+
+
 @dataclass(slots=True)
 class CallMeasure:
     """Numbers of one call in the replayed step."""
@@ -88,6 +92,8 @@ class _Builder:
         self.parameters: dict[int, torch.Tensor] = {}
         self.value_of_node: dict[tuple[int, int], int] = {}
         self.doors: dict[int, str] = {}
+        self.exits: list[tuple[int, Call]] = []
+        self.current: Call | None = None
         self.door_names = {v: name for root in self.tape.roots for name, v in root.inputs}
         self.buffers = {
             id(b): name
@@ -107,6 +113,7 @@ class _Builder:
         return self.refs.get(value)
 
     def _call(self, call: Call) -> None:
+        self.current = call
         args = self._convert(call.args, call.tainted)
         kwargs = self._convert(call.kwargs, call.tainted)
         assert isinstance(args, tuple) and isinstance(kwargs, dict)
@@ -116,6 +123,10 @@ class _Builder:
         outputs = tuple(self.tape.values[v].info for v in call.outputs)
         if call.opaque and call.outputs:
             args = args[:16]
+        if not call.tainted and call.outputs and call.name in _ENTRIES:
+            args = (*args, *self._left_torch(call, self.tape.values[call.outputs[0]].info))
+        if call.tainted and call.name in _EXITS:
+            self.exits.append((len(self.nodes), call))
         node = Node(
             index=len(self.nodes),
             op=info.plain if info is not None else call.name,
@@ -137,6 +148,22 @@ class _Builder:
         for position, value in enumerate(call.outputs):
             self.refs[value] = Ref(node.index, position)
             self.value_of_node[(node.index, position)] = value
+
+    def _left_torch(self, call: Call, info: TensorInfo) -> tuple[Ref, ...]:
+        """Calls by which values left torch (numpy, lists, numbers) that a tensor coming in here was most likely made from.
+
+        So say: the same line, or the same batch size in the same run of a network.
+        """
+        if not info.floating:
+            return ()
+        found: list[Ref] = []
+        for node, leaving in self.exits:
+            gone = self.tape.values[leaving.reads[0]].info if leaving.reads else None
+            inside = call.frame is not None and leaving.frame is not None and _outermost(call.frame) is _outermost(leaving.frame)
+            alike = gone is not None and gone.shape[:1] == info.shape[:1] and bool(info.shape)
+            if (call.where.known and call.where == leaving.where) or (inside and alike):
+                found.append(Ref(node))
+        return tuple(found)
 
     def _path(self, frame: ModuleFrame | None) -> str | None:
         while frame is not None:
@@ -196,6 +223,8 @@ class _Builder:
             kind = "input"
         elif tensor is not None and id(tensor) in self.buffers:
             kind = "buffer"
+        elif self.current is not None and self.current.frame is not None and not value.carried:
+            args = args or self._left_torch(self.current, value.info)
         node = Node(
             index=len(self.nodes),
             op=kind,
@@ -214,6 +243,12 @@ class _Builder:
         elif tensor is not None:
             self.data[node.index] = value.saved if value.saved is not None else tensor
         return Ref(node.index)
+
+
+def _outermost(frame: ModuleFrame) -> ModuleFrame:
+    while frame.parent is not None:
+        frame = frame.parent
+    return frame
 
 
 def available_memory() -> int:

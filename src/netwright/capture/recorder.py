@@ -23,7 +23,7 @@ from .frames import user_frame, user_frames, user_where, where_of
 from .measure import info_of, stats_of
 from .tape import Call, ModuleFrame, RootCall, Slot, Tape, Value
 
-_MUTATES = {"batch_norm": (1, 2), "instance_norm": (1, 2)}
+MUTATES = {"batch_norm": (1, 2), "instance_norm": (1, 2)}
 _LONG = 64
 
 
@@ -118,6 +118,8 @@ class Recorder:
         if "clip_grad" in outer:
             self._clip(where, via, frame)
             return None
+        if info.inplace and not args and "tensor" in kwargs:  # torch.nn.init hands its tensor on by name
+            args, kwargs = (kwargs["tensor"],), {k: v for k, v in kwargs.items() if k != "tensor"}
         tape = self.tape
         if len(tape.calls) >= tape.limit:
             self._make_room()
@@ -128,14 +130,16 @@ class Recorder:
         call.args = self._record(args, found)  # type: ignore[assignment]
         call.kwargs = self._record(kwargs, found)  # type: ignore[assignment]
         call.reads = tuple(v.index for _, v in found)
-        call.tainted = any(v.tainted or v.parameter for _, v in found)
-        call.grad_enabled = torch.is_grad_enabled()
         call.inplace = info.inplace or kwargs.get("out") is not None
+        target = write_target(args, kwargs) if call.inplace else None
+        # Writing numbers into a parameter (initialization, a clamp) does not make it a result of the step.
+        call.tainted = any((v.tainted or v.parameter) and not (v.parameter and t is target) for t, v in found)
+        call.grad_enabled = torch.is_grad_enabled()
         if call.tainted:
             self._before_tainted(call, info, found)
         storages = [s for t, _ in found if (s := storage_of(t)) is not None]
         call.after = tape.writers(storages)
-        if call.inplace or info.plain in _MUTATES:
+        if call.inplace or info.plain in MUTATES:
             self._before_write(call, info, args, kwargs)
         tape.calls.append(call)
         return call
@@ -192,11 +196,10 @@ class Recorder:
     ) -> None:
         written: list[torch.Tensor] = []
         if call.inplace:
-            target = kwargs.get("out") if kwargs.get("out") is not None else (args[0] if args else None)
-            written = [t for _, t in tensors(target)]
+            written = [t for _, t in tensors(write_target(args, kwargs))]
         else:
             names = ("running_mean", "running_var")
-            for position, name in zip(_MUTATES[info.plain], names, strict=True):
+            for position, name in zip(MUTATES[info.plain], names, strict=True):
                 item = args[position] if position < len(args) else kwargs.get(name)
                 if isinstance(item, torch.Tensor):
                     written.append(item)
@@ -234,15 +237,14 @@ class Recorder:
         """Called after a torch call returned."""
         start = time.perf_counter()
         try:
-            if call.inplace and args and isinstance(args[0], torch.Tensor):
-                made = [args[0]]
-            else:
-                made = [t for _, t in tensors(out)]
+            target = write_target(args, kwargs) if call.inplace else None
+            made = [target] if isinstance(target, torch.Tensor) else [t for _, t in tensors(out)]
             for position, tensor in enumerate(made):
                 value = self.tape.made(tensor, info_of(tensor), call.index, position, call.tainted)
                 call.outputs.append(value.index)
-                if is_parameter(tensor) and not call.tainted:
+                if is_parameter(tensor) and (call.inplace or not call.tainted) and not _asks_gradient(call):
                     value.parameter, value.maker, value.held = True, None, tensor  # initialized, not computed
+                    self.tape.forget_writes(storage_of(tensor))
                 if not call.tainted:
                     storage = storage_of(tensor)
                     if storage is not None and call.inplace:
@@ -542,6 +544,19 @@ def _failed_info(tensor: torch.Tensor) -> TensorInfo:
     info = info_of(tensor)
     whole = info.integral and tensor.device.type == "cpu"
     return replace(info, stats=stats_of(tensor)) if whole else info
+
+
+def write_target(args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+    """What an in-place call writes to: ``out``, the first argument, or the first tensor given by name."""
+    if kwargs.get("out") is not None:
+        return kwargs["out"]
+    if args:
+        return args[0]
+    return next((v for v in kwargs.values() if isinstance(v, torch.Tensor)), None)
+
+
+def _asks_gradient(call: Call) -> bool:
+    return call.name == "requires_grad_" and call.tainted
 
 
 def is_parameter(tensor: torch.Tensor) -> bool:

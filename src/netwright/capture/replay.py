@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import torch
 
+from .calls import plain_name
 from .flatten import tensors
+from .recorder import MUTATES, storage_of, write_target
 from .tape import Call, Slot, Tape, Value, replace
 
 Watch = Callable[[Call, list[torch.Tensor]], None]
@@ -12,6 +14,23 @@ Watch = Callable[[Call, list[torch.Tensor]], None]
 
 class CannotReplay(Exception):
     """The step cannot be run again; the message says why, in words for the user."""
+
+
+def written_by(call: Call, args: tuple[object, ...], kwargs: dict[str, object]) -> list[torch.Tensor]:
+    """Tensors that a call writes to."""
+    found = [t for _, t in tensors(write_target(args, kwargs))] if call.inplace else []
+    positions = MUTATES.get(plain_name(call.name), ())
+    for position, name in zip(positions, ("running_mean", "running_var"), strict=False):
+        item = args[position] if position < len(args) else kwargs.get(name)
+        if isinstance(item, torch.Tensor) and _updates_statistics(call, args, kwargs):
+            found.append(item)
+    return found
+
+
+def _updates_statistics(call: Call, args: tuple[object, ...], kwargs: dict[str, object]) -> bool:
+    name, position = ("training", 5) if "batch" in call.name else ("use_input_stats", 5)
+    value = args[position] if position < len(args) else kwargs.get(name, call.name != "batch_norm")
+    return bool(value)
 
 
 class Replay:
@@ -41,6 +60,8 @@ class Replay:
         self.grad = grad
         self.stop = frozenset(v.index for v in tape.values if v.held is not None and v.maker is not None)
         self.calls = tape.slice(self.goals, self.stop | frozenset(self.env))
+        held = [v.held for v in tape.values if v.held is not None]
+        self.protected = {s for t in [*held, *self.env.values()] if (s := storage_of(t)) is not None}
 
     def run(self, watch: Watch | None = None) -> list[torch.Tensor]:
         """The goal tensors. Call inside :func:`netwright.capture.sandbox.untouched`.
@@ -66,6 +87,7 @@ class Replay:
         args = replace(call.args, self._fill)
         kwargs = replace(call.kwargs, self._fill)
         assert isinstance(args, tuple) and isinstance(kwargs, dict)
+        self._refuse_writes(call, args, kwargs)
         if call.rng is not None and not self.fresh_random:
             torch.set_rng_state(call.rng)
         torch.set_grad_enabled(call.grad_enabled and self.grad)
@@ -74,10 +96,17 @@ class Replay:
                 out = call.func(*args, **kwargs)
         else:
             out = call.func(*args, **kwargs)
-        made = [args[0]] if call.inplace and args and isinstance(args[0], torch.Tensor) else [t for _, t in tensors(out)]
+        target = write_target(args, kwargs) if call.inplace else None
+        made = [target] if isinstance(target, torch.Tensor) else [t for _, t in tensors(out)]
         for index, tensor in zip(call.outputs, made, strict=False):
             self.env[index] = tensor
         return made
+
+    def _refuse_writes(self, call: Call, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+        """A call that writes must write to a copy: the program's own memory is never written to."""
+        written = written_by(call, args, kwargs)
+        if any(storage_of(t) in self.protected for t in written):
+            raise CannotReplay(f"{call.name} at {call.where.at} writes to memory of the program")
 
     def _fill(self, item: object) -> object:
         return self._resolve(item.value) if isinstance(item, Slot) else item

@@ -1,6 +1,7 @@
 """The one place that guarantees that nothing is left behind: random state, autograd mode, autocast, our own recording."""
 
 import random
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,6 +16,8 @@ def untouched(*, devices: bool = True) -> Iterator[None]:
     """
     cpu = torch.get_rng_state()
     python = random.getstate()
+    numpy = sys.modules.get("numpy")
+    arrays = numpy.random.get_state() if numpy is not None else None
     cuda = (
         [torch.cuda.get_rng_state(i) for i in range(torch.cuda.device_count())]
         if devices and torch.cuda.is_available() and torch.cuda.is_initialized()
@@ -30,6 +33,8 @@ def untouched(*, devices: bool = True) -> Iterator[None]:
         torch.set_warn_always(warn)
         torch.set_rng_state(cpu)
         random.setstate(python)
+        if numpy is not None:
+            numpy.random.set_state(arrays)
         for index, state in enumerate(cuda):
             torch.cuda.set_rng_state(state, index)
 

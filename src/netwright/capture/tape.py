@@ -139,6 +139,11 @@ class Tape:
         """A call wrote to a piece of memory."""
         self._writers.setdefault(storage, []).append(call)
 
+    def forget_writes(self, storage: int | None) -> None:
+        """What was written to a piece of memory so far is its content, not part of the step."""
+        if storage is not None:
+            self._writers.pop(storage, None)
+
     def writers(self, storages: list[int]) -> tuple[int, ...]:
         """Earlier calls that wrote to any of these pieces of memory."""
         if not self._writers:

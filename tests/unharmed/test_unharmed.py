@@ -1,0 +1,44 @@
+"""Training is bit-identical with and without netwright: weights, losses and everything printed, over many kinds of program."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.py"))
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+DUMP = """
+import hashlib as _h, torch as _t, random as _r
+for _k, _v in sorted(state.items()):
+    print(_k, tuple(_v.shape), _h.sha256(_v.detach().contiguous().reshape(-1).view(_t.uint8).numpy().tobytes()).hexdigest())
+print(_h.sha256(_t.get_rng_state().numpy().tobytes()).hexdigest(), _r.random() if False else "")
+"""
+
+
+def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, *command], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300
+    )
+
+
+def _with_dump(program: Path, folder: Path) -> str:
+    text = program.read_text()
+    dump = DUMP
+    if '__name__ == "__main__"' in text:
+        dump = "".join(f"    {line}\n" if line else "\n" for line in DUMP.splitlines())
+    (folder / "program.py").write_text(text + dump)
+    return "program.py"
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.stem)
+def test_bit_identical(program, tmp_path):
+    script = _with_dump(program, tmp_path)
+    bare = _run([script], tmp_path)
+    assert bare.returncode == 0, bare.stderr
+    watched = _run(["-m", "netwright", "run", "--json", "report.json", "--no-report", script], tmp_path)
+    assert watched.returncode == 0, watched.stderr
+    assert watched.stdout == bare.stdout
+    assert "NW000" not in watched.stderr, watched.stderr
+    assert "netwright:" in watched.stderr or "Diagnosis" in watched.stderr
