@@ -1,3 +1,4 @@
+# also: NW301
 """Breast cancer diagnosis with a network built layer by layer."""
 
 import torch

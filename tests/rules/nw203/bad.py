@@ -1,3 +1,4 @@
+# also: NW207 NW216 NW404
 """Disease progression from ten measurements, with a multi-layer perceptron."""
 
 import torch
