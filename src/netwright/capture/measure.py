@@ -1,5 +1,7 @@
 """Turns tensors into plain numbers."""
 
+import math
+
 import torch
 
 from ..evidence import Stats, TensorInfo
@@ -23,9 +25,17 @@ def info_of(tensor: torch.Tensor) -> TensorInfo:
 
 
 def sample_of(tensor: torch.Tensor, limit: int = SAMPLE) -> torch.Tensor:
-    """A flat view or copy of at most ``limit`` elements, taken evenly."""
+    """A flat view or copy of at most ``limit`` elements, taken evenly.
+
+    The stride shares no factor with the tensor's sizes, so that it does not walk along a few columns only.
+    """
     flat = tensor.detach().reshape(-1)
-    return flat[:: -(-flat.numel() // limit)] if flat.numel() > limit else flat
+    if flat.numel() <= limit:
+        return flat
+    stride = -(-flat.numel() // limit)
+    while math.gcd(stride, flat.numel()) > 1:
+        stride += 1
+    return flat[::stride]
 
 
 def stats_of(tensor: torch.Tensor, *, limit: int = SAMPLE, distinct: bool = False) -> Stats | None:

@@ -24,13 +24,21 @@ def _title(graph: Graph, count: int) -> str:
 
 
 def _table(graph: Graph, title: str) -> GraphTable:
-    calls = [n for n in graph.nodes if n.kind == "op"]
+    path = {n.index for n in graph.on_path()}
+    calls = _step(graph, path)
     kept, omitted = calls, 0
     if len(calls) > ROWS:  # the ends say most: what the data meets first, and how the loss is made
         kept, omitted = calls[: ROWS // 2] + calls[-ROWS // 2 :], len(calls) - ROWS
-    path = {n.index for n in graph.on_path()}
     rows = tuple(_row(graph, node, not path or node.index in path) for node in kept)
     return GraphTable(title=title, rows=rows, omitted=omitted, loss=graph.loss_value)
+
+
+def _step(graph: Graph, path: set[int]) -> list[Node]:
+    """The calls of the step itself: without those that made data and weights before the first one that meets the data."""
+    fed = {n.index for n in graph.nodes if n.kind in ("input", "target")}
+    first = next((n.index for n in graph.nodes if n.kind == "op" and any(r.node in fed for r in n.refs)), 0)
+    calls = (n for n in graph.nodes if n.kind == "op")
+    return [n for n in calls if n.index >= first or (n.index in path and not n.inplace)]
 
 
 def _row(graph: Graph, node: Node, on_path: bool) -> GraphRow:

@@ -16,7 +16,7 @@ from ..evidence import DoorTensor, FeatureStats, Signals, Where
 from ..registry import find_rule
 from ..rule import Finding
 from .code import code_html, prose_html
-from .model import SICK, Pictures, Report, gravest
+from .model import SICK, Pictures, Report, every, gravest
 from .samples import draw
 from .source import excerpt
 from .svg import Series, bars, histogram, log_lines, ranges
@@ -44,7 +44,7 @@ class Door:
 
 def to_html(report: Report) -> str:
     """The whole page."""
-    folder = PurePath(report.program.script).parent
+    folder = _folder(report)
     pictures = report.pictures or Pictures()
 
     def at(where: Where) -> str:
@@ -85,6 +85,17 @@ def _template() -> Template:
     environment.filters["words"] = _words
     environment.filters["number"] = _number
     return environment.get_template("report.html.j2")
+
+
+def _folder(report: Report) -> PurePath:
+    """Where the script lies, read from the places the report names: paths beneath it are shown without it."""
+    script = PurePath(report.program.script)
+    for finding in report.findings:
+        for below in every(finding):
+            file = PurePath(below.where.file or "")
+            if file.parts[-len(script.parts) :] == script.parts:
+                return PurePath(*file.parts[: -len(script.parts)], *script.parts[:-1])
+    return script.parent
 
 
 def _place(where: Where, folder: PurePath) -> str:

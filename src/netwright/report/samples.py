@@ -45,7 +45,7 @@ def draw(sample: Sample) -> Drawn:
 
     image = png([[colour(r, c) for c in range(columns)] for r in range(rows)])
     if len(sample.shape) == 1:
-        detail += f" (drawn {rows} × {columns})"
+        detail = f"{form} values as {rows} × {columns}, {short(low)} to {short(high)}"
     alt = f"{sample.name}: {caption}, {detail}"
     picture = Markup('<img src="{}" alt="{}" title="{}">').format(image, alt, alt)
     return Drawn(picture=picture, caption=caption, detail=detail)
