@@ -4,6 +4,7 @@ import torch
 
 g = torch.Generator().manual_seed(2147483647)
 random.seed(42)
+torch.manual_seed(3)
 C = torch.randn((27, 10), generator=g)
 W1 = torch.randn((30, 50), generator=g) * 0.1
 b1 = torch.randn(50, generator=g) * 0.01
