@@ -15,11 +15,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from torch.nn.parameter import UninitializedTensorMixin
 
 from ..evidence import NOWHERE, ModuleCall, TensorInfo, Where
 from .calls import FuncInfo
 from .flatten import tensors
-from .frames import user_frame, user_frames, user_where, where_of
+from .frames import applied_where, user_frame, user_frames, user_where, where_of
 from .measure import info_of, stats_of
 from .tape import Call, ModuleFrame, RootCall, Slot, Tape, Value
 
@@ -70,6 +71,7 @@ class Recorder:
         self.produced: dict[int, weakref.ref[torch.Tensor]] = {}
         self.writes: dict[int, list[tuple[str, Where, int]]] = {}
         self.frozen: dict[int, tuple[weakref.ref[torch.Tensor], Where]] = {}
+        self.applied: dict[int, Where] = {}
         self.failure: Failure | None = None
         self.calls_made: list[ModuleCall] = []
         self.broken: str | None = None
@@ -120,6 +122,8 @@ class Recorder:
             return None
         if info.inplace and not args and "tensor" in kwargs:  # torch.nn.init hands its tensor on by name
             args, kwargs = (kwargs["tensor"],), {k: v for k, v in kwargs.items() if k != "tensor"}
+        if args and isinstance(args[0], UninitializedTensorMixin):  # a lazy layer before it knows its sizes
+            return None
         tape = self.tape
         if len(tape.calls) >= tape.limit:
             self._make_room()
@@ -184,7 +188,7 @@ class Recorder:
         value = self.tape.leaf(tensor, info_of(tensor))
         value.parameter = is_parameter(tensor)
         mark = self.produced.get(id(tensor))
-        value.carried = (mark is not None and mark() is tensor) or tensor.grad_fn is not None
+        value.carried = (mark is not None and mark() is tensor) or has_history(tensor)
         value.tainted = value.carried and tensor.requires_grad
         storage = storage_of(tensor)
         if storage is not None:
@@ -218,6 +222,9 @@ class Recorder:
         self.sequence += 1
         if not self.seen_forward:
             self.writes.setdefault(storage, []).append((info.plain, call.where, self.sequence))
+            applied = applied_where()
+            if applied is not None:
+                self.applied[self.sequence] = applied
         elif not call.grad_enabled or not tensor.requires_grad or info.name == "set_data":
             self.on_manual(call.where, tensor, info.plain, call)
 
@@ -422,7 +429,7 @@ class Recorder:
             use.output_shape = tuple(made[0].shape)
         self._note_result(frame, made)
         root = next((r for r in reversed(self.tape.roots) if r.key == frame.key and not r.end), None)
-        unknown = [t for t in made if t.grad_fn is not None and self.tape.find(t) is None]
+        unknown = [t for t in made if has_history(t) and self.tape.find(t) is None]
         if unknown:
             self._opaque(frame, root, made)
         if root is not None and (frame.parent is None or self.network_of(frame.parent) is None):
@@ -561,7 +568,15 @@ def _asks_gradient(call: Call) -> bool:
 
 def is_parameter(tensor: torch.Tensor) -> bool:
     """Whether a tensor is something to be trained: a parameter, or a leaf that asks for a gradient."""
-    return isinstance(tensor, torch.nn.Parameter) or (tensor.requires_grad and tensor.is_leaf)
+    return isinstance(tensor, torch.nn.Parameter) or (tensor.requires_grad and not has_history(tensor))
+
+
+def has_history(tensor: torch.Tensor) -> bool:
+    """Whether autograd made a tensor. Asking a view of a parameter from a ``no_grad`` block raises once the parameter was written to."""
+    try:
+        return tensor.grad_fn is not None
+    except RuntimeError:
+        return True
 
 
 def _clip_limit() -> float | None:
