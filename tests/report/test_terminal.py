@@ -24,7 +24,8 @@ def test_one_line_when_all_is_well(monkeypatch):
     )
 
 
-def test_a_finding_says_what_where_expected_and_what_to_do():
+def test_a_finding_says_what_where_expected_and_what_to_do(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
     text = said(report(finding(), finding("NW101", kind=Kind.DATA)), path=Path("r.html"))
     assert (
         "Diagnosis  train.py does not train as it should because of 1 bug in the program and 1 problem in the"
