@@ -82,9 +82,12 @@ def scalar_value(graph: Graph, term: LossTerm) -> float | None:
     return None
 
 
-def walk_back(graph: Graph, ref: Ref, depth: int, stop: frozenset[str]) -> Iterator[Node]:
-    """Calls behind a tensor up to a number of calls away, not going behind calls named in ``stop``."""
+def walk_back(
+    graph: Graph, ref: Ref, depth: int, stop: frozenset[str], *, beyond: bool = False
+) -> Iterator[Node]:
+    """Calls behind a tensor up to a number of calls away, not going behind calls named in ``stop`` (``beyond``: one call further)."""
     seen: set[int] = set()
+    last: set[int] = set()
     level = {ref.node}
     for _ in range(depth):
         following: set[int] = set()
@@ -92,6 +95,11 @@ def walk_back(graph: Graph, ref: Ref, depth: int, stop: frozenset[str]) -> Itera
             seen.add(index)
             node = graph[index]
             yield node
+            behind = {r.node for r in node.refs}
             if node.op not in stop:
-                following.update(r.node for r in node.refs)
+                following |= behind
+            elif beyond:
+                last |= behind
         level = following
+    for index in sorted(last - seen):
+        yield graph.source(graph[index])

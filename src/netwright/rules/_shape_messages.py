@@ -342,6 +342,16 @@ PATTERNS = (
         "pad the lists to one length first",
     ),
     simple(
+        r"to be a vector of size equal to the number of channels in input, but got weight of shape \[(\d+)\] and input of shape (\[[\d, ]+\])",
+        "a normalization layer was made for {0} channels and gets an input of shape {1}, with the channels in dimension 1",
+        "make it for the number of channels in dimension 1 of what it gets",
+    ),
+    simple(
+        r"bilinear\(\): input(\d) size does not match weight size: got (\d+) but expected (\d+)",
+        "the bilinear layer was made for {2} features in input {0} and gets {1}",
+        "set in{0}_features={1}, or give it inputs with {2} features",
+    ),
+    simple(
         r"input has inconsistent input_size: got (\d+),? expected (\d+)",
         "the recurrent cell was made for {1} features and gets {0}",
         "set input_size={0}",

@@ -102,7 +102,10 @@ def _judge(graph: Graph, objective: Objective, term: LossTerm, counts: Mapping[f
         return None
     if value <= 0 and objective.kind is not TaskKind.REGRESSION:
         return None  # not the negative log of a probability
-    if any(n.op in _BOUNDED for n in walk_back(graph, ref, 8, LINEAR | {"matmul"})):
+    if any(
+        n.op in _BOUNDED
+        for n in walk_back(graph, ref, 12, LINEAR | {"matmul", "mm", "bmm", "einsum"}, beyond=True)
+    ):
         return None
     if objective.kind is TaskKind.REGRESSION:
         return _regression(graph, term, outputs.stats, value)
