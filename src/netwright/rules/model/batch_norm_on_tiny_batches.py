@@ -58,8 +58,7 @@ def check(graphs: Graphs, modules: Modules) -> list[Finding]:
         )
     if not norms:
         raise NotApplicable("the network has no batch normalization in training mode")
-    found = [f for f in (_tiny(graphs, norms), _dropout_before(norms, modules), _double_bias(norms)) if f]
-    return found
+    return [f for f in (_tiny(graphs, norms), _dropout_before(norms, modules), _double_bias(norms)) if f]
 
 
 def _counts(graph: Graph, node: Node) -> tuple[int, int] | None:

@@ -22,7 +22,7 @@ Holden, "My neural network isn't working!", dead ReLUs; the limits were measured
 
 from ...evidence import Graph, Graphs, LayerSignal, Node, Parameters, Ref, Signals
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._layers import NORMS, adds_parameter, is_last, is_layer, titled
+from .._layers import NORMS, adds_parameter, is_last, is_layer, parameter_of, titled, weight_leaf
 
 rule = Rule(
     code="NW207",
@@ -50,8 +50,6 @@ _CUTTING = frozenset({"relu", "relu6", "clamp_min", "clamp", "threshold", "hardt
 @rule.check
 def check(graphs: Graphs, signals: Signals, parameters: Parameters) -> Finding | None:
     """Find hidden layers most of whose units are off for the whole batch."""
-    if not parameters.fresh:
-        raise NotApplicable("the weights were loaded, not freshly initialized")
     seen: list[LayerSignal] = []
     small = False
     for signal in signals.layers:
@@ -59,7 +57,9 @@ def check(graphs: Graphs, signals: Signals, parameters: Parameters) -> Finding |
             continue
         graph = graphs.train[signal.graph]
         node = graph.nodes[signal.node]
-        if is_last(graph, node) or _layer_before(graph, node) is None:
+        layer = _layer_before(graph, node)
+        weight = parameter_of(parameters, weight_leaf(graph, layer)) if layer is not None else None
+        if layer is None or is_last(graph, node) or (weight is not None and weight.loaded):
             continue
         small = small or _samples(node) < rule["samples"]
         if _samples(node) >= rule["samples"]:

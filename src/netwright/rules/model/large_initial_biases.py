@@ -20,7 +20,7 @@ Holden, "My neural network isn't working!" (biases start at zero); torch's defau
 """
 
 from ...evidence import RESHAPES, Graph, Graphs, Node, ParameterInfo, Parameters, Ref
-from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
+from ...rule import Finding, Kind, Rule, Severity, Threshold
 from .._layers import NORMS, is_last, layers_of, live_consumers, meets, parameter_of, weight_leaf, written_at
 
 rule = Rule(
@@ -44,8 +44,6 @@ _GATES = frozenset("sigmoid softmax hardsigmoid log_softmax sin cos mul grid_sam
 @rule.check
 def check(graphs: Graphs, parameters: Parameters) -> Finding | None:
     """Look at the bias of every hidden layer."""
-    if not parameters.fresh:
-        raise NotApplicable("the weights were loaded, not freshly initialized")
     found: dict[str, ParameterInfo] = {}
     for graph in graphs.train:
         consumers = live_consumers(graph)

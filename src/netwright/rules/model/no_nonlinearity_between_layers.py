@@ -24,10 +24,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ...evidence import RESHAPES, Graph, Graphs, Modules, Node
+from ...evidence import RESHAPES, Graph, Graphs, Modules, Node, Ref
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity
 from .._layers import (
     AVERAGES,
+    CONVOLUTIONS,
     after,
     data_ref,
     follow,
@@ -96,21 +97,19 @@ def _redundant(graph: Graph, first: Node, second: Node) -> bool:
         return False
     if not (one.output.requires_grad and two.output.requires_grad):
         return False
-    if first.op in ("linear", "matmul", "mm", "addmm", "rmatmul"):
-        inputs, middle = _ends(first, one.output.shape)
-        other, outputs = _ends(second, two.output.shape)
-        return second.op not in _CONVS and middle >= min(inputs, outputs) and other >= 1
+    if first.op not in CONVOLUTIONS:
+        inputs, middle = _last_size(graph, data_ref(graph, first)), _last_size(graph, Ref(first.index))
+        outputs = _last_size(graph, Ref(second.index))
+        return second.op not in CONVOLUTIONS and middle >= min(inputs, outputs)
     return _plain_convolution(first, one.output.shape) and (
-        second.op not in _CONVS or _plain_convolution(second, two.output.shape)
+        second.op not in CONVOLUTIONS or _plain_convolution(second, two.output.shape)
     )
 
 
-_CONVS = frozenset("conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d".split())
-
-
-def _ends(node: Node, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Inputs and outputs of a linear map."""
-    return (shape[1], shape[0]) if node.op == "linear" else (shape[0], shape[-1])
+def _last_size(graph: Graph, ref: Ref | None) -> int:
+    """Size of a tensor's last dimension, where linear maps have their features."""
+    info = graph.info(ref) if ref is not None else None
+    return info.shape[-1] if info is not None and info.shape else 1
 
 
 def _plain_convolution(node: Node, shape: tuple[int, ...]) -> bool:

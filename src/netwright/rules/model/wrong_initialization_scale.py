@@ -32,6 +32,7 @@ from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._layers import (
     CONVOLUTIONS,
     NORMS,
+    data_ref,
     is_last,
     live_consumers,
     meets,
@@ -76,15 +77,17 @@ class _Layer:
 def check(graphs: Graphs, signals: Signals, parameters: Parameters) -> list[Finding]:
     """Compare every layer's weights and its gain with what keeps the signal's size."""
     found: list[Finding] = []
-    if not parameters.fresh:
-        raise NotApplicable("the weights were loaded, not freshly initialized")
+    seen = 0
     for position, graph in enumerate(graphs.train):
         layers = _layers(graph, [s for s in signals.layers if s.graph == position], parameters)
+        seen += len(layers)
         off = [x for x in layers if _off(graph, x)]
         if off:
             found.append(_layer_finding(off))
         elif (drift := _drift(graph, layers)) is not None:
             found.append(_drift_finding(layers, drift))
+    if not seen:
+        raise NotApplicable("no freshly initialized layer with weights was seen")
     return found[:1]
 
 
@@ -98,7 +101,7 @@ def _layers(graph: Graph, signals: list[LayerSignal], parameters: Parameters) ->
             continue
         if parameter.initial.std == 0 or parameter.loaded:
             continue
-        inputs = _inputs(node, parameter.shape)
+        inputs = _inputs(graph, node, parameter.shape)
         if inputs < rule["inputs"]:
             continue
         found.append(
@@ -116,10 +119,12 @@ def _layers(graph: Graph, signals: list[LayerSignal], parameters: Parameters) ->
     return found
 
 
-def _inputs(node: Node, shape: tuple[int, ...]) -> int:
+def _inputs(graph: Graph, node: Node, shape: tuple[int, ...]) -> int:
     if node.op in CONVOLUTIONS:
         return math.prod(shape[1:]) if "transpose" not in node.op else shape[0] * math.prod(shape[2:]) // 4
-    return shape[1] if node.op == "linear" else shape[0]
+    data = data_ref(graph, node)
+    info = graph.info(data) if data is not None else None
+    return info.shape[-1] if info is not None and info.shape else 0
 
 
 def _chained(graph: Graph, consumers: Mapping[int, list[Node]], node: Node) -> bool:
