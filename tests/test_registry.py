@@ -102,8 +102,7 @@ def other(code: str, name: str) -> Rule:
 def test_rules_of_other_packages_come_through_the_entry_point(monkeypatch):
     module = plugin(other("ACME1", "acme-rule"))[0]
     monkeypatch.setattr(
-        registry,
-        "entry_points",
+        "importlib.metadata.entry_points",
         lambda group: [SimpleNamespace(load=lambda: module)] if group == "netwright.rules" else [],
     )
     assert "ACME1" in [r.code for r in all_rules.__wrapped__()]

@@ -161,12 +161,13 @@ def _must_exist(target: str) -> None:
 @click.argument("rule", metavar="CODE|NAME")
 def explain(rule: str) -> None:
     """Print a rule's page: what it measures, why it matters, how to mend it."""
-    from .catalogue import CODES
-    from .config import suggest
     from .registry import all_rules, find_rule
 
     found = find_rule(rule)
     if found is None:
+        from .catalogue import CODES
+        from .config import suggest
+
         code = rule.strip().upper()
         if code in CODES:
             raise click.UsageError(f"{code} ({CODES[code]}) is planned; this netwright does not check it yet")

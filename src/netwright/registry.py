@@ -1,10 +1,10 @@
 """Finds rules by walking the rules package, and those of other packages by entry point: adding a file adds a rule."""
 
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from pathlib import Path
 from types import ModuleType
 
 from . import rules
@@ -16,6 +16,8 @@ ENTRY_POINT = "netwright.rules"
 def _modules() -> Iterator[ModuleType]:
     for found in pkgutil.walk_packages(rules.__path__, rules.__name__ + "."):
         yield import_module(found.name)
+    from importlib.metadata import entry_points  # slow to load, and not needed to find one rule
+
     for point in entry_points(group=ENTRY_POINT):
         package = point.load()
         yield package
@@ -48,7 +50,16 @@ def all_rules() -> tuple[Rule, ...]:
 def find_rule(key: str) -> Rule | None:
     """The rule of a code (``NW302``) or a name (``softmax-before-cross-entropy``), in any letter case."""
     wanted = key.strip().lower()
-    for rule in all_rules():
-        if wanted in (rule.code.lower(), rule.name):
-            return rule
-    return None
+    return _match(wanted, _likely(wanted)) or _match(wanted, all_rules())
+
+
+def _match(wanted: str, candidates: Iterable[Rule]) -> Rule | None:
+    return next((rule for rule in candidates if wanted in (rule.code.lower(), rule.name)), None)
+
+
+def _likely(wanted: str) -> Iterator[Rule]:
+    """Built-in rules whose file has the name or mentions the code: one rule is found without loading the others."""
+    for folder in rules.__path__:
+        for path in Path(folder).glob("*/[!_]*.py"):
+            if path.stem.replace("_", "-") == wanted or f'code="{wanted.upper()}"' in path.read_text("utf-8"):
+                yield import_module(f"{rules.__name__}.{path.parent.name}.{path.stem}").rule
