@@ -134,7 +134,7 @@ class Recorder:
         call.args = self._record(args, found)  # type: ignore[assignment]
         call.kwargs = self._record(kwargs, found)  # type: ignore[assignment]
         call.reads = tuple(v.index for _, v in found)
-        call.inplace = info.inplace or kwargs.get("out") is not None
+        call.inplace = info.inplace or kwargs.get("out") is not None or kwargs.get("inplace") is True
         target = write_target(args, kwargs) if call.inplace else None
         # Writing numbers into a parameter (initialization, a clamp) does not make it a result of the step.
         call.tainted = any((v.tainted or v.parameter) and not (v.parameter and t is target) for t, v in found)
@@ -153,7 +153,7 @@ class Recorder:
             self.first_tainted = call.index
         for tensor, value in found:
             if not value.tainted and value.maker is not None:
-                value.held = tensor  # data crossing into computation: kept so that the step can be run again
+                self.keep(tensor, value)
         if info.random:
             call.rng = torch.get_rng_state()
         for device in ("cuda", "cpu"):
@@ -195,6 +195,14 @@ class Recorder:
             self._storages.setdefault(storage, []).append(value)
         return value
 
+    def keep(self, tensor: torch.Tensor, value: Value) -> None:
+        """Data crosses into computation: kept, so that the step can be run again."""
+        if value.held is None:
+            value.held = tensor
+            storage = storage_of(tensor)
+            if storage is not None:
+                self._storages.setdefault(storage, []).append(value)
+
     def _before_write(
         self, call: Call, info: FuncInfo, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
@@ -212,7 +220,7 @@ class Recorder:
             if storage is None:
                 continue
             for value in self._storages.get(storage, ()):
-                if value.maker is None and value.saved is None and value.held is not None:
+                if value.saved is None and value.held is not None:
                     value.saved = value.held.detach().clone()
             if call.inplace:
                 self.tape.wrote(storage, call.index)
@@ -395,7 +403,7 @@ class Recorder:
                     continue
                 known.parameter = False  # data that asks for a gradient (an attack, a penalty) is still data
                 root.inputs.append((inner, known.index))
-                known.held = tensor
+                self.keep(tensor, known)
                 known.tainted = True
         self.seen_forward = True
         if self.first_tainted is None:

@@ -164,14 +164,16 @@ def _elementwise(crash: Crash, match: "re.Match[str]") -> Told:
 def _batch(crash: Crash, match: "re.Match[str]") -> Told:
     got, want = int(match.group(1)), int(match.group(2))
     shape = input_shape(crash)
-    why = f"; the network made {got} rows of {want} samples" if got > want else ""
+    form = f" (shape {shape})" if shape is not None else ""
+    reshaped = want and got % want == 0
+    why = f"; the network made {got // want} rows of each sample" if reshaped else ""
     fix = (
         "keep the batch dimension through the network: x.flatten(1) rather than x.view(-1, n)"
-        if got != want
-        else ""
+        if reshaped or (got and want % got == 0)
+        else "take predictions and targets of the same samples (the same batch, the same rows)"
     )
     return Told(
-        f"the loss at {crash.where.at} gets {got} predictions (shape {shape}) for {want} targets: dimension 0 disagrees{why}",
+        f"the loss at {crash.where.at} gets {got} predictions{form} for {want} targets: dimension 0 disagrees{why}",
         fix,
         crash.where,
         (("predictions", got), ("targets", want)),
