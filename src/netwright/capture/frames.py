@@ -40,6 +40,11 @@ def is_user_file(filename: str) -> bool:
     return not any(marker in path for marker in _MARKERS) and not path.startswith(_LIBRARIES)
 
 
+def is_ours(filename: str) -> bool:
+    """Whether a source file belongs to netwright."""
+    return os.path.normcase(filename).startswith(_OURS)
+
+
 def is_user(code: CodeType) -> bool:
     """Whether a function's code belongs to the user."""
     known = _user_code.get(code)
@@ -73,7 +78,7 @@ def user_frame(frame: FrameType | None) -> tuple[FrameType | None, tuple[str, ..
     outer = ""
     for item in reversed(chain):
         name = item.f_code.co_name
-        if name in _WRAPPERS or os.path.normcase(item.f_code.co_filename).startswith(_OURS):
+        if name in _WRAPPERS or is_ours(item.f_code.co_filename):
             continue
         outer = outer or item.f_code.co_filename
         names.append(name)
@@ -96,6 +101,19 @@ def user_frames(frame: FrameType | None, limit: int = 8) -> tuple[Where, ...]:
             found.append(where_of(frame.f_code, frame.f_lineno))
         frame = frame.f_back
     return tuple(found)
+
+
+def applied_where() -> Where | None:
+    """The user's line that calls ``Module.apply``, when the innermost function of the user's was called by it."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and not is_user(frame.f_code):
+        frame = frame.f_back
+    frame = frame.f_back if frame is not None else None
+    applying = False
+    while frame is not None and not is_user(frame.f_code):
+        applying = applying or frame.f_code.co_name == "apply"
+        frame = frame.f_back
+    return where_of(frame.f_code, frame.f_lineno) if applying and frame is not None else None
 
 
 def construction_where(instance: object, depth: int = 2) -> Where:

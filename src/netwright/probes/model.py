@@ -27,6 +27,10 @@ _WEIGHTED = frozenset(
     "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d lstm gru rnn_tanh rnn_relu matmul mm addmm "
     "einsum bilinear multi_head_attention_forward".split()
 )
+_INITIALIZERS = frozenset(
+    "normal uniform trunc_normal kaiming_uniform kaiming_normal xavier_uniform xavier_normal orthogonal sparse zeros zero ones "
+    "constant fill eye dirac random exponential cauchy log_normal".split()
+)
 _SHOWN = frozenset(
     "batch_norm layer_norm group_norm instance_norm embedding relu leaky_relu prelu elu selu gelu silu mish softplus sigmoid tanh "
     "hardtanh relu6 hardswish hardsigmoid celu softmax log_softmax".split()
@@ -148,7 +152,7 @@ def _parameter(
         fan_out=fans[1],
         init_calls=tuple((n, w) for n, w, _ in writes),
         loaded=loaded is not None,
-        init_after_load=next((w for _, w, s in writes if loaded is not None and s > loaded), None),
+        init_after_load=_initialized_after(observed, writes, loaded),
         optimizers=tuple(sorted({o for o, _ in memberships})),
         groups=tuple(memberships),
         grad_steps=tuple(tracked.grads),
@@ -166,6 +170,16 @@ def _parameter(
         outside_op=tracked.outside_op if tracked.outside_gaps else None,
         outside_gradient=tracked.outside_gradient,
     )
+
+
+def _initialized_after(
+    observed: Observed, writes: list[tuple[str, Where, int]], loaded: int | None
+) -> Where | None:
+    """The line that initialized a parameter after it was loaded: that of ``model.apply`` where it was called by that."""
+    for name, where, sequence in writes:
+        if loaded is not None and sequence > loaded and name in _INITIALIZERS:
+            return observed.recorder.applied.get(sequence, where)
+    return None
 
 
 def _distinct_rows(tensor: torch.Tensor) -> int:

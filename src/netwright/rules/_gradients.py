@@ -77,7 +77,7 @@ def downstream(graph: Graph, start: Node) -> list[Node]:
     after = {start.index}
     found: list[Node] = []
     for node in graph.nodes:
-        if node.kind == "op" and node.index in to_loss and any(r.node in after for r in node.refs):
+        if node.index in to_loss and any(r.node in after for r in node.refs):
             after.add(node.index)
             found.append(node)
     return found
@@ -85,11 +85,13 @@ def downstream(graph: Graph, start: Node) -> list[Node]:
 
 def lost_at(graph: Graph, start: Node) -> Node | None:
     """The first call with a gradient after ``start`` although what it gets from there has none."""
-    if not any(alive(n) for n in graph.nodes if n.kind == "op"):
+    if alive(start) or not any(alive(n) for n in graph.nodes if n.kind == "op"):
         return None
     dead = {start.index}
     for node in downstream(graph, start):
         if any(r.node in dead for r in node.refs):
+            if node.kind != "op" or (node.inplace and alive(node)):
+                return None  # left torch; or written in place, where input and output share their gradient
             if alive(node) or node.index == graph.loss:
                 return node
             dead.add(node.index)

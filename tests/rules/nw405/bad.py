@@ -1,4 +1,4 @@
-# also: NW404
+# also: NW404 NW216
 """Two views of a digit (its upper and lower half) are encoded and their features joined."""
 
 import numpy as np

@@ -35,17 +35,19 @@ rule = Rule(
 @rule.check
 def check(parameters: Parameters) -> list[Finding]:
     """Vain freezing first, then frozen parameters that moved."""
-    vain: dict[str, list[ParameterInfo]] = {}
+    vain: dict[object, list[ParameterInfo]] = {}
     for p in parameters.parameters:
         if p.frozen_in_vain is not None and p.requires_grad and p.changed:
-            vain.setdefault(p.frozen_in_vain[0], []).append(p)
-    found = [_vain(written, moved) for written, moved in vain.items()]
-    moved = [p for p in parameters.parameters if p.changed_while_frozen]
-    return [*found, _moved(moved)] if moved else found
+            written, line = p.frozen_in_vain
+            vain.setdefault((written.rpartition(".")[2], line.file, line.line), []).append(p)
+    found = [_vain(moved) for moved in vain.values()]
+    still = [p for p in parameters.parameters if p.changed_while_frozen]
+    return [*found, _moved(still)] if still else found
 
 
-def _vain(written: str, moved: list[ParameterInfo]) -> Finding:
+def _vain(moved: list[ParameterInfo]) -> Finding:
     names = [p.name for p in moved]
+    written = next(p.frozen_in_vain[0] for p in moved if p.frozen_in_vain)
     where = first_known(*(p.frozen_in_vain[1] for p in moved if p.frozen_in_vain), *(p.where for p in moved))
     return rule.found(
         f"{written} = False freezes nothing: {len(moved)} parameters beneath it still train: {listed(names)}",

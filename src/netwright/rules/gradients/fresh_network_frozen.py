@@ -1,7 +1,7 @@
 """Most of a freshly initialized network is frozen.
 
 ## What it measures
-The share of the numbers in linear and convolution weights that have ``requires_grad=False`` in a network where others are
+The share (more than half, or all layers but one) of the numbers in linear and convolution weights that have ``requires_grad=False`` in a network where others are
 trained. Only weights that nothing was loaded into and whose values look freshly drawn are counted as fresh.
 
 ## Why it matters
@@ -68,7 +68,10 @@ def check(parameters: Parameters) -> list[Finding]:
         if len(frozen) == len(mine) or len(frozen) < rule["layers"]:
             continue
         share = numbers(frozen) / numbers(mine)
-        if share <= rule["share"] or not all(_looks_fresh(p, rule["tolerance"]) for p in frozen):
+        head_alone = len(mine) - len(frozen) == 1
+        if (share <= rule["share"] and not head_alone) or not all(
+            _looks_fresh(p, rule["tolerance"]) for p in frozen
+        ):
             continue
         found.append(_finding(frozen, mine, share))
     return found

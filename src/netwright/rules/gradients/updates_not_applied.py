@@ -82,7 +82,9 @@ def _no_step(events: Events, optimizers: Optimizers, program: Program) -> Findin
 
 
 def _without_effect(events: Events, optimizer: OptimizerInfo) -> Finding | None:
-    steps = [e for e in events.of("optimizer_step") if e.optimizer == optimizer.index and not flag(e, "nested")]
+    steps = [
+        e for e in events.of("optimizer_step") if e.optimizer == optimizer.index and not flag(e, "nested")
+    ]
     idle = [e for e in steps if not flag(e, "skipped") and (number(e, "with_grad") or 0.0) > 0]
     if optimizer.effective or len(idle) < rule["steps"] or any(number(e, "changed") for e in idle):
         return None
