@@ -42,7 +42,21 @@ def test_the_flags_are_these():
     }
     for name in ("run", "check"):
         assert flags[name] == sorted(
-            ["-m", "--json", "--html", "--fail-on", "--select", "--ignore", "-v", "--verbose", "-q", "--quiet", "--no-report", "--steps", "--wait-evaluation"]
+            [
+                "-m",
+                "--json",
+                "--html",
+                "--fail-on",
+                "--select",
+                "--ignore",
+                "-v",
+                "--verbose",
+                "-q",
+                "--quiet",
+                "--no-report",
+                "--steps",
+                "--wait-evaluation",
+            ]
         )
     assert set(flags) == {"run", "check", "explain", "report", "rules", "demo"}
 

@@ -15,7 +15,18 @@ from typing import TYPE_CHECKING, Any
 from . import launch
 from .config import Config, left_out, load_config
 from .engine import Checked, Judgement, State, judge, measure
-from .evidence import Crash, EvalInputs, Evaluation, Graphs, Metrics, Program, Signals, Targets, Task, TrainInputs
+from .evidence import (
+    Crash,
+    EvalInputs,
+    Evaluation,
+    Graphs,
+    Metrics,
+    Program,
+    Signals,
+    Targets,
+    Task,
+    TrainInputs,
+)
 from .options import USAGE_ERROR, RunOptions
 from .registry import all_rules
 from .report.build import build_report
@@ -256,9 +267,7 @@ def _with_failures(patient: Patient, judgement: Judgement) -> Judgement:
         state=State.BROKEN,
         reason="recording failed: " + traces[0].strip().splitlines()[-1],
     )
-    return replace(
-        judgement, checked=(checked, *judgement.checked), traces=(*judgement.traces, *traces)
-    )
+    return replace(judgement, checked=(checked, *judgement.checked), traces=(*judgement.traces, *traces))
 
 
 def _notes(patient: Patient, ending: launch.Ending) -> Iterable[str]:

@@ -62,9 +62,19 @@ class _Reader:
             return self._scaled(part, node, depth)
         if node.op in _REDUCE and node.refs:
             inner = self.graph[node.refs[0]]
-            if self._leads_to_loss(node.refs[0]) or inner.op in ("stack", "cat", "add", "sub", "mul", "neg", "where"):
+            if self._leads_to_loss(node.refs[0]) or inner.op in (
+                "stack",
+                "cat",
+                "add",
+                "sub",
+                "mul",
+                "neg",
+                "where",
+            ):
                 whole = node.output is not None and node.output.numel == 1
-                self._expand(_Part(node.refs[0], part.weight, node.op if whole else part.reduction), depth + 1)
+                self._expand(
+                    _Part(node.refs[0], part.weight, node.op if whole else part.reduction), depth + 1
+                )
                 return True
             return False
         if node.op in ("stack", "cat") and node.refs:
@@ -243,7 +253,9 @@ class _Reader:
                 for log, other in (product.refs[:2], product.refs[1::-1]):
                     source = graph.source(log)
                     if source.op == "log" and source.refs and not graph[other].tainted:
-                        return self._term(part, node, "binary_cross_entropy", source.refs[0], other, reduction, True)
+                        return self._term(
+                            part, node, "binary_cross_entropy", source.refs[0], other, reduction, True
+                        )
         return None
 
     def _touches_data(self, node: Node) -> bool:

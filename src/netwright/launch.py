@@ -105,7 +105,13 @@ def _main_code(target: str, *, is_module: bool) -> tuple[CodeType, dict[str, Any
         raise CannotStart(f"{target} cannot be read: {error.strerror or error}") from error
     code = compile(source, path, "exec", dont_inherit=True)
     loader = importlib.machinery.SourceFileLoader("__main__", path)
-    return code, {"__file__": path, "__spec__": None, "__package__": None, "__loader__": loader, "__cached__": None}
+    return code, {
+        "__file__": path,
+        "__spec__": None,
+        "__package__": None,
+        "__loader__": loader,
+        "__cached__": None,
+    }
 
 
 def run(target: str, argv: Sequence[str], *, is_module: bool) -> Ending:

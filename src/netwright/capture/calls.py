@@ -23,7 +23,9 @@ RANDOM = frozenset(
     "xavier_normal_ opaque apply rrelu_ _fused_dropout".split()
 )
 _NO_WRITE = frozenset(("requires_grad_", "detach_", "share_memory_", "rename_", "retain_grad_"))
-_DUNDER_INPLACE = frozenset("__setitem__ __iadd__ __isub__ __imul__ __itruediv__ __idiv__ __ipow__ __ifloordiv__ __iand__ __ior__ __ixor__".split())
+_DUNDER_INPLACE = frozenset(
+    "__setitem__ __iadd__ __isub__ __imul__ __itruediv__ __idiv__ __ipow__ __ifloordiv__ __iand__ __ior__ __ixor__".split()
+)
 _PLAIN = {
     "__add__": "add", "__radd__": "add", "__iadd__": "add", "__sub__": "sub", "__isub__": "sub", "__rsub__": "rsub", "rsub": "rsub",
     "__mul__": "mul", "__rmul__": "mul", "__imul__": "mul", "__truediv__": "div", "__div__": "div", "__itruediv__": "div",
@@ -70,8 +72,12 @@ def _describe(func: Callable[..., object]) -> FuncInfo:
             return FuncInfo(prop, prop, record and prop != "grad", False, False)
         return FuncInfo(f"set_{prop}", f"set_{prop}", prop == "data", prop == "data", False)
     name = name.split(".")[0] if "." in name and not name.startswith("_") else name
-    inplace = name in _DUNDER_INPLACE or (name.endswith("_") and not name.endswith("__") and name not in _NO_WRITE)
-    plain = _PLAIN.get(name) or (name[:-1] if inplace and name.endswith("_") and not name.endswith("__") else name)
+    inplace = name in _DUNDER_INPLACE or (
+        name.endswith("_") and not name.endswith("__") and name not in _NO_WRITE
+    )
+    plain = _PLAIN.get(name) or (
+        name[:-1] if inplace and name.endswith("_") and not name.endswith("__") else name
+    )
     return FuncInfo(name, plain, name not in QUERIES, inplace, name in RANDOM or plain in RANDOM)
 
 

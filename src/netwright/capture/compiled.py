@@ -26,7 +26,11 @@ def needs_fast_path(module: torch.nn.Module) -> bool:
 
 
 def call_compiled(
-    session: "Session", module: torch.nn.Module, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    session: "Session",
+    module: torch.nn.Module,
+    original: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
 ) -> Any:
     """Run a compiled module as if nothing were recorded, and record its eager twin on the same inputs (the first few times)."""
     key = (id(module), torch.is_grad_enabled())

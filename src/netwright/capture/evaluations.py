@@ -16,6 +16,7 @@ from .tape import Call, RootCall
 
 WANTED = 2
 
+
 @dataclass(slots=True)
 class EvaluationCapture:
     """One evaluation pass."""
@@ -130,11 +131,19 @@ class EvaluationWatch:
 
     def _noisy(self, call: Call, capture: GraphCapture) -> NoisyOp:
         module = call.frame.module() if call.frame is not None else None
-        node = next((n for n in capture.graph.nodes if n.kind == "op" and n.where == call.where and n.op == plain_name(call.name)), None)
+        node = next(
+            (
+                n
+                for n in capture.graph.nodes
+                if n.kind == "op" and n.where == call.where and n.op == plain_name(call.name)
+            ),
+            None,
+        )
         return NoisyOp(
             op=plain_name(call.name),
             where=call.where,
             module=node.module if node is not None else None,
-            made=self.recorder.made_where(module) if module is not None and call.frame is not None and call.frame.torch_own else None,
+            made=self.recorder.made_where(module)
+            if module is not None and call.frame is not None and call.frame.torch_own
+            else None,
         )
-

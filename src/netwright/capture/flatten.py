@@ -27,10 +27,18 @@ def tensors(value: object, name: str = "", depth: int = 0) -> Iterator[tuple[str
             yield from tensors(item, f"{name}.{part}" if name else part, depth + 1)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         for item in dataclasses.fields(value):
-            held = value.__dict__.get(item.name) if hasattr(value, "__dict__") else getattr(value, item.name, None)
+            held = (
+                value.__dict__.get(item.name)
+                if hasattr(value, "__dict__")
+                else getattr(value, item.name, None)
+            )
             yield from tensors(held, f"{name}.{item.name}" if name else item.name, depth + 1)
     else:
-        held = vars(value) if type(value).__module__ != "builtins" and hasattr(type(value), "__dict__") and _plain(value) else {}
+        held = (
+            vars(value)
+            if type(value).__module__ != "builtins" and hasattr(type(value), "__dict__") and _plain(value)
+            else {}
+        )
         for key, item in list(held.items())[:32]:
             yield from tensors(item, f"{name}.{key}" if name else str(key), depth + 2)
 

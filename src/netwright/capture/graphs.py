@@ -13,7 +13,12 @@ from .replay import CannotReplay, Replay
 from .sandbox import untouched
 from .tape import Call, ModuleFrame, Slot, Tape, Value
 
-_SATURATING = {"sigmoid": (0.01, 0.99), "tanh": (-0.99, 0.99), "hardsigmoid": (0.01, 0.99), "hardtanh": (-0.99, 0.99)}
+_SATURATING = {
+    "sigmoid": (0.01, 0.99),
+    "tanh": (-0.99, 0.99),
+    "hardsigmoid": (0.01, 0.99),
+    "hardtanh": (-0.99, 0.99),
+}
 _ACTIVATIONS = frozenset(
     "relu leaky_relu prelu elu selu gelu silu mish softplus sigmoid tanh hardtanh relu6 hardswish hardsigmoid celu logsigmoid "
     "threshold glu clamp_min clamp".split()
@@ -96,9 +101,7 @@ class _Builder:
         self.current: Call | None = None
         self.door_names = {v: name for root in self.tape.roots for name, v in root.inputs}
         self.buffers = {
-            id(b): name
-            for module in recorder.networks.values()
-            for name, b in module.named_buffers()
+            id(b): name for module in recorder.networks.values() for name, b in module.named_buffers()
         }
         self._paths: dict[int, str] = {}
         for module in recorder.networks.values():
@@ -135,7 +138,9 @@ class _Builder:
             kwargs=kwargs,
             outputs=outputs,
             where=call.where,
-            made=self.recorder.made_where(module) if module is not None and frame is not None and frame.torch_own else None,
+            made=self.recorder.made_where(module)
+            if module is not None and frame is not None and frame.torch_own
+            else None,
             module=self._path(frame),
             module_type=frame.type if frame is not None else None,
             via=call.via,
@@ -159,7 +164,11 @@ class _Builder:
         found: list[Ref] = []
         for node, leaving in self.exits:
             gone = self.tape.values[leaving.reads[0]].info if leaving.reads else None
-            inside = call.frame is not None and leaving.frame is not None and _outermost(call.frame) is _outermost(leaving.frame)
+            inside = (
+                call.frame is not None
+                and leaving.frame is not None
+                and _outermost(call.frame) is _outermost(leaving.frame)
+            )
             alike = gone is not None and gone.shape[:1] == info.shape[:1] and bool(info.shape)
             if (call.where.known and call.where == leaving.where) or (inside and alike):
                 found.append(Ref(node))
@@ -263,7 +272,16 @@ def available_memory() -> int:
     return 4 << 30
 
 
-_BYTES = {"float64": 8, "int64": 8, "float16": 2, "bfloat16": 2, "int8": 1, "uint8": 1, "bool": 1, "complex64": 8}
+_BYTES = {
+    "float64": 8,
+    "int64": 8,
+    "float16": 2,
+    "bfloat16": 2,
+    "int8": 1,
+    "uint8": 1,
+    "bool": 1,
+    "complex64": 8,
+}
 
 
 def activation_bytes(graph: Graph) -> int:
@@ -361,7 +379,11 @@ def _measure_call(op: str, call: Call, out: torch.Tensor, run: Replay) -> CallMe
         measure.input_rms = float(run.env[first].detach().double().square().mean().sqrt())
     if op in _ACTIVATIONS and out.dim() >= 2 and out.is_floating_point():
         values = out.detach()
-        units = values.movedim(1, -1).reshape(-1, values.shape[1]) if values.dim() == 4 else values.reshape(-1, values.shape[-1])
+        units = (
+            values.movedim(1, -1).reshape(-1, values.shape[1])
+            if values.dim() == 4
+            else values.reshape(-1, values.shape[-1])
+        )
         measure.units = units.shape[1]
         measure.dead = float((units == 0).all(dim=0).double().mean())
     if op in _SATURATING:
@@ -369,5 +391,3 @@ def _measure_call(op: str, call: Call, out: torch.Tensor, run: Replay) -> CallMe
         values = out.detach()
         measure.saturated = float(((values < low) | (values > high)).double().mean())
     return measure
-
-

@@ -113,7 +113,9 @@ class ParameterWatch:
             elif was != now:
                 tracked.mixed |= tracked.consumed
 
-    def uncleared(self, parameters: Iterable[torch.Tensor], norms: list[float | None], optimizer: int) -> float:
+    def uncleared(
+        self, parameters: Iterable[torch.Tensor], norms: list[float | None], optimizer: int
+    ) -> float:
         """Share of the parameters whose gradient still holds what an earlier step of this optimizer has used."""
         old = [optimizer in self.track(t).mixed for t, n in zip(parameters, norms, strict=True) if n]
         return sum(old) / max(len(norms), 1)
@@ -130,7 +132,9 @@ class ParameterWatch:
                 changed += 1
                 if tracked.update_ratio is None:
                     norm = float(tracked.last.double().norm())
-                    tracked.update_ratio = float((now.double() - tracked.last.double()).norm()) / norm if norm else None
+                    tracked.update_ratio = (
+                        float((now.double() - tracked.last.double()).norm()) / norm if norm else None
+                    )
             tracked.changed = bool(tracked.changed) or moved
             tracked.changed_while_frozen |= moved and not tensor.requires_grad
             if optimizer is not None:
@@ -163,7 +167,13 @@ def _equal(first: torch.Tensor, second: torch.Tensor) -> bool:
 
 
 def _equal_rows(tensor: torch.Tensor) -> bool:
-    if tensor.dim() < 2 or tensor.shape[0] < 2 or tensor.is_meta or tensor.layout is not torch.strided or tensor.is_quantized:
+    if (
+        tensor.dim() < 2
+        or tensor.shape[0] < 2
+        or tensor.is_meta
+        or tensor.layout is not torch.strided
+        or tensor.is_quantized
+    ):
         return False
     rows = tensor.detach().reshape(tensor.shape[0], -1)[:, :4096]
     return bool((rows == rows[:1]).all())

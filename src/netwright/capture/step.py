@@ -28,7 +28,11 @@ class Step:
     @property
     def inputs(self) -> dict[str, torch.Tensor]:
         """What came in at the network's door, by argument name."""
-        return {name: t for node, name in self.capture.doors.items() if (t := self.capture.data.get(node)) is not None}
+        return {
+            name: t
+            for node, name in self.capture.doors.items()
+            if (t := self.capture.data.get(node)) is not None
+        }
 
     @property
     def parameters(self) -> tuple[torch.Tensor, ...]:

@@ -1,7 +1,7 @@
 """The networks of the program: their modules, their parameters, how they were used."""
 
-from dataclasses import dataclass, field
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from .tensors import Stats
 from .where import NOWHERE, Where

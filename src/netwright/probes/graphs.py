@@ -28,7 +28,9 @@ def _named(capture: GraphCapture, names: Mapping[int, str]) -> Graph:
     """The graph with the parameters' names at their leaves."""
     graph = capture.graph
     known = {n: name for n, t in capture.parameters.items() if (name := names.get(id(t))) is not None}
-    return replace(graph, nodes=tuple(replace(n, name=known[n.index]) if n.index in known else n for n in graph.nodes))
+    return replace(
+        graph, nodes=tuple(replace(n, name=known[n.index]) if n.index in known else n for n in graph.nodes)
+    )
 
 
 def _mark_targets(graph: Graph, optimizer: int | None) -> Graph:

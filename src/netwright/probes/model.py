@@ -12,8 +12,8 @@ from ..capture.recorder import plain_attributes
 from ..evidence import (
     NOWHERE,
     LayerSignal,
-    Modules,
     ModuleInfo,
+    Modules,
     ParameterInfo,
     Parameters,
     Signals,
@@ -197,7 +197,9 @@ def _iterations(observed: Observed, tensor: torch.Tensor) -> int:
 def _inside(observed: Observed, tensor: torch.Tensor) -> bool:
     for capture in observed.recording.captures:
         nodes = {n for n, p in capture.parameters.items() if p is tensor}
-        if nodes and any(n.module_type is not None and any(r.node in nodes for r in n.refs) for n in capture.graph.nodes):
+        if nodes and any(
+            n.module_type is not None and any(r.node in nodes for r in n.refs) for n in capture.graph.nodes
+        ):
             return True
     return False
 
