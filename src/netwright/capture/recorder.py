@@ -202,6 +202,7 @@ class Recorder:
             storage = storage_of(tensor)
             if storage is not None:
                 self._storages.setdefault(storage, []).append(value)
+                self.tape.forget_data_writes(storage)
 
     def _before_write(
         self, call: Call, info: FuncInfo, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -2,6 +2,7 @@
 
 import random
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,10 +26,14 @@ def untouched(*, devices: bool = True) -> Iterator[None]:
     )
     modes = _pop_modes()
     warn = torch.is_warn_always_enabled()
+    # What a replay warns of the program has said already. Changing the filters instead would make python forget which
+    # warnings were shown, and the program would repeat them.
+    shown, warnings.showwarning = warnings.showwarning, lambda *_, **__: None
     try:
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
             yield
     finally:
+        warnings.showwarning = shown
         _push_modes(modes)
         torch.set_warn_always(warn)
         torch.set_rng_state(cpu)

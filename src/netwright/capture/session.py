@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.nn.parameter import is_lazy
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from ..evidence import NOWHERE, Event, Where
@@ -24,6 +25,7 @@ from .randomness import moved, states
 from .recorder import Recorder
 from .sandbox import insert_mode_below, remove_mode
 from .tape import Call, RootCall
+from .warned import Attribution
 from .wrappers import install
 
 _LATER = 40
@@ -97,6 +99,7 @@ class Session:
         self.recording = Recording()
         self.parameters = ParameterWatch()
         self.patches = Patches()
+        self.warnings = Attribution()
         self.mode = RecordingMode(self.recorder)
         self.evaluation = EvaluationWatch(self.recorder, self.recording.evaluations)
         self.recorded = False
@@ -134,6 +137,7 @@ class Session:
             return moved(self._random)
 
     def _insert(self) -> None:
+        self.warnings.start()
         insert_mode_below(self.mode)
         self._in_place = True
 
@@ -141,6 +145,7 @@ class Session:
         if self._in_place:
             remove_mode(self.mode)
             self._in_place = False
+            self.warnings.stop()
 
     def _in_child(self) -> None:
         self.recorder.paused = True
@@ -247,7 +252,8 @@ class Session:
             self._seen_networks.add(id(module))
             with contextlib.suppress(Busy), self.own():
                 for parameter in module.parameters():
-                    self.parameters.track(parameter)
+                    if not is_lazy(parameter):
+                        self.parameters.track(parameter)
         if self.started is None:
             self.started = time.perf_counter()
         self.phase = "forward"

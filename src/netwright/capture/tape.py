@@ -144,6 +144,13 @@ class Tape:
         if storage is not None:
             self._writers.pop(storage, None)
 
+    def forget_data_writes(self, storage: int) -> None:
+        """The same for writes of data only; computed values written there stay part of the step."""
+        written = self._writers.get(storage)
+        if written:
+            tainted = {c.index for c in self.calls if c.tainted}
+            self._writers[storage] = [call for call in written if call in tainted]
+
     def writers(self, storages: list[int]) -> tuple[int, ...]:
         """Earlier calls that wrote to any of these pieces of memory."""
         if not self._writers:

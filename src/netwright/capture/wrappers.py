@@ -301,7 +301,7 @@ def _begin_call(
         call.rng = torch.get_rng_state()
         for tensor, value in found:
             if not value.tainted and value.maker is not None:
-                value.held = tensor
+                recorder.keep(tensor, value)
     tape.calls.append(call)
     return call
 
