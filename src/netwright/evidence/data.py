@@ -108,7 +108,8 @@ class BatchOrder:
     the order they came (at most 4096), ``labels_per_batch`` how many per batch. ``repeated_batches`` counts batches whose
     inputs equal an earlier batch's bit for bit; ``duplicates`` is the share of samples equal to another in their own batch;
     ``random_rows`` says whether the input differs between samples at all. ``where`` is the loader's line if there is one, else where the batch
-    enters the network. ``epoch_batches`` is the number of batches in an epoch if known.
+    enters the network. ``epoch_batches`` is the number of batches in an epoch if known. ``label_values`` is the number of distinct
+    labels in the array that the targets are picked from, where that array was seen.
     """
 
     batches: int
@@ -120,3 +121,4 @@ class BatchOrder:
     distinct_samples: int
     where: Where = NOWHERE
     epoch_batches: int | None = None
+    label_values: int | None = None

@@ -9,6 +9,7 @@ from ..capture.graphs import GraphCapture
 from ..capture.measure import sample_of, stats_of, word
 from ..evidence import (
     NOWHERE,
+    RESHAPES,
     BatchOrder,
     DoorTensor,
     EvalInputs,
@@ -16,6 +17,7 @@ from ..evidence import (
     Graph,
     LoaderInfo,
     Loaders,
+    Objective,
     Targets,
     Task,
     TrainInputs,
@@ -28,9 +30,39 @@ from .observed import Observed
 _ROWS = 4096
 _FEATURES = 512
 _PARAMETRIC = frozenset(
-    "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d embedding embedding_bag lstm gru rnn_tanh "
-    "rnn_relu batch_norm layer_norm group_norm instance_norm bilinear matmul mm addmm bmm baddbmm einsum "
-    "multi_head_attention_forward lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell addmv mv".split()
+    [
+        "linear",
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+        "embedding",
+        "embedding_bag",
+        "lstm",
+        "gru",
+        "rnn_tanh",
+        "rnn_relu",
+        "batch_norm",
+        "layer_norm",
+        "group_norm",
+        "instance_norm",
+        "bilinear",
+        "matmul",
+        "mm",
+        "addmm",
+        "bmm",
+        "baddbmm",
+        "einsum",
+        "multi_head_attention_forward",
+        "lstm_cell",
+        "gru_cell",
+        "rnn_tanh_cell",
+        "rnn_relu_cell",
+        "addmv",
+        "mv",
+    ]
 )
 
 
@@ -54,9 +86,7 @@ def eval_inputs(observed: Observed) -> EvalInputs:
     return EvalInputs(tensors=tensors)
 
 
-def _doors(
-    captures: Iterable[GraphCapture], graphs: Sequence[GraphCapture] = ()
-) -> tuple[DoorTensor, ...]:
+def _doors(captures: Iterable[GraphCapture], graphs: Sequence[GraphCapture] = ()) -> tuple[DoorTensor, ...]:
     groups: dict[tuple[str, str | None, int], list[tuple[GraphCapture, int, torch.Tensor]]] = {}
     for capture in captures:
         seen: set[int] = set()
@@ -103,7 +133,12 @@ def _feeds(graph: Graph, node: int) -> tuple[str | None, str | None, Where, bool
             parameters = any(graph[r].kind == "parameter" for r in consumer.refs)
             if consumer.op in _PARAMETRIC or parameters:
                 first = bool(consumer.refs) and consumer.refs[0].node == current
-                return consumer.op, consumer.module, where, first or consumer.op in ("embedding", "matmul", "__getitem__")
+                return (
+                    consumer.op,
+                    consumer.module,
+                    where,
+                    first or consumer.op in ("embedding", "matmul", "__getitem__"),
+                )
             if len(seen) < 60:
                 todo.append(consumer.index)
     return None, None, where, False
@@ -257,7 +292,11 @@ def loaders(observed: Observed) -> Loaders:
                 where=record.where,
                 role=role,
                 batch_size=batch if isinstance(batch, int) else None,
-                shuffled={"RandomSampler": True, "SequentialSampler": False, "WeightedRandomSampler": True}.get(kind),
+                shuffled={
+                    "RandomSampler": True,
+                    "SequentialSampler": False,
+                    "WeightedRandomSampler": True,
+                }.get(kind),
                 workers=int(getattr(loader, "num_workers", 0) or 0),
                 dataset_length=_length(getattr(loader, "dataset", None)),
                 sampler=kind,
@@ -284,8 +323,8 @@ def batch_order(observed: Observed, task: Task) -> BatchOrder:
     batches = [t for c in captures if (t := _main_input(c)) is not None]
     if not batches:
         raise NotApplicable("no input of a network was seen")
-    labels = _target_tensors(captures) if task.objectives[0].classes is not None else []
-    labels = [t.reshape(-1) for t in labels if t.dim() <= 2 and t.shape[-1:].numel() == t.numel() or t.dim() == 1]
+    labels = _target_tensors(captures) if _classes(task.objectives[0]) else []
+    labels = [t.reshape(-1) for t in labels if t.dim() >= 1 and t.numel() == t.shape[0]]
     per_sample = [_row_hashes(b) for b in batches]
     keys = [tuple(h) for h in per_sample]
     loader = next((r for r in recording.loaders if r.trained), None)
@@ -302,9 +341,36 @@ def batch_order(observed: Observed, task: Task) -> BatchOrder:
         repeated_batches=len(keys) - len(set(keys)),
         duplicates=repeats / total if total else 0.0,
         distinct_samples=len({h for hashes in per_sample for h in hashes}),
-        where=loader.where if loader is not None else NOWHERE,
+        where=loader.where if loader is not None else _entrance(first),
         epoch_batches=epoch,
+        label_values=_label_values(captures[-1]) if labels else None,
     )
+
+
+def _classes(objective: Objective) -> bool:
+    """Whether the targets are classes (those of a first batch may all be equal)."""
+    binary = objective.term is not None and objective.term.op.startswith("binary_cross_entropy")
+    return objective.classes is not None or binary
+
+
+def _entrance(capture: GraphCapture) -> Where:
+    """The line of the program that hands the first tensor to the network."""
+    lines = (_called(capture, n) for n in capture.doors if n in capture.data)
+    return next((w for w in lines if w.known), NOWHERE)
+
+
+def _label_values(capture: GraphCapture) -> int | None:
+    """Distinct labels in the array that the targets of a step were picked from."""
+    graph, term = capture.graph, read_objective(capture.graph, 0).term
+    if term is None or term.target is None:
+        return None
+    node = graph[term.target]
+    while node.refs and (node.kind != "op" or node.op in RESHAPES):
+        node = graph[node.refs[0]]
+    whole = capture.data.get(node.index)
+    if whole is None or whole.numel() <= capture.data.get(term.target, whole).numel():
+        return None
+    return int(sample_of(whole, 100_000).unique().numel())
 
 
 def _main_input(capture: GraphCapture) -> torch.Tensor | None:
@@ -321,5 +387,3 @@ def _row_hashes(batch: torch.Tensor) -> list[int]:
     if rows.dtype == torch.bfloat16:
         rows = rows.float()
     return [hash(row.numpy().tobytes()) for row in rows]
-
-

@@ -20,7 +20,7 @@ Bengio, "Practical recommendations for gradient-based training of deep architect
 "Stochastic gradient descent tricks" (2012), "randomly shuffle the training examples".
 """
 
-from ...evidence import BatchOrder, Graphs, LoaderInfo, Loaders, Task, TaskKind, Where
+from ...evidence import RESHAPES, BatchOrder, Graph, Graphs, LoaderInfo, Loaders, Node, Task, TaskKind, Where
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._grouping import Grouping, batches_of, grouping
 
@@ -67,9 +67,9 @@ _GENERATED = frozenset(
 @rule.check
 def check(order: BatchOrder, loaders: Loaders, task: Task, graphs: Graphs) -> Finding | None:
     """Test the labels in the order they came."""
-    if task.kind not in rule.tasks or task.sole is None:
-        raise NotApplicable("order is judged by class labels, and this is not one classification")
     batches = _epoch(order)
+    if not _one_classification(task) or not all(float(x).is_integer() for b in batches for x in b):
+        raise NotApplicable("order is judged by class labels, and this is not one classification")
     if len(batches) < rule["batches"]:
         raise NotApplicable(f"only {len(batches)} batches with labels were seen")
     seen = grouping(batches)
@@ -77,9 +77,17 @@ def check(order: BatchOrder, loaders: Loaders, task: Task, graphs: Graphs) -> Fi
     if seen.same_every_batch and not _one_class_of_data(seen, loader, order, task, graphs):
         raise NotApplicable("every batch has the same labels (full-batch or contrastive training)")
     single = seen.classes == 1
-    if not single and (seen.purity < rule["purity"] or seen.neighbours > rule["chance"]):
+    blocks = seen.purity >= rule["purity"] and seen.neighbours <= rule["chance"]
+    if not single and not blocks and not _sorted(batches):
         return None
     return _finding(order, seen, loader, batches, single)
+
+
+def _one_classification(task: Task) -> bool:
+    """One loss on classes; a binary one whose first batch holds one class alone is not recognised as such."""
+    term = task.sole.term if task.sole else None
+    binary = term is not None and term.op.startswith("binary_cross_entropy")
+    return term is not None and (task.kind in rule.tasks or (binary and task.kind is TaskKind.UNKNOWN))
 
 
 def _epoch(order: BatchOrder) -> list[tuple[float, ...]]:
@@ -88,19 +96,33 @@ def _epoch(order: BatchOrder) -> list[tuple[float, ...]]:
     return batches[: order.epoch_batches] if order.epoch_batches else batches
 
 
+def _sorted(batches: list[tuple[float, ...]]) -> bool:
+    """Whether the labels only ever rise, or only ever fall, over all batches."""
+    labels = [x for b in batches for x in b]
+    return labels in (sorted(labels), sorted(labels, reverse=True))
+
+
 def _one_class_of_data(
     seen: Grouping, loader: LoaderInfo | None, order: BatchOrder, task: Task, graphs: Graphs
 ) -> bool:
-    """Only one class so far, though the labels are data, come unshuffled from a loader, and more of them follow."""
+    """Only one class so far, though the labels are data of more classes, or come unshuffled from a loader with more to come."""
     objective = task.sole
-    if seen.classes > 1 or loader is None or loader.shuffled is not False or objective is None:
+    if seen.classes > 1 or objective is None or objective.term is None or objective.term.target is None:
         return False
-    term = objective.term
-    if term is None or term.target is None or (objective.classes or 2) < 2:
+    graph = graphs.train[objective.graph]
+    made = _origin(graph, graph[objective.term.target])
+    if made.op in _GENERATED:
         return False
-    made = graphs.train[objective.graph].source(graphs.train[objective.graph][term.target])
-    more = loader.dataset_length is None or loader.dataset_length > len(order.labels)
-    return made.op not in _GENERATED and more
+    if loader is None:
+        return (order.label_values or 0) > 1
+    return loader.shuffled is False and (loader.dataset_length or len(order.labels) + 1) > len(order.labels)
+
+
+def _origin(graph: Graph, node: Node) -> Node:
+    """What a target was cut out of, looking through calls that change the form or pick rows."""
+    while node.refs and (node.kind != "op" or node.op in RESHAPES):
+        node = graph[node.refs[0]]
+    return node
 
 
 def _finding(
