@@ -1,5 +1,7 @@
 """Turns an exception that ended the program into evidence."""
 
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 import traceback
 from typing import TYPE_CHECKING
 

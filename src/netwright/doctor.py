@@ -3,6 +3,7 @@
 The only module that knows all of them. torch is imported by the program, not here.
 """
 
+import contextlib
 import platform
 import sys
 import time
@@ -193,10 +194,8 @@ def _finish(patient: Patient, ending: launch.Ending) -> int:
     """Judge and report, whatever happened to the program."""
     start = time.perf_counter()
     session = patient.session
-    try:
+    with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
-    except (OSError, ValueError):
-        pass
     try:
         report = _report(patient, ending, start)
         deliver(report, patient.options)

@@ -273,12 +273,10 @@ def origin(graph: Graph, ref: Ref) -> Node:
     """The node that first held the values of a data tensor, looking through reshapes and through the network's door."""
     node = graph[ref]
     while True:
-        if node.kind in ("input", "constant", "target") and node.refs:
-            node = graph[node.refs[0]]
-        elif node.kind == "op" and node.op in RESHAPES and node.refs:
-            node = graph[node.refs[0]]
-        else:
+        leaf = node.kind in ("input", "constant", "target")
+        if not node.refs or not (leaf or (node.kind == "op" and node.op in RESHAPES)):
             return node
+        node = graph[node.refs[0]]
 
 
 def read_objective(graph: Graph, position: int) -> Objective:
@@ -340,10 +338,7 @@ def _class_kind(
     dims = len(prediction.shape)
     dim = 1 if dims > 1 else 0
     classes = prediction.shape[dim] if dims else None
-    if dims > 2:
-        kind = TaskKind.DENSE_CLASSIFICATION
-    else:
-        kind = TaskKind.CLASSIFICATION
+    kind = TaskKind.DENSE_CLASSIFICATION if dims > 2 else TaskKind.CLASSIFICATION
     tokens = [
         n.output for n in graph.nodes if n.kind == "input" and n.output is not None and n.output.integral
     ]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
-from typing import Any
+from typing import Any, cast
 
 _OURS = os.path.normcase(str(Path(__file__).parent)) + os.sep
 
@@ -87,10 +87,10 @@ def _main_code(target: str, *, is_module: bool) -> tuple[CodeType, dict[str, Any
     """The code of a script, a folder or zip with ``__main__.py``, or a module, and what ``__main__`` knows of itself."""
     if is_module:
         try:
-            name, spec, code = runpy._get_module_details(target)  # type: ignore[attr-defined]  # pyright: ignore
+            found = runpy._get_module_details(target)  # type: ignore[attr-defined]  # pyright: ignore
         except ImportError as error:
             raise CannotStart(str(error)) from error
-        del name
+        _, spec, code = cast("tuple[str, Any, CodeType]", found)
         return code, {
             "__file__": spec.origin, "__spec__": spec, "__package__": spec.parent, "__loader__": spec.loader, "__cached__": spec.cached,
         }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from .tensors import TensorInfo
 from .where import NOWHERE, Where
@@ -38,6 +39,7 @@ class Node:
     made the call was constructed (a ``nn.Softmax`` in a ``nn.Sequential``), if there is one: that is the line to edit.
     ``module``/``module_type`` name the innermost module (``"features.0"``, ``"Conv2d"``); ``via`` is the chain of library
     functions between the user's line and the call, outermost first (``("clip_grad_norm_",)``).
+    ``root`` is the network a parameter belongs to (its position in ``Modules.roots``).
     ``phase`` is ``forward``, ``between`` (after backward, before the update) or ``other``.
     """
 
@@ -46,7 +48,7 @@ class Node:
     kind: str = "op"
     func: str = ""
     args: tuple[object, ...] = ()
-    kwargs: Mapping[str, object] = field(default_factory=dict)
+    kwargs: Mapping[str, object] = field(default_factory=dict[str, object])
     outputs: tuple[TensorInfo, ...] = ()
     where: Where = NOWHERE
     made: Where | None = None
@@ -58,6 +60,7 @@ class Node:
     autocast: str | None = None
     tainted: bool = False
     name: str | None = None
+    root: int | None = None
 
     @property
     def output(self) -> TensorInfo | None:
@@ -85,10 +88,10 @@ def _refs(value: object) -> Iterator[Ref]:
     if isinstance(value, Ref):
         yield value
     elif isinstance(value, tuple | list):
-        for item in value:
+        for item in cast("tuple[object, ...]", value):
             yield from _refs(item)
     elif isinstance(value, Mapping):
-        for item in value.values():
+        for item in cast("Mapping[object, object]", value).values():
             yield from _refs(item)
 
 

@@ -22,7 +22,7 @@ class ModuleInfo:
     type: str
     root: int
     made: Where = NOWHERE
-    config: Mapping[str, object] = field(default_factory=dict)
+    config: Mapping[str, object] = field(default_factory=dict[str, object])
     calls_train: int = 0
     calls_eval: int = 0
     training_in_train: bool | None = None

@@ -53,7 +53,7 @@ class Event:
     step: int
     where: Where = NOWHERE
     optimizer: int | None = None
-    detail: Mapping[str, object] = field(default_factory=dict)
+    detail: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ class Program:
 
     script: str
     argv: tuple[str, ...] = ()
-    seeds: Mapping[str, Where] = field(default_factory=dict)
+    seeds: Mapping[str, Where] = field(default_factory=dict[str, Where])
     random_used: tuple[str, ...] = ()
     steps_seen: int = 0
     torch_version: str = ""
@@ -32,7 +32,7 @@ class ModuleCall:
     made: Where | None = None
     failed: bool = False
     depth: int = 0
-    config: Mapping[str, object] = field(default_factory=dict)
+    config: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Crash:
     phase: str = "before training"
     op: str | None = None
     op_args: tuple[TensorInfo, ...] = ()
-    op_kwargs: Mapping[str, object] = field(default_factory=dict)
+    op_kwargs: Mapping[str, object] = field(default_factory=dict[str, object])
     module: str | None = None
     module_type: str | None = None
     made: Where | None = None
@@ -71,7 +71,7 @@ class Crash:
     graph_tail: tuple[str, ...] = ()
     step: int = 0
     cause: str | None = None
-    bytes_by_kind: Mapping[str, int] = field(default_factory=dict)
+    bytes_by_kind: Mapping[str, int] = field(default_factory=dict[str, int])
     user_frames: tuple[Where, ...] = ()
     writes: tuple[InPlaceWrite, ...] = ()
     carried: tuple[Where, ...] = ()
