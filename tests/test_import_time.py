@@ -1,9 +1,8 @@
-"""Reading is quick and needs no framework. Limits on time are generous: they catch an import of torch, not a slow machine."""
+"""Reading is quick and needs no framework. Time is the processor's, so that a busy machine does not matter."""
 
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -11,13 +10,16 @@ from handmade import finding, report
 from netwright.report.json import to_json
 
 HEAVY = ("torch", "numpy", "sklearn", "pandas")
-AFTER = f"import sys, json; print('\\n' + json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+AFTER = (
+    "import sys, json, time; "
+    f"print('\\n' + json.dumps([[m for m in {HEAVY!r} if m in sys.modules], time.process_time()]))"
+)
 
 
 def python(code: str) -> tuple[list[str], float]:
-    start = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1]), time.perf_counter() - start
+    heavy, seconds = json.loads(done.stdout.splitlines()[-1])
+    return heavy, seconds
 
 
 def quickest(code: str, tries: int = 3) -> tuple[list[str], float]:
@@ -28,7 +30,7 @@ def quickest(code: str, tries: int = 3) -> tuple[list[str], float]:
 def test_import_is_quick_and_loads_no_framework():
     heavy, seconds = quickest(f"import netwright; netwright.__version__; {AFTER}")
     assert heavy == []
-    assert seconds < 0.5
+    assert seconds < 0.1
 
 
 def test_dir_names_what_is_loaded_later():
@@ -50,7 +52,7 @@ def test_reading_needs_no_framework(arguments, tmp_path):
         f"from netwright.cli import main; main({arguments!r}, standalone_mode=False); {AFTER}"
     )
     assert heavy == []
-    assert seconds < 1.0
+    assert seconds < 0.5
 
 
 def test_every_rule_loads_without_a_framework():

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import UninitializedTensorMixin  # pyright: ignore[reportAttributeAccessIssue]
 
 from ..evidence import NOWHERE, ModuleCall, TensorInfo, Where
 from .calls import FuncInfo
@@ -81,7 +81,9 @@ class Recorder:
         self.spent = 0.0
         self.sequence = 0
         self.on_clip: Callable[[Where, str, float | None], None] = lambda where, kind, limit: None
-        self.on_manual: Callable[[Where, torch.Tensor, str, Call], None] = lambda where, tensor, op, call: None
+        self.on_manual: Callable[[Where, torch.Tensor, str, Call], None] = lambda where, tensor, op, call: (
+            None
+        )
         self.on_network: Callable[[torch.nn.Module, RootCall], None] = lambda module, root: None
         self._last_clip: tuple[Where, int] | None = None
         self._signatures: dict[type, list[str]] = {}
@@ -128,7 +130,14 @@ class Recorder:
         if len(tape.calls) >= tape.limit:
             self._make_room()
         call = Call(
-            len(tape.calls) if not tape.calls else tape.calls[-1].index + 1, func, info.name, (), {}, where, via, self.stack
+            len(tape.calls) if not tape.calls else tape.calls[-1].index + 1,
+            func,
+            info.name,
+            (),
+            {},
+            where,
+            via,
+            self.stack,
         )
         found: list[tuple[torch.Tensor, Value]] = []
         call.args = self._record(args, found)  # type: ignore[assignment]
@@ -169,7 +178,7 @@ class Recorder:
         if isinstance(value, tuple):
             fields = hasattr(type(value), "_fields")
             items = [self._record(v, found) for v in value]
-            return type(value)(*items) if fields else tuple(items)
+            return type(value)(*items) if fields else tuple(items)  # pyright: ignore[reportArgumentType]
         if isinstance(value, list):
             if len(value) > _LONG and not isinstance(value[0], torch.Tensor):
                 return value
@@ -293,7 +302,11 @@ class Recorder:
                 op=info.plain,
                 args=tuple(_failed_info(t) for _, t in tensors((args, kwargs))),
                 kwargs={
-                    **{str(i): a for i, a in enumerate(args) if isinstance(a, int | float | str | bool | tuple | torch.Size)},
+                    **{
+                        str(i): a
+                        for i, a in enumerate(args)
+                        if isinstance(a, int | float | str | bool | tuple | torch.Size)
+                    },
                     **{k: v for k, v in kwargs.items() if isinstance(v, int | float | str | bool | tuple)},
                 },
                 where=NOWHERE if frame is None else where_of(frame.f_code, frame.f_lineno),
@@ -328,7 +341,9 @@ class Recorder:
 
     # -- module calls ----------------------------------------------------------------------------------------------------
 
-    def enter(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ModuleFrame | None:
+    def enter(
+        self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> ModuleFrame | None:
         """A module call begins."""
         try:
             return self._enter(module, args, kwargs)
@@ -336,9 +351,7 @@ class Recorder:
             self.give_up()
             return None
 
-    def _enter(
-        self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> ModuleFrame:
+    def _enter(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ModuleFrame:
         key = id(module)
         use = self.uses.get(key)
         if use is None or use.module() is not module:
@@ -388,7 +401,13 @@ class Recorder:
     ) -> None:
         names = self._argument_names(type(module))
         root = RootCall(
-            frame.module, frame.key, user_where(3), [], start=frame.start, grad_enabled=torch.is_grad_enabled(), training=module.training
+            frame.module,
+            frame.key,
+            user_where(3),
+            [],
+            start=frame.start,
+            grad_enabled=torch.is_grad_enabled(),
+            training=module.training,
         )
         self.networks.setdefault(frame.key, module)
         if (self.evaluating or not root.grad_enabled) and len(self.tape.roots) < 8:
@@ -452,7 +471,16 @@ class Recorder:
         reads = tuple(v for _, v in root.inputs) if root is not None else ()
         module = frame.module()
         owned = [self.value_of(p).index for p in module.parameters()] if module is not None else []
-        call = Call(index, lambda: None, "opaque", tuple(Slot(v) for v in (*reads, *owned)), {}, user_where(3), (), frame)
+        call = Call(
+            index,
+            lambda: None,
+            "opaque",
+            tuple(Slot(v) for v in (*reads, *owned)),
+            {},
+            user_where(3),
+            (),
+            frame,
+        )
         call.opaque = call.tainted = True
         call.reads = (*reads, *owned)
         self.tape.calls.append(call)
@@ -609,7 +637,9 @@ def storage_of(tensor: torch.Tensor) -> int | None:
 
 def shorten(value: object) -> object:
     """Recorded arguments without long lists and foreign objects (calls that only prepare data are never run again)."""
-    if isinstance(value, Slot | int | float | bool | str | type(None) | torch.dtype | torch.device | torch.Size):
+    if isinstance(
+        value, Slot | int | float | bool | str | type(None) | torch.dtype | torch.device | torch.Size
+    ):
         return value
     if type(value) is tuple:
         return tuple(shorten(v) for v in value[:_LONG])
@@ -627,8 +657,13 @@ def plain_attributes(module: torch.nn.Module) -> dict[str, object]:
     return {
         k: v
         for k, v in vars(module).items()
-        if not k.startswith("_")
-        and k != "training"
-        and isinstance(v, int | float | bool | str | type(None))
-        or (isinstance(v, tuple) and k.strip("_") and not k.startswith("_") and all(isinstance(i, int | float | str) for i in v))
+        if (
+            not k.startswith("_") and k != "training" and isinstance(v, int | float | bool | str | type(None))
+        )
+        or (
+            isinstance(v, tuple)
+            and k.strip("_")
+            and not k.startswith("_")
+            and all(isinstance(i, int | float | str) for i in v)
+        )
     }

@@ -212,7 +212,9 @@ class Session:
         for index, record in enumerate(self.recording.optimizers):
             if record.optimizer() is optimizer:
                 return index
-        self.recording.optimizers.append(OptimizerRecord(weakref.ref(optimizer), where, type(optimizer).__name__))
+        self.recording.optimizers.append(
+            OptimizerRecord(weakref.ref(optimizer), where, type(optimizer).__name__)
+        )
         return len(self.recording.optimizers) - 1
 
     def _on_clip(self, where: Where, kind: str, limit: float | None) -> None:
@@ -264,7 +266,11 @@ class Session:
         """The program calls backward: note the state before, let it run, note the state after, capture the step."""
         where = user_where(2)
         before: list[float | None] = []
-        roots = [t for t in (tensors if isinstance(tensors, tuple | list) else [tensors]) if isinstance(t, torch.Tensor)]
+        roots = [
+            t
+            for t in (tensors if isinstance(tensors, tuple | list) else [tensors])
+            if isinstance(t, torch.Tensor)
+        ]
         try:
             with self.own():
                 self.evaluation.flush(roots)
@@ -298,7 +304,11 @@ class Session:
         after = self.parameters.norms(t.tensor for t in self.parameters.tracked.values())
         capture = build(self.recorder, goals, loss_value=value, backward=where, step=recording.steps)
         reached = self._mark_reached(capture, after)
-        pairs = [(t, b) for t, b in zip(list(self.parameters.tracked.values()), before, strict=False) if t in reached]
+        pairs = [
+            (t, b)
+            for t, b in zip(list(self.parameters.tracked.values()), before, strict=False)
+            if t in reached
+        ]
         stale = [t for t, b in pairs if b]
         line = capture.graph.nodes[capture.graph.loss].where if capture.graph.loss is not None else NOWHERE
         self.note(
@@ -385,7 +395,7 @@ class Session:
         if self.recorded:
             if self.on_tick is not None:
                 self.on_tick()
-            return
+            return None
         if self.recorder.broken:
             return self._maybe_finish()
         if not self.recorder.paused:
@@ -395,7 +405,7 @@ class Session:
                 record.steps += 1
                 self._depth = max(0, self._depth - 1)
                 if self._depth:
-                    return
+                    return None
                 changed = self.parameters.after_step(held(optimizer), index)
                 record.effective += changed > 0
                 record.backward_since = False
@@ -422,7 +432,9 @@ class Session:
     def _maybe_finish(self) -> None:
         limits, recording = self.limits, self.recording
         elapsed = time.perf_counter() - (self.started or time.perf_counter())
-        enough = recording.steps >= limits.steps * max(1, len({r.type for r in recording.optimizers if r.steps}))
+        enough = recording.steps >= limits.steps * max(
+            1, len({r.type for r in recording.optimizers if r.steps})
+        )
         slow = elapsed > limits.seconds and recording.backwards >= 2
         if enough or slow or recording.backwards >= limits.backwards:
             self.finish_recording()

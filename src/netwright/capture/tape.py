@@ -198,10 +198,10 @@ def slots(value: object) -> Iterator[int]:
 def replace(value: object, change: Callable[[object], object]) -> object:
     """A structure with ``change`` applied to everything in it that is no container."""
     if isinstance(value, tuple) and type(value) is not tuple and hasattr(value, "_fields"):
-        return type(value)(*(replace(item, change) for item in value))
+        return type(value)(*(replace(item, change) for item in value))  # pyright: ignore
     if type(value) in (tuple, list, torch.Size):
         return (
-            tuple(replace(i, change) for i in value)
+            tuple(replace(i, change) for i in value)  # pyright: ignore
             if type(value) is not list
             else [replace(i, change) for i in value]
         )

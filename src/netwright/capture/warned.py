@@ -26,7 +26,9 @@ class Attribution:
             warnings.showwarning = self._original
         self._original = None
 
-    def _show(self, message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
+    def _show(
+        self, message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None
+    ) -> None:
         if is_ours(filename):
             frame, _, _ = user_frame(sys._getframe(1))
             if frame is not None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
-from .compiled import call_compiled, is_compiled, needs_fast_path
 from ..evidence import Where
+from .compiled import call_compiled, is_compiled, needs_fast_path
 from .frames import construction_where, is_user, user_frame, user_where, where_of
 from .tape import Call
 
@@ -35,7 +35,12 @@ def install(session: "Session") -> None:
         kind = getattr(optim.lr_scheduler, name)
         if "step" in vars(kind):
             wrap(kind, "step", lambda o: _scheduler_step(session, o))
-    for name, kind in (("scale", "scale"), ("unscale_", "unscale"), ("step", "scaler_step"), ("update", "scaler_update")):
+    for name, kind in (
+        ("scale", "scale"),
+        ("unscale_", "unscale"),
+        ("step", "scaler_step"),
+        ("update", "scaler_update"),
+    ):
         wrap(torch.amp.GradScaler, name, lambda o, k=kind: _scaler(session, o, k))
     wrap(torch.utils.data.DataLoader, "__init__", lambda o: _loader_init(session, o))
     wrap(torch.utils.data.DataLoader, "__iter__", lambda o: _loader_iter(session, o))
@@ -323,5 +328,3 @@ def _seed(session: "Session", original: Original, library: str) -> Original:
         return original(*args, **kwargs)
 
     return seed
-
-
