@@ -5,6 +5,9 @@ import pytest
 
 from handmade import finding, report, rule, where
 from netwright.engine import State
+from netwright.evidence import Crash, ModuleCall, TensorInfo
+from netwright.report.html import to_html
+from netwright.report.json import from_json, pictures_to_json, to_json
 from netwright.report.terminal import show
 from netwright.rule import Kind, Severity
 
@@ -101,3 +104,19 @@ def test_cannot_tell(monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     text = said(report(evidence={}, states=()))
     assert "cannot tell" in text
+
+
+def test_a_crash_shows_the_shapes_up_to_the_failure():
+    image, flat = (TensorInfo(shape=s, dtype="float32") for s in ((64, 1, 8, 8), (64, 256)))
+    calls = (
+        ModuleCall(module="", type="Net", inputs=(image,), outputs=(), config={"odd": object()}),
+        ModuleCall(module="conv", type="Conv2d", inputs=(image,), outputs=(flat,), depth=1),
+        ModuleCall(module="fc", type="Linear", inputs=(flat,), outputs=(), failed=True, depth=1),
+    )
+    crash = Crash(type="RuntimeError", message="shapes", where=where(3), calls=calls)
+    made = report(finding("NW901"), evidence={Crash: crash})
+    text = said(made)
+    assert "conv  Conv2d  64 × 1 × 8 × 8 → 64 × 256" in text
+    assert "fc    Linear  64 × 256 → fails here" in text
+    page = to_html(from_json(to_json(made), pictures_to_json(made.pictures)))
+    assert "fails here" in page

@@ -9,6 +9,7 @@ from ..evidence import (
     Crash,
     EvalInputs,
     Graphs,
+    ModuleCall,
     ModuleInfo,
     Modules,
     Program,
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 # Within one severity: what stopped the program, then what is wrong in it, in its data, in its settings, in its size.
 MODULES_DRAWN = 300
+CALLS_DRAWN = 200
 _KINDS = (Kind.BUG, Kind.DATA, Kind.HYPERPARAMETER, Kind.FIT)
 
 
@@ -75,12 +77,20 @@ def build_report(
             graphs=tabulate(graphs) if graphs else (),
             modules=_plain_modules(_get(evidence, Modules)),
             samples=tuple(samples),
+            calls=_plain_calls(_get(evidence, Crash)),
         ),
     )
 
 
 def _plain_modules(modules: Modules | None) -> tuple[ModuleInfo, ...]:
     return tuple(replace(m, config={}) for m in modules.modules[:MODULES_DRAWN]) if modules else ()
+
+
+def _plain_calls(crash: Crash | None) -> tuple[ModuleCall, ...]:
+    """The calls up to a crash; of nested ones that failed only the innermost is marked."""
+    calls = crash.calls[-CALLS_DRAWN:] if crash else ()
+    last = max((i for i, c in enumerate(calls) if c.failed), default=None)
+    return tuple(replace(c, config={}, failed=i == last) for i, c in enumerate(calls))
 
 
 def _get(evidence: Mapping[type, object], kind: type[T]) -> T | None:

@@ -20,7 +20,7 @@ from .model import SICK, Pictures, Report, every, gravest
 from .samples import draw
 from .source import excerpt
 from .svg import Series, bars, histogram, log_lines, ranges
-from .words import figure, headline, place, tally, task_words
+from .words import figure, headline, place, shapes, tally, task_words
 
 _FEATURES = 24
 _FEATURES_DRAWN = 200
@@ -65,11 +65,13 @@ def to_html(report: Report) -> str:
         signals=list(_signals(pictures.signals)),
         graphs=_graphs(pictures),
         modules=pictures.modules,
+        calls=pictures.calls,
         states=[(s.value, report.states[s]) for s in State if report.states[s]],
         place=at,
         gravest=_gravest,
         excerpt=_excerpt,
         measured=_measured,
+        shapes=shapes,
         page=_page,
     )
 

@@ -5,7 +5,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..engine import Checked, State
-from ..evidence import NOWHERE, EvalInputs, ModuleInfo, Program, Signals, Targets, Task, TrainInputs, Where
+from ..evidence import (
+    NOWHERE,
+    EvalInputs,
+    ModuleCall,
+    ModuleInfo,
+    Program,
+    Signals,
+    Targets,
+    Task,
+    TrainInputs,
+    Where,
+)
 from ..rule import Finding, Severity
 
 SCHEMA = "netwright.report/1"
@@ -60,7 +71,7 @@ class GraphTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pictures:
-    """Evidence that is drawn rather than judged. Every part may be missing."""
+    """Evidence that is drawn rather than judged. Every part may be missing. ``calls`` lead up to a crash."""
 
     inputs: TrainInputs | None = None
     eval_inputs: EvalInputs | None = None
@@ -69,6 +80,7 @@ class Pictures:
     graphs: tuple[GraphTable, ...] = ()
     modules: tuple[ModuleInfo, ...] = ()
     samples: tuple[Sample, ...] = ()
+    calls: tuple[ModuleCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -11,13 +11,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ..evidence import ModuleCall
 from ..rule import Finding, Severity
 from .model import CANNOT_TELL, SICK, Report, gravest
 from .source import excerpt
-from .words import headline, place, relative, tally, task_words
+from .words import headline, place, relative, shapes, tally, task_words
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold cyan"}
 _SAME_CODE = 3
+_CALLS = 12
 _PLAIN_WIDTH = 100
 _WIDEST = 120
 
@@ -99,14 +101,14 @@ def _show_findings(console: Console, report: Report, findings: Iterable[Finding]
     for number, finding in enumerate(shown, 1):
         seen[finding.code] += 1
         if seen[finding.code] <= _SAME_CODE:
-            _show_finding(console, number, finding)
+            _show_finding(console, number, finding, report.pictures.calls if report.pictures else ())
     for code, count in seen.items():
         if count > _SAME_CODE:
             _line(console, Text(f"    and {count - _SAME_CODE} more {code}, all of them in the full report"))
             console.print()
 
 
-def _show_finding(console: Console, number: int, finding: Finding) -> None:
+def _show_finding(console: Console, number: int, finding: Finding, calls: Sequence[ModuleCall] = ()) -> None:
     title = Text.assemble(
         (f"{number:>3}  ", "dim"), (finding.code, _STYLES[finding.severity]), " ", (finding.name, "bold")
     )
@@ -129,7 +131,23 @@ def _show_finding(console: Console, number: int, finding: Finding) -> None:
         _field(console, "how sure", f"{finding.confidence:.0%}")
     for below in finding.consequences:
         _show_consequence(console, below)
+    if finding.code.startswith("NW9") and calls:
+        _show_calls(console, calls)
     console.print()
+
+
+def _show_calls(console: Console, calls: Sequence[ModuleCall]) -> None:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for _ in range(2):
+        table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    if len(calls) > _CALLS:
+        table.add_row(Text(f"… {len(calls) - _CALLS} before", "dim"))
+    for call in calls[-_CALLS:]:
+        name = Text("  " * call.depth + (call.module or "(root)"), "bold red" if call.failed else "")
+        ends = Text("fails here", "bold red") if call.failed else Text(shapes(call.outputs) or "…")
+        table.add_row(name, Text(call.type, "dim"), Text.assemble(shapes(call.inputs), (" → ", "dim"), ends))
+    _field(console, "shapes", table)
 
 
 def _show_consequence(console: Console, finding: Finding) -> None:
@@ -188,7 +206,7 @@ def _body(console: Console, text: Text) -> None:
     console.print(Padding(text, (0, 0, 0, 5)))
 
 
-def _field(console: Console, name: str, text: str | Text, *, style: str = "") -> None:
+def _field(console: Console, name: str, text: str | Text | Table, *, style: str = "") -> None:
     grid = Table.grid()
     grid.add_column(no_wrap=True, width=11)
     grid.add_column(overflow="fold")

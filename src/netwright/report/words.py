@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePath
 
 from ..engine import State
-from ..evidence import TaskKind, Where
+from ..evidence import TaskKind, TensorInfo, Where
 from ..rule import Finding, Kind, Severity
 from .model import CANNOT_TELL, HEALTHY, Report, every
 
@@ -82,6 +82,11 @@ def relative(file: str, folder: Path | None) -> str:
     if folder is not None and path.is_relative_to(folder):
         return str(path.relative_to(folder))
     return str(path)
+
+
+def shapes(tensors: Iterable[TensorInfo]) -> str:
+    """``"64 × 1 × 8 × 8"``; several are separated by commas."""
+    return ", ".join(" × ".join(map(str, t.shape)) or "scalar" for t in tensors)
 
 
 def task_words(report: Report) -> str:
