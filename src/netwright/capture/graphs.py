@@ -61,7 +61,7 @@ def build(
     """The graph of the running iteration, without value statistics."""
     tape = recorder.tape
     wanted = {c.index for c in tape.slice(goals)}
-    first = recorder.first_tainted if recorder.first_tainted is not None else 0
+    first = max(recorder.first_tainted or 0, recorder.differentiated or 0)
     calls = [c for c in tape.calls if not c.dead and (c.index >= first or c.index in wanted)]
     builder = _Builder(recorder, calls)
     builder.run()
@@ -110,6 +110,8 @@ class _Builder:
 
     def run(self) -> None:
         for call in self.calls:
+            if call.outputs and all(self.tape.values[v].maker is None for v in call.outputs):
+                continue  # initialized or loaded a parameter: what it left is a leaf
             self._call(call)
 
     def node_of(self, value: int) -> Ref | None:

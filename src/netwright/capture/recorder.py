@@ -84,6 +84,9 @@ class Recorder:
         self.on_manual: Callable[[Where, torch.Tensor, str, Call], None] = lambda where, tensor, op, call: (
             None
         )
+        self.on_new_iteration: Callable[[], None] = lambda: None
+        self.updated_by_hand = False
+        self.differentiated: int | None = None
         self.on_network: Callable[[torch.nn.Module, RootCall], None] = lambda module, root: None
         self._last_clip: tuple[Where, int] | None = None
         self._signatures: dict[type, list[str]] = {}
@@ -126,6 +129,8 @@ class Recorder:
             args, kwargs = (kwargs["tensor"],), {k: v for k, v in kwargs.items() if k != "tensor"}
         if args and isinstance(args[0], UninitializedTensorMixin):  # a lazy layer before it knows its sizes
             return None
+        if self.updated_by_hand and self._begins_forward(info, args, kwargs):
+            self.on_new_iteration()
         tape = self.tape
         if len(tape.calls) >= tape.limit:
             self._make_room()
@@ -156,6 +161,15 @@ class Recorder:
             self._before_write(call, info, args, kwargs)
         tape.calls.append(call)
         return call
+
+    def _begins_forward(self, info: FuncInfo, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Whether a call computes with parameters (and does not update them): the first one after an update by hand."""
+        return (
+            torch.is_grad_enabled()
+            and not info.inplace
+            and info.name not in ("data", "detach", "requires_grad_", "grad", "clone")
+            and any(is_parameter(t) for _, t in tensors((args, kwargs)))
+        )
 
     def _before_tainted(self, call: Call, info: FuncInfo, found: list[tuple[torch.Tensor, Value]]) -> None:
         if self.first_tainted is None:
@@ -562,6 +576,8 @@ class Recorder:
         """An iteration is over: begin a new tape."""
         self.tape = Tape(self.tape.limit)
         self.stack = None
+        self.updated_by_hand = False
+        self.differentiated = None
         self.first_tainted = None
         self._storages = {}
         self._last_clip = None

@@ -124,6 +124,7 @@ class Session:
         self.recorder.on_clip = self._on_clip
         self.recorder.on_manual = self._on_manual
         self.recorder.on_network = self._on_network
+        self.recorder.on_new_iteration = self.iteration_without_optimizer
         install(self)
         self._handles.append(register_optimizer_step_pre_hook(self._before_step))
         self._handles.append(register_optimizer_step_post_hook(self._after_step))
@@ -228,6 +229,7 @@ class Session:
                 tracked.outside_gradient = self._uses_gradient(call)
                 if self.recording.backwards:
                     self.recording.manual = self.recording.manual or where
+                    self.recorder.updated_by_hand = self.recorder.differentiated is not None
                     self.note("manual_update", where)
                 return
 
@@ -289,6 +291,8 @@ class Session:
         with contextlib.suppress(Busy), self.own():
             self._after_backward(where, roots, before)
         self.phase = "update"
+        if self.recording.backwards >= self.limits.backwards:
+            self._maybe_finish()
         return None
 
     def _after_backward(self, where: Where, roots: list[torch.Tensor], before: list[float | None]) -> None:
@@ -333,6 +337,7 @@ class Session:
             recording.captures.append(measure(capture))
         elif len(recording.later) < _LATER:
             recording.later.append(capture)
+        self.recorder.differentiated = tape.calls[-1].index + 1 if tape.calls else 0
         if value is not None and recording.captures and recording.captures[0].graph.backward == where:
             recording.losses.append(value)
 
@@ -441,17 +446,16 @@ class Session:
 
     def iteration_without_optimizer(self) -> None:
         """A forward pass begins; if weights were updated by hand since the last backward, an iteration ended."""
-        recent = reversed(self.recording.events)
-        last = next((e.kind for e in recent), None)
-        done = next((e.kind for e in recent if e.kind in ("backward", "optimizer_step")), None)
-        if last == "manual_update" and done != "optimizer_step" and not self.recorded:
-            with contextlib.suppress(Busy), self.own():
-                tracked = [t.tensor for t in self.parameters.tracked.values() if t.tensor.requires_grad]
-                self.parameters.after_step(tracked)
-                self.recording.steps += 1
-                self.note("iteration", self.recording.manual or NOWHERE)
-                self.recorder.next_tape()
-            self._maybe_finish()
+        if not self.recorder.updated_by_hand or self.recorded:
+            return
+        self.recorder.updated_by_hand = False
+        with contextlib.suppress(Busy), self.own():
+            tracked = [t.tensor for t in self.parameters.tracked.values() if t.tensor.requires_grad]
+            self.parameters.after_step(tracked)
+            self.recording.steps += 1
+            self.note("iteration", self.recording.manual or NOWHERE)
+            self.recorder.next_tape()
+        self._maybe_finish()
 
     def finish_recording(self) -> None:
         """The training steps wanted are there: get out of the way but for the thin watch for an evaluation."""
