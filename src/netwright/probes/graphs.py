@@ -24,13 +24,13 @@ def graphs(observed: Observed) -> Graphs:
     return Graphs(train=train, later=later, evaluation=evaluation)
 
 
-def _named(capture: GraphCapture, names: Mapping[int, str]) -> Graph:
+def _named(capture: GraphCapture, names: Mapping[int, tuple[int, str]]) -> Graph:
     """The graph with the parameters' names at their leaves."""
-    graph = capture.graph
-    known = {n: name for n, t in capture.parameters.items() if (name := names.get(id(t))) is not None}
-    return replace(
-        graph, nodes=tuple(replace(n, name=known[n.index]) if n.index in known else n for n in graph.nodes)
-    )
+    nodes = list(capture.graph.nodes)
+    for index, tensor in capture.parameters.items():
+        if (home := names.get(id(tensor))) is not None:
+            nodes[index] = replace(nodes[index], root=home[0], name=home[1])
+    return replace(capture.graph, nodes=tuple(nodes))
 
 
 def _mark_targets(graph: Graph, optimizer: int | None) -> Graph:

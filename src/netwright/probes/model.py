@@ -204,9 +204,9 @@ def _inside(observed: Observed, tensor: torch.Tensor) -> bool:
     return False
 
 
-def parameter_names(observed: Observed) -> dict[int, str]:
-    """The name of every parameter of the networks, by the tensor's ``id``."""
-    return {key: homes[0][1] for key, homes in _names(observed).items()}
+def parameter_names(observed: Observed) -> dict[int, tuple[int, str]]:
+    """The network and the name of every parameter of the networks, by the tensor's ``id``."""
+    return {key: homes[0][:2] for key, homes in _names(observed).items()}
 
 
 def _describe(tensor: torch.Tensor) -> str:

@@ -135,7 +135,7 @@ def parameter_of(parameters: Parameters, leaf: Node | None) -> ParameterInfo | N
     if leaf is None or leaf.output is None:
         return None
     for parameter in parameters.parameters:
-        if parameter.name == leaf.name and parameter.shape == leaf.output.shape:
+        if (parameter.root, parameter.name, parameter.shape) == (leaf.root, leaf.name, leaf.output.shape):
             return parameter
     return None
 
