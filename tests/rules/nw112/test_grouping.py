@@ -24,7 +24,7 @@ from netwright.rules.data.not_shuffled import rule
 LINE = Where(file="/project/train.py", line=7)
 
 
-def judge(labels, *, size=10, shuffled=False, target="input", length=100_000):
+def judge(labels, *, size=10, shuffled=False, target="input", length=100_000, loaded=True, values=None):
     leaf = Node(index=0, op=target, kind="op" if target != "input" else "input")
     term = LossTerm(op="cross_entropy", node=0, target=0)
     objective = Objective(graph=0, kind=TaskKind.CLASSIFICATION, terms=(term,), main=0, classes=10)
@@ -36,6 +36,7 @@ def judge(labels, *, size=10, shuffled=False, target="input", length=100_000):
         repeated_batches=0,
         duplicates=0.0,
         distinct_samples=len(labels),
+        label_values=values,
     )
     loader = LoaderInfo(
         where=LINE,
@@ -48,7 +49,7 @@ def judge(labels, *, size=10, shuffled=False, target="input", length=100_000):
     )
     return rule.function(
         order=order,
-        loaders=Loaders(loaders=(loader,)),
+        loaders=Loaders(loaders=(loader,) if loaded else ()),
         task=Task(kind=TaskKind.CLASSIFICATION, objectives=(objective,)),
         graphs=Graphs(train=(Graph(nodes=(leaf,), loss=0),)),
     )
@@ -82,6 +83,16 @@ def test_one_class_is_found_in_unshuffled_data_only():
         judge([3] * 80, shuffled=True)
     with pytest.raises(NotApplicable):
         judge([0] * 80, target="zeros")
+
+
+def test_hand_cut_batches_are_judged_by_the_array_they_come_from():
+    assert judge([3] * 80, loaded=False, values=10) is not None
+    with pytest.raises(NotApplicable):
+        judge([3] * 80, loaded=False)
+
+
+def test_sorted_labels_with_one_change_are_found():
+    assert judge([0] * 70 + [1] * 10, loaded=False) is not None
 
 
 def test_too_few_batches_are_not_judged():
