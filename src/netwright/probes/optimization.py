@@ -14,7 +14,7 @@ from .observed import Observed
 def optimizers(observed: Observed) -> Optimizers:
     """Every optimizer the program made or stepped."""
     found: list[OptimizerInfo] = []
-    names = parameter_names(observed)
+    names = {key: name for key, (_, name) in parameter_names(observed).items()}
     owned = {id(p) for root in observed.roots() for p in root.parameters()}
     for index, record in enumerate(observed.recording.optimizers):
         optimizer = record.optimizer()
