@@ -281,7 +281,7 @@ class Recorder:
             for position, tensor in enumerate(made):
                 value = self.tape.made(tensor, info_of(tensor), call.index, position, call.tainted)
                 call.outputs.append(value.index)
-                if is_parameter(tensor) and (call.inplace or not call.tainted) and not _asks_gradient(call):
+                if is_parameter(tensor) and (call.inplace or not call.tainted) and not self._asks_gradient(call, tensor):
                     value.parameter, value.maker, value.held = True, None, tensor  # initialized, not computed
                     self.tape.forget_writes(storage_of(tensor))
                 if not call.tainted:
@@ -295,6 +295,13 @@ class Recorder:
             self.give_up()
         finally:
             self.spent += time.perf_counter() - start
+
+    def _asks_gradient(self, call: Call, tensor: torch.Tensor) -> bool:
+        """Whether a result of the step (a loss that lost its way to the network, too) is only told to take part in autograd."""
+        if call.name != "requires_grad_" or call.tainted:
+            return call.name == "requires_grad_"
+        made = self.tape.values[call.reads[0]].maker if call.reads else None
+        return tensor.dim() == 0 and any(c.index == made and c.reads for c in reversed(self.tape.calls[-64:]))
 
     def failed(
         self,
@@ -613,10 +620,6 @@ def write_target(args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
     if args:
         return args[0]
     return next((v for v in kwargs.values() if isinstance(v, torch.Tensor)), None)
-
-
-def _asks_gradient(call: Call) -> bool:
-    return call.name == "requires_grad_" and call.tainted
 
 
 def is_parameter(tensor: torch.Tensor) -> bool:

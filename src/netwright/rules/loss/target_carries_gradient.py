@@ -61,7 +61,7 @@ def check(graphs: Graphs, task: Task) -> list[Finding]:
             continue
         if predicted.node in graph.ancestors(ref.node) or ref.node in graph.ancestors(predicted.node):
             continue  # entropy of one and the same output
-        found.append(_finding(graph, term, mixed, bool(shared)))
+        found.append(_finding(graph, term, mixed, len(shared)))
     return found
 
 
@@ -108,7 +108,7 @@ def _is_data(graph: Graph, index: int) -> bool:
     return not any(graph[i].kind in ("parameter", "input") for i in graph.ancestors(node))
 
 
-def _finding(graph: Graph, term: LossTerm, mixed: Node | None, shared: bool) -> Finding:
+def _finding(graph: Graph, term: LossTerm, mixed: Node | None, shared: int) -> Finding:
     made = mixed if mixed is not None else graph[term.target or 0]
     place = made.where if made.where.known else term.where
     if shared:
@@ -119,6 +119,8 @@ def _finding(graph: Graph, term: LossTerm, mixed: Node | None, shared: bool) -> 
             also=(term.where,),
             expected="a target without gradient",
             fix="compute the target under torch.no_grad(), or call .detach() on it",
+            loss=term.op,
+            shared_parameters=shared,
         )
     return rule.found(
         f"the target of {term.op} at {term.where.at} carries gradient into weights that the prediction does not use ({place.at}); this costs time and "
@@ -128,4 +130,6 @@ def _finding(graph: Graph, term: LossTerm, mixed: Node | None, shared: bool) -> 
         severity=Severity.INFO,
         expected="a target without gradient",
         fix="compute the target under torch.no_grad(), or call .detach() on it",
+        loss=term.op,
+        shared_parameters=shared,
     )
