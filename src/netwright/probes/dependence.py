@@ -39,7 +39,13 @@ def input_dependence(observed: Observed, task: Task) -> InputDependence:
     ):
         found = _prediction(objective, capture)
         doors = _doors(capture)
-        if found is None or not doors:
+        if found is None:
+            continue
+        names = () if doors else _given(capture, found[0])
+        if names:
+            reaches.append(_unconnected(capture, position, found[1], names))
+        if not doors:
+            why = "no tensor came in at the door of a network"
             continue
         try:
             with untouched(), torch.no_grad():
@@ -91,15 +97,7 @@ def _reach(
     real = Replay(capture.tape, [goal], given={**weights, **_copied(doors)}, grad=False)
     used = {v for call in real.calls for v in call.reads}
     if not used & doors.keys():
-        return InputReach(
-            objective=position,
-            inputs=names,
-            zeroed=0.0,
-            shuffled=0.0,
-            connected=False,
-            lost_at=_first_layer(capture, term),
-            where=term.edit,
-        )
+        return _unconnected(capture, position, term, names)
     (base,) = real.run()
     zeros = {v: torch.zeros_like(t) for v, t in doors.items()}
     rolled = {v: t.roll(1, 0) for v, t in doors.items()}
@@ -113,6 +111,26 @@ def _reach(
         shuffled=shuffled,
         lost_op=call.name if call is not None else None,
         lost_at=call.where if call is not None else NOWHERE,
+        where=term.edit,
+    )
+
+
+def _given(capture: GraphCapture, goal: int) -> tuple[str, ...]:
+    """Names of the tensors given to the networks that the prediction comes out of."""
+    made = {v for call in capture.tape.slice([goal]) for v in call.outputs}
+    roots = [r for r in capture.tape.roots if made.intersection(r.outputs)]
+    return tuple(dict.fromkeys(name for r in roots for name, _ in r.inputs))
+
+
+def _unconnected(capture: GraphCapture, position: int, term: LossTerm, names: tuple[str, ...]) -> InputReach:
+    """No call on the way to the prediction takes an input."""
+    return InputReach(
+        objective=position,
+        inputs=names,
+        zeroed=0.0,
+        shuffled=0.0,
+        connected=False,
+        lost_at=_first_layer(capture, term),
         where=term.edit,
     )
 

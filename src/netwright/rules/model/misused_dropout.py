@@ -1,27 +1,24 @@
-"""Dropout is far too strong, stands on the output, or stays on in evaluation.
+"""Dropout is far too strong, or stands on the output.
 
 ## What it measures
-The probability of every dropout in training, and how many units of its layer it leaves; whether the prediction itself comes out
-of a dropout; and whether functional dropouts draw random numbers while the program evaluates after `model.eval()`.
+The probability of every dropout in training, and how many units of its layer it leaves; and whether the prediction itself
+comes out of a dropout. (Dropout that stays on in evaluation is NW419.)
 
 ## Why it matters
 With p the probability of *dropping*, 0.9 leaves a tenth of the layer. A dropout on the output sets predictions to zero at
-random. `F.dropout(x)` without `training=self.training` also drops in evaluation: results are noisy and too low.
+random.
 
 ## How to fix
-Use p between 0.1 and 0.5 in hidden layers, none after the last layer, and `F.dropout(x, p, training=self.training)` or
-an `nn.Dropout` module, which `model.eval()` switches off.
+Use p between 0.1 and 0.5 in hidden layers, and none after the last layer.
 
 ## Known false alarms
-Strong dropout over thousands of features (0.8 in video networks) leaves hundreds and is not reported. Dropout kept on in
-evaluation on purpose (Monte Carlo dropout) looks like the mistake: give `# nw: ignore` or ignore NW213.
+Strong dropout over thousands of features (0.8 in video networks) leaves hundreds of them and is not reported.
 
 ## Source
-Srivastava et al., "Dropout" (2014), 0.5 in hidden layers; PyTorch documentation of `nn.functional.dropout` (training=True is the
-default); Holden, "My neural network isn't working!", on regularization.
+Srivastava et al., "Dropout" (2014), 0.5 in hidden layers; Holden, "My neural network isn't working!", on regularization.
 """
 
-from ...evidence import RESHAPES, Graph, Graphs, Modules, Node, Ref, Task
+from ...evidence import RESHAPES, Graph, Graphs, Node, Ref, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 
 rule = Rule(
@@ -52,7 +49,7 @@ _LAST = frozenset({"softmax", "log_softmax", "sigmoid"})
 
 
 @rule.check
-def check(graphs: Graphs, task: Task, modules: Modules) -> list[Finding]:
+def check(graphs: Graphs, task: Task) -> list[Finding]:
     """Look at every dropout of the training step."""
     found: list[Finding] = []
     seen = 0
@@ -71,10 +68,7 @@ def check(graphs: Graphs, task: Task, modules: Modules) -> list[Finding]:
         strong = [n for n in active if _too_strong(n) and n is not last]
         if strong:
             found.append(_strong_finding(strong))
-    drawing = _in_evaluation(graphs, modules)
-    if drawing:
-        found.append(_evaluation_finding(drawing))
-    if not seen and not drawing:
+    if not seen:
         raise NotApplicable("no dropout in the training step")
     return found
 
@@ -106,38 +100,6 @@ def _on_output(graph: Graph, ref: Ref) -> Node | None:
     if node.op not in _NAMES or node.arg(2, "training", True) is not True or not _rate(node):
         return None
     return node
-
-
-def _in_evaluation(graphs: Graphs, modules: Modules) -> list[Node]:
-    """Dropouts that draw in evaluation although the module that calls them is in evaluation mode."""
-    found: list[Node] = []
-    for node in graphs.evaluation.nodes if graphs.evaluation is not None else ():
-        attention = node.op == "scaled_dot_product_attention"
-        rate = node.arg(4, "dropout_p", 0.0) if attention else node.arg(1, "p", 0.5)
-        on = attention or (node.op in _NAMES and node.arg(2, "training", True) is True)
-        owner = next((m for m in modules.modules if m.path == node.module), None)
-        quiet = owner is not None and owner.training_in_eval is False
-        if on and quiet and isinstance(rate, int | float) and rate > 0:
-            found.append(node)
-    return found
-
-
-def _evaluation_finding(drawing: list[Node]) -> Finding:
-    first = drawing[0]
-    attention = first.op == "scaled_dot_product_attention"
-    fix = (
-        "dropout_p=p if self.training else 0.0"
-        if attention
-        else f"F.{first.op}(x, p, training=self.training), or nn.Dropout"
-    )
-    return rule.found(
-        f"{first.op} at {first.where.at} drops in evaluation too, although the network is in evaluation mode",
-        where=first.where.on(module=first.module),
-        also=tuple(n.where for n in drawing[1:4]),
-        expected="no dropout after model.eval()",
-        fix=f"write {fix}",
-        calls=len(drawing),
-    )
 
 
 def _strong_finding(strong: list[Node]) -> Finding:
