@@ -109,8 +109,8 @@ def _trained_in_evaluation(modules: list[ModuleInfo], switched: Where, loaded: b
 def _evaluated_in_training(evaluation: Evaluation, modules: Modules) -> Finding:
     names = list(evaluation.mode_modules) or [m.path for m in modules.modules if _matters(m)]
     return rule.found(
-        f"the network is evaluated in training mode: {listed(names)} still drop units or use the batch's own "
-        "statistics",
+        "the network is evaluated in training mode: units are still dropped, or the batch's own statistics used, "
+        f"in {listed(names)}",
         where=evaluation.where,
         expected="model.eval() is in force during evaluation",
         fix=f"call model.eval() before the evaluation at {evaluation.where.at}, and model.train() before training goes on",
