@@ -281,7 +281,11 @@ class Recorder:
             for position, tensor in enumerate(made):
                 value = self.tape.made(tensor, info_of(tensor), call.index, position, call.tainted)
                 call.outputs.append(value.index)
-                if is_parameter(tensor) and (call.inplace or not call.tainted) and not self._asks_gradient(call, tensor):
+                if (
+                    is_parameter(tensor)
+                    and (call.inplace or not call.tainted)
+                    and not self._asks_gradient(call, tensor)
+                ):
                     value.parameter, value.maker, value.held = True, None, tensor  # initialized, not computed
                     self.tape.forget_writes(storage_of(tensor))
                 if not call.tainted:
