@@ -65,5 +65,4 @@ def test_a_constant_start_that_parts_is_a_warning_in_deep_networks_only(layers, 
 
 
 def test_loaded_weights_are_not_judged():
-    with pytest.raises(Exception, match="no layer"):
-        judge(0.1, loaded=True)
+    assert judge(0.1, loaded=True) == []
