@@ -13,8 +13,8 @@ normalization with statistics it never learns.
 ``model.train()`` at the start of every training epoch, ``model.eval()`` before every evaluation, ``torch.no_grad()`` around it.
 
 ## Known false alarms
-Passes without gradients inside the training loop (target and teacher networks, generated samples) are told apart by happening
-at every update and are not judged, nor are programs with several losses. Loaded networks kept in evaluation mode (frozen batch
+Passes without gradients whose result the loss uses (target and teacher networks, pseudo-labels) are part of training and not
+judged, nor are programs with several losses. Loaded networks kept in evaluation mode (frozen batch
 normalization when fine-tuning) are information. Evaluation that records gradients only costs memory: information.
 
 ## Source
@@ -38,11 +38,6 @@ rule = Rule(
             unit="share of modules in training mode",
             source="all; single ones are left on purpose",
         ),
-        "every": Threshold(
-            value=0.5,
-            unit="evaluations per update",
-            source="a pass at every second update belongs to the training step",
-        ),
     },
 )
 
@@ -62,18 +57,12 @@ def check(
 ) -> list[Finding]:
     """Training first, evaluation second."""
     found = [*_training(modules, events, parameters)]
-    judged = task.sole is not None and not _part_of_step(events)
+    judged = task.sole is not None
     if judged and evaluation.training_flags is not None and evaluation.training_flags > rule["share"]:
         found.append(_evaluated_in_training(evaluation, modules))
     if judged and evaluation.grad_enabled and evaluation.detected_by == "eval_mode":
         found.append(_recorded(evaluation))
     return found
-
-
-def _part_of_step(events: Events) -> bool:
-    """Whether passes without gradients belong to the training step (targets, teachers, samples)."""
-    passes = {e.step for e in events.of("evaluation")}
-    return len(passes) > 1 and len(passes) > rule["every"] * max(events.captured_steps, 1)
 
 
 def _training(modules: Modules, events: Events, parameters: Parameters) -> list[Finding]:
