@@ -1,5 +1,6 @@
 """What is known of a tensor once it is gone: its form and the statistics of its values."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -30,7 +31,7 @@ class Stats:
     @property
     def rms(self) -> float:
         """Root mean square."""
-        return float((self.mean**2 + self.std**2) ** 0.5)
+        return math.hypot(self.mean, self.std)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
