@@ -51,7 +51,10 @@ def _norms(terms: tuple[LossTerm, ...], capture: GraphCapture) -> list[float | N
             made = dict(zip(wanted, run.run(), strict=True))
             values = [capture.value_of_node[(n, 0)] for n in capture.parameters]
             weights = [w for v in values if (w := run.env.get(v)) is not None and w.requires_grad]
-            return [_norm(t, made.get(g) if g is not None else None, weights) for t, g in zip(terms, goals, strict=True)]
+            return [
+                _norm(t, made.get(g) if g is not None else None, weights)
+                for t, g in zip(terms, goals, strict=True)
+            ]
     except (CannotReplay, RuntimeError, MemoryError, TypeError, ValueError, IndexError):
         return [None] * len(terms)
 
