@@ -71,15 +71,10 @@ def run(options: RunOptions) -> int:
     Raises:
         ConfigError: ``[tool.netwright]`` cannot be understood.
     """
-    script = Path(options.target) if not options.is_module else Path.cwd()
-    config = load_config(script)
-    ignored = left_out(config, select=options.select, ignore=options.ignore)
-    override_thresholds(config.thresholds)
-    patient = Patient(options=options, config=config, rules=all_rules(), ignored=ignored)
-    patient.started = time.perf_counter()
-    finder = launch.AfterImport("torch", lambda: _begin(patient))
+    patient = admit(options)
+    finder = launch.AfterImport("torch", lambda: begin(patient))
     if "torch" in sys.modules:
-        _begin(patient)
+        begin(patient)
     else:
         sys.meta_path.insert(0, finder)
     try:
@@ -93,7 +88,22 @@ def run(options: RunOptions) -> int:
     return _finish(patient, ending)
 
 
-def _begin(patient: Patient) -> None:
+def admit(options: RunOptions) -> Patient:
+    """A program that is about to be examined, with the configuration that holds for it.
+
+    Raises:
+        ConfigError: ``[tool.netwright]`` cannot be understood.
+    """
+    script = Path(options.target) if not options.is_module else Path.cwd()
+    config = load_config(script)
+    ignored = left_out(config, select=options.select, ignore=options.ignore)
+    override_thresholds(config.thresholds)
+    patient = Patient(options=options, config=config, rules=all_rules(), ignored=ignored)
+    patient.started = time.perf_counter()
+    return patient
+
+
+def begin(patient: Patient) -> None:
     """torch is there: put the recording in place. A failure of ours leaves the program alone."""
     try:
         from .capture.session import Limits, Session
@@ -197,7 +207,7 @@ def _finish(patient: Patient, ending: launch.Ending) -> int:
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     try:
-        report = _report(patient, ending, start)
+        report = conclude(patient, ending, start)
         deliver(report, patient.options)
         code = exit_code(report, ending.code, _options(patient))
     except OSError as error:
@@ -220,7 +230,8 @@ def _options(patient: Patient) -> RunOptions:
     return replace(patient.options, fail_on=patient.options.fail_on or patient.config.fail_on)
 
 
-def _report(patient: Patient, ending: launch.Ending, start: float) -> Report:
+def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
+    """Measure what is left to measure, judge, and put the report together."""
     session = patient.session
     crash = _crash(patient, ending)
     if session is not None:

@@ -15,7 +15,7 @@ from torch.nn.parameter import is_lazy
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from ..evidence import NOWHERE, Event, Where
-from .evaluations import EvaluationCapture, EvaluationWatch
+from .evaluations import WANTED, EvaluationCapture, EvaluationWatch
 from .frames import user_frame, user_where, where_of
 from .graphs import GraphCapture, build, measure
 from .mode import RecordingMode
@@ -95,6 +95,7 @@ class Session:
         self.limits = limits or Limits()
         self.on_recorded = on_recorded or (lambda: None)
         self.on_tick: Callable[[], None] | None = None
+        self.resting = False
         self.recorder = Recorder()
         self.recording = Recording()
         self.parameters = ParameterWatch()
@@ -136,6 +137,14 @@ class Session:
         """Libraries whose global random generator the program has drawn from (or seeded)."""
         with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
             return moved(self._random)
+
+    def follow(self, model: torch.nn.Module | None, optimizer: torch.optim.Optimizer | None) -> None:
+        """Objects made before the recording began: their parameters are followed from now on."""
+        with contextlib.suppress(Busy), self.own():
+            if optimizer is not None:
+                self.optimizer_index(optimizer)
+            for parameter in model.parameters() if model is not None else ():
+                self.parameters.track(parameter)
 
     def _insert(self) -> None:
         self.warnings.start()
@@ -261,6 +270,29 @@ class Session:
         if self.started is None:
             self.started = time.perf_counter()
         self.phase = "forward"
+
+    def network_returned(self) -> None:
+        """A network's pass is over: enough passes of an evaluation need not be followed by more."""
+        roots = self.recorder.tape.roots
+        if self.recorded and sum(1 for r in roots if r.end) >= WANTED:
+            self.evaluation_ends()
+        elif not self.recorded and len(roots) > 2 * WANTED and not any(r.grad_enabled for r in roots):
+            with contextlib.suppress(Busy), self.own():
+                self.evaluation.flush([])
+                self.recorder.next_tape()
+            self.resting = self.recorder.paused = True
+
+    def wakes(self) -> bool:
+        """While resting during a long evaluation: whether the pass that begins is training again."""
+        if not torch.is_grad_enabled() or self.recorder.broken or self.recorded:
+            return False
+        self.resting = self.recorder.paused = False
+        return True
+
+    def tick(self) -> None:
+        """Let the one who waits for an evaluation (``check``) end the program."""
+        if self.recorded and self.on_tick is not None:
+            self.on_tick()
 
     # -- backward ---------------------------------------------------------------------------------------------------------------
 
@@ -398,8 +430,7 @@ class Session:
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         self.recording.steps += 1
         if self.recorded:
-            if self.on_tick is not None:
-                self.on_tick()
+            self.tick()
             return None
         if self.recorder.broken:
             return self._maybe_finish()

@@ -85,7 +85,9 @@ def _module_call(session: "Session", original: Original) -> Original:
     recorder = session.recorder
 
     def __call__(self: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
-        if recorder.paused or threading.get_ident() != recorder.thread:
+        if threading.get_ident() != recorder.thread:
+            return original(self, *args, **kwargs)
+        if recorder.paused and not (session.resting and session.wakes()):
             return original(self, *args, **kwargs)
         if recorder.stack is None:
             _safely(session, session.iteration_without_optimizer)
@@ -104,6 +106,9 @@ def _module_call(session: "Session", original: Original) -> Original:
             recorder.module_failed(frame, error)
             raise
         recorder.leave(frame, out)
+        if recorder.stack is None and not recorder.paused:
+            _safely(session, session.network_returned)
+            session.tick()
         return out
 
     return __call__

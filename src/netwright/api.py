@@ -1,0 +1,200 @@
+"""The same examination for objects and loops: ``netwright.check(model, loss_fn, loader, optimizer)`` and ``with netwright.watch(model)``."""
+
+import copy
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import doctor, launch
+from .capture.sandbox import untouched
+from .options import RunOptions
+from .report.deliver import deliver
+from .report.model import Report
+
+
+def check(
+    model: torch.nn.Module,
+    loss_fn: Callable[..., Any] | None,
+    loader: Iterable[Any],
+    optimizer: torch.optim.Optimizer | None = None,
+    *,
+    steps: int = 8,
+    quiet: bool = False,
+    html: str | Path | None = None,
+    json: str | Path | None = None,
+) -> Report:
+    """Examine a model with its loss, data and optimizer by training a few steps, and put everything back as it was.
+
+    Each batch of ``loader`` is ``(inputs, targets)``, more than two tensors (the last is the target), or a mapping (given to the
+    model by name). ``loss_fn`` is called as ``loss_fn(outputs, targets)``; with ``None`` the model returns its loss (itself, as
+    ``.loss`` or under ``"loss"``). Afterwards weights, buffers, gradients, optimizer state, modes and torch's random state are as before;
+    the loader was iterated over once in part.
+
+    Args:
+        model: the network, on the device and in the mode it is trained in.
+        loss_fn: the loss.
+        loader: batches, a ``DataLoader`` or any iterable.
+        optimizer: the optimizer to be used; SGD at 1e-3 stands in when there is none.
+        steps: training steps to look at.
+        quiet: print nothing when all is well, one line for each finding otherwise.
+        html: where to write the report as a page.
+        json: where to write the report as JSON.
+
+    Raises:
+        ValueError: the loader gave no batch, or a batch is of a form that is not understood.
+    """
+    options = RunOptions(
+        target=_name(),
+        quiet=quiet,
+        steps=steps,
+        html_path=None if html is None else Path(html),
+        json_path=None if json is None else Path(json),
+    )
+    given = optimizer if optimizer is not None else torch.optim.SGD(model.parameters(), lr=1e-3)
+    patient = doctor.admit(options)
+    with untouched(), _restored(model, given):
+        doctor.begin(patient)
+        ending = launch.Ending()
+        try:
+            seen = _train(model, loss_fn, loader, given, steps)
+        except Exception as error:  # the report explains what the user's own objects raised, and it is raised again
+            ending = launch.Ending(code=1, error=error)
+            seen = steps
+        report = _finish(patient, ending)
+    deliver(report, options)
+    if ending.error is not None:
+        raise ending.error
+    if not seen:
+        raise ValueError("the loader gave no batch, so there was nothing to look at")
+    return report
+
+
+def _name() -> str:
+    frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+    return frame.f_code.co_filename
+
+
+def _finish(patient: doctor.Patient, ending: launch.Ending) -> Report:
+    try:
+        return doctor.conclude(patient, ending, time.perf_counter())
+    finally:
+        if patient.session is not None:
+            patient.session.close()
+
+
+def _train(
+    model: torch.nn.Module,
+    loss_fn: Callable[..., Any] | None,
+    loader: Iterable[Any],
+    optimizer: torch.optim.Optimizer,
+    steps: int,
+) -> int:
+    done = 0
+    for batch in loader:
+        optimizer.zero_grad()
+        loss = _loss(model, loss_fn, batch)
+        loss.backward()
+        optimizer.step()
+        done += 1
+        if done >= steps:
+            break
+    return done
+
+
+def _loss(model: torch.nn.Module, loss_fn: Callable[..., Any] | None, batch: Any) -> torch.Tensor:
+    if isinstance(batch, Mapping):
+        out = model(**batch)
+        target = next((batch[k] for k in ("labels", "label", "target", "targets", "y") if k in batch), None)
+    elif isinstance(batch, torch.Tensor):
+        out, target = model(batch), batch
+    elif isinstance(batch, tuple | list) and batch:
+        inputs = batch[:-1] if len(batch) > 1 else batch
+        out, target = model(*inputs), batch[-1]
+    else:
+        raise ValueError(f"a batch is a {type(batch).__name__}: give (inputs, targets), a mapping, or a tensor")
+    if loss_fn is not None:
+        return loss_fn(out, target)
+    if isinstance(out, torch.Tensor):
+        return out
+    loss = out["loss"] if isinstance(out, Mapping) else getattr(out, "loss", None)
+    if not isinstance(loss, torch.Tensor):
+        raise ValueError("loss_fn is None and the model returned no loss: give loss_fn, or return the loss")
+    return loss
+
+
+@contextmanager
+def _restored(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """Put weights, buffers, gradients, modes and optimizer state back afterwards, to the last bit."""
+    tensors = {id(t): t for t in [*model.parameters(), *model.buffers()]}
+    for group in optimizer.param_groups:
+        tensors.update({id(p): p for p in group["params"]})
+    values = [(t, t.detach().clone(), t.grad, None if t.grad is None else t.grad.clone()) for t in tensors.values()]
+    modes = [(m, m.training) for m in model.modules()]
+    state = copy.deepcopy(optimizer.state_dict())
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, value, grad, content in values:
+                tensor.copy_(value)
+                if grad is not None and content is not None:
+                    grad.copy_(content)
+                tensor.grad = grad
+        for module, training in modes:
+            module.training = training
+        optimizer.load_state_dict(state)
+
+
+class Watch:
+    """What ``with netwright.watch(...) as w`` gives: ``w.report`` is there once the block has ended."""
+
+    def __init__(self) -> None:
+        self.report: Report | None = None
+
+
+@contextmanager
+def watch(
+    model: torch.nn.Module | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
+    *,
+    steps: int = 8,
+    quiet: bool = False,
+    html: str | Path | None = None,
+    json: str | Path | None = None,
+) -> Iterator[Watch]:
+    """Watch the training loop in the block, in a script or a notebook; the report is printed when the block ends.
+
+    The loop is not changed in any way. ``model`` and ``optimizer`` made before the block are named so that their parameters are
+    followed from the start; without them they are found when they are first used. An exception of the loop is explained and goes on its way.
+    """
+    options = RunOptions(
+        target=_outer(),
+        quiet=quiet,
+        steps=steps,
+        html_path=None if html is None else Path(html),
+        json_path=None if json is None else Path(json),
+    )
+    patient = doctor.admit(options)
+    doctor.begin(patient)
+    if patient.session is not None:
+        patient.session.follow(model, optimizer)
+    found = Watch()
+    ending = launch.Ending()
+    try:
+        yield found
+    except Exception as error:
+        ending = launch.Ending(code=1, error=error)
+        raise
+    finally:
+        found.report = _finish(patient, ending)
+        deliver(found.report, options)
+
+
+def _outer() -> str:
+    frame = sys._getframe(3)  # pyright: ignore[reportPrivateUsage]
+    return frame.f_code.co_filename
