@@ -109,6 +109,7 @@ def begin(patient: Patient) -> None:
         from .capture.session import Limits, Session
 
         session = Session(Limits(steps=patient.options.steps), on_recorded=lambda: _recorded(patient))
+        session.ends_program = patient.options.stop_after_preflight
         patient.session = session
         session.start()
     except Exception:  # the harm boundary

@@ -96,6 +96,7 @@ class Session:
         self.on_recorded = on_recorded or (lambda: None)
         self.on_tick: Callable[[], None] | None = None
         self.resting = False
+        self.ends_program = False  # set by whoever ends the program from on_tick: then backward is followed to the end
         self.recorder = Recorder()
         self.recording = Recording()
         self.parameters = ParameterWatch()
@@ -498,7 +499,8 @@ class Session:
             self.evaluation.flush([])
         self.recorder.paused = True
         self._remove()
-        self.patches.undo(keep=lambda name: name in ("train", "__enter__", "__iter__"))
+        kept = {"train", "__enter__", "__iter__"} | ({"backward"} if self.ends_program else set())
+        self.patches.undo(keep=lambda name: name in kept)
         self.recorder.next_tape()
         self.on_recorded()
 
@@ -543,7 +545,9 @@ class Session:
             self.recorder.paused = True
             self._remove()
             wanted = self.evaluation.wanted
-            self.patches.undo(keep=lambda name: wanted and name in ("train", "__enter__", "__iter__"))
+            kept = {"train", "__enter__", "__iter__"} if wanted else set[str]()
+            kept |= {"backward"} if self.ends_program else set()
+            self.patches.undo(keep=lambda name: name in kept)
             self.recorder.next_tape()
 
 

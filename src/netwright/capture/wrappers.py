@@ -267,6 +267,7 @@ def _loader_next(session: "Session", original: Original) -> Original:
 def _backward(session: "Session", original: Original) -> Original:
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
         if session.recorder.paused:
+            session.tick()
             return original(tensors, *args, **kwargs)
         return session.backward(lambda: original(tensors, *args, **kwargs), tensors)
 
