@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -15,6 +15,8 @@ from .capture.sandbox import untouched
 from .options import RunOptions
 from .report.deliver import deliver
 from .report.model import Report
+
+_TARGETS = ("labels", "label", "target", "targets", "y")
 
 
 def check(
@@ -49,42 +51,24 @@ def check(
         ValueError: the loader gave no batch, or a batch is of a form that is not understood.
     """
     options = RunOptions(
-        target=_name(),
+        target=_caller(2),
         quiet=quiet,
         steps=steps,
         html_path=None if html is None else Path(html),
         json_path=None if json is None else Path(json),
     )
     given = optimizer if optimizer is not None else torch.optim.SGD(model.parameters(), lr=1e-3)
-    patient = doctor.admit(options)
-    with untouched(), _restored(model, given):
-        doctor.begin(patient)
-        ending = launch.Ending()
-        try:
-            seen = _train(model, loss_fn, loader, given, steps)
-        except Exception as error:  # the report explains what the user's own objects raised, and it is raised again
-            ending = launch.Ending(code=1, error=error)
-            seen = steps
-        report = _finish(patient, ending)
-    deliver(report, options)
-    if ending.error is not None:
-        raise ending.error
-    if not seen:
-        raise ValueError("the loader gave no batch, so there was nothing to look at")
-    return report
+    with untouched(), _restored(model, given), _examined(options) as found:
+        seen = _train(model, loss_fn, loader, given, steps)
+        if not seen:
+            raise ValueError("the loader gave no batch, so there was nothing to look at")
+    assert found.report is not None
+    return found.report
 
 
-def _name() -> str:
-    frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
-    return frame.f_code.co_filename
-
-
-def _finish(patient: doctor.Patient, ending: launch.Ending) -> Report:
-    try:
-        return doctor.conclude(patient, ending, time.perf_counter())
-    finally:
-        if patient.session is not None:
-            patient.session.close()
+def _caller(depth: int) -> str:
+    """The file that called us."""
+    return sys._getframe(depth).f_code.co_filename
 
 
 def _train(
@@ -106,25 +90,30 @@ def _train(
     return done
 
 
-def _loss(model: torch.nn.Module, loss_fn: Callable[..., Any] | None, batch: Any) -> torch.Tensor:
-    if isinstance(batch, Mapping):
-        out = model(**batch)
-        target = next((batch[k] for k in ("labels", "label", "target", "targets", "y") if k in batch), None)
-    elif isinstance(batch, torch.Tensor):
-        out, target = model(batch), batch
-    elif isinstance(batch, tuple | list) and batch:
-        inputs = batch[:-1] if len(batch) > 1 else batch
-        out, target = model(*inputs), batch[-1]
-    else:
-        raise ValueError(f"a batch is a {type(batch).__name__}: give (inputs, targets), a mapping, or a tensor")
+def _loss(model: torch.nn.Module, loss_fn: Callable[..., Any] | None, batch: Any) -> Any:
+    out, target = _forward(model, batch)
     if loss_fn is not None:
         return loss_fn(out, target)
     if isinstance(out, torch.Tensor):
         return out
-    loss = out["loss"] if isinstance(out, Mapping) else getattr(out, "loss", None)
+    loss: Any = cast("Any", out)["loss"] if isinstance(out, Mapping) else getattr(out, "loss", None)
     if not isinstance(loss, torch.Tensor):
         raise ValueError("loss_fn is None and the model returned no loss: give loss_fn, or return the loss")
     return loss
+
+
+def _forward(model: torch.nn.Module, batch: Any) -> tuple[Any, Any]:
+    """The model's output for a batch, and the batch's target."""
+    if isinstance(batch, Mapping):
+        named = cast("Mapping[str, Any]", batch)
+        return model(**named), next((named[k] for k in _TARGETS if k in named), None)
+    if isinstance(batch, torch.Tensor):
+        return model(batch), batch
+    if isinstance(batch, tuple | list) and batch:
+        parts = list(cast("tuple[Any, ...]", batch))
+        return model(*(parts[:-1] or parts)), parts[-1]
+    kind = type(cast("object", batch)).__name__
+    raise ValueError(f"a batch is a {kind}: give (inputs, targets), a mapping, or a tensor")
 
 
 @contextmanager
@@ -133,7 +122,9 @@ def _restored(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Itera
     tensors = {id(t): t for t in [*model.parameters(), *model.buffers()]}
     for group in optimizer.param_groups:
         tensors.update({id(p): p for p in group["params"]})
-    values = [(t, t.detach().clone(), t.grad, None if t.grad is None else t.grad.clone()) for t in tensors.values()]
+    values = [
+        (t, t.detach().clone(), t.grad, None if t.grad is None else t.grad.clone()) for t in tensors.values()
+    ]
     modes = [(m, m.training) for m in model.modules()]
     state = copy.deepcopy(optimizer.state_dict())
     try:
@@ -158,6 +149,33 @@ class Watch:
 
 
 @contextmanager
+def _examined(
+    options: RunOptions,
+    model: torch.nn.Module | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
+) -> Iterator[Watch]:
+    """Record what happens in the block, and report when it ends, however it ends."""
+    patient = doctor.admit(options)
+    doctor.begin(patient)
+    if patient.session is not None:
+        patient.session.follow(model, optimizer)
+    found = Watch()
+    ending = launch.Ending()
+    try:
+        yield found
+    except Exception as error:
+        ending = launch.Ending(code=1, error=error)
+        raise
+    finally:
+        try:
+            found.report = doctor.conclude(patient, ending, time.perf_counter())
+        finally:
+            if patient.session is not None:
+                patient.session.close()
+        deliver(found.report, options)
+
+
+@contextmanager
 def watch(
     model: torch.nn.Module | None = None,
     optimizer: torch.optim.Optimizer | None = None,
@@ -173,28 +191,11 @@ def watch(
     followed from the start; without them they are found when they are first used. An exception of the loop is explained and goes on its way.
     """
     options = RunOptions(
-        target=_outer(),
+        target=_caller(3),
         quiet=quiet,
         steps=steps,
         html_path=None if html is None else Path(html),
         json_path=None if json is None else Path(json),
     )
-    patient = doctor.admit(options)
-    doctor.begin(patient)
-    if patient.session is not None:
-        patient.session.follow(model, optimizer)
-    found = Watch()
-    ending = launch.Ending()
-    try:
+    with _examined(options, model, optimizer) as found:
         yield found
-    except Exception as error:
-        ending = launch.Ending(code=1, error=error)
-        raise
-    finally:
-        found.report = _finish(patient, ending)
-        deliver(found.report, options)
-
-
-def _outer() -> str:
-    frame = sys._getframe(3)  # pyright: ignore[reportPrivateUsage]
-    return frame.f_code.co_filename

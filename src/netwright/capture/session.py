@@ -96,7 +96,8 @@ class Session:
         self.on_recorded = on_recorded or (lambda: None)
         self.on_tick: Callable[[], None] | None = None
         self.resting = False
-        self.ends_program = False  # set by whoever ends the program from on_tick: then backward is followed to the end
+        # Set by whoever ends the program from on_tick: then backward is followed to the end.
+        self.ends_program = False
         self.recorder = Recorder()
         self.recording = Recording()
         self.parameters = ParameterWatch()

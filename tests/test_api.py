@@ -1,0 +1,136 @@
+"""``check`` and ``watch``: what they find, and that they leave everything as it was."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+import netwright
+from netwright import api
+
+
+def _parts(softmax=True):
+    torch.manual_seed(0)
+    layers = [nn.Linear(20, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, 3)]
+    model = nn.Sequential(*layers, *([nn.Softmax(1)] if softmax else []))
+    x = torch.randn(512, 20)
+    y = x[:, :3].argmax(1)
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=32, shuffle=True)
+    return model, loader, torch.optim.Adam(model.parameters(), lr=1e-3)
+
+
+def _serious(report):
+    return {f.code for f in report.serious}
+
+
+def test_check_names_the_fault_and_restores_everything(capsys):
+    model, loader, optimizer = _parts()
+    nn.functional.cross_entropy(model(torch.randn(8, 20)), torch.zeros(8, dtype=torch.long)).backward()
+    optimizer.step()
+    weights, state = copy.deepcopy(model.state_dict()), copy.deepcopy(optimizer.state_dict())
+    grads = [p.grad.clone() for p in model.parameters()]
+    model.eval()
+    random = torch.get_rng_state()
+    report = netwright.check(model, nn.CrossEntropyLoss(), loader, optimizer)
+    assert _serious(report) >= {"NW302"}
+    assert all(torch.equal(v, weights[k]) for k, v in model.state_dict().items())
+    assert all(torch.equal(p.grad, g) for p, g in zip(model.parameters(), grads, strict=True))
+    assert str(optimizer.state_dict()) == str(state)
+    assert torch.equal(random, torch.get_rng_state())
+    assert not model.training
+    assert nn.Module.__call__ is nn.Module._wrapped_call_impl
+    assert "NW302" in capsys.readouterr().err
+
+
+def test_check_is_quiet_on_a_healthy_model(capsys):
+    model, loader, optimizer = _parts(softmax=False)
+    report = netwright.check(model, nn.CrossEntropyLoss(), loader, optimizer, quiet=True)
+    assert report.verdict == "healthy", report.findings
+    assert capsys.readouterr().err == ""
+
+
+def test_check_takes_mappings_and_models_that_return_their_loss():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Linear(4, 2)
+
+        def forward(self, x, labels):
+            logits = self.head(x)
+            return {"loss": nn.functional.cross_entropy(logits, labels), "logits": logits}
+
+    batches = []
+    for _ in range(10):
+        x = torch.randn(16, 4)
+        batches.append({"x": x, "labels": (x[:, 0] > 0).long()})
+    report = netwright.check(Model(), None, batches, quiet=True)
+    assert report.verdict == "healthy", report.findings
+    assert report.steps == 8
+
+
+def test_check_without_batches_or_with_odd_ones():
+    model, _, optimizer = _parts()
+    with pytest.raises(ValueError, match="no batch"):
+        netwright.check(model, nn.CrossEntropyLoss(), [], optimizer, quiet=True)
+    with pytest.raises(ValueError, match="a batch is a int"):
+        netwright.check(model, nn.CrossEntropyLoss(), [3], optimizer, quiet=True)
+
+
+def test_what_the_model_raises_is_raised_again_and_explained(capsys):
+    model, _, optimizer = _parts()
+    before = copy.deepcopy(model.state_dict())
+    batches = [(torch.randn(8, 21), torch.zeros(8, dtype=torch.long))]
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        netwright.check(model, nn.CrossEntropyLoss(), batches, optimizer)
+    assert "NW901" in capsys.readouterr().err
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_watch_does_not_change_the_loop():
+    def train(watched):
+        model, loader, optimizer = _parts()
+        with netwright.watch(model, optimizer, quiet=True) if watched else _nothing() as found:
+            for x, y in loader:
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(model(x), y).backward()
+                optimizer.step()
+        return model.state_dict(), found.report
+
+    bare, _ = train(False)
+    seen, report = train(True)
+    assert all(torch.equal(v, bare[k]) for k, v in seen.items())
+    assert "NW302" in _serious(report)
+
+
+class _nothing:
+    report = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return False
+
+
+def test_nothing_of_ours_stays_behind():
+    before = {
+        "call": nn.Module.__call__,
+        "init": nn.Module.__init__,
+        "backward": torch.autograd.backward,
+        "no_grad": torch.no_grad.__enter__,
+        "zero_grad": torch.optim.Optimizer.zero_grad,
+    }
+    model, loader, optimizer = _parts()
+    netwright.check(model, nn.CrossEntropyLoss(), loader, optimizer, quiet=True)
+    assert before == {
+        "call": nn.Module.__call__,
+        "init": nn.Module.__init__,
+        "backward": torch.autograd.backward,
+        "no_grad": torch.no_grad.__enter__,
+        "zero_grad": torch.optim.Optimizer.zero_grad,
+    }
+    assert not torch.overrides._get_current_function_mode_stack()
+    assert not model._forward_hooks
+    assert not model._forward_pre_hooks
+    assert api.check is netwright.check
