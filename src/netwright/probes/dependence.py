@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import torch
 
+from ..capture.calls import plain_name
 from ..capture.graphs import GraphCapture
 from ..capture.replay import CannotReplay, Replay, Watch
 from ..capture.sandbox import untouched
@@ -27,6 +28,11 @@ _ROWWISE = frozenset(
     "cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy "
     "binary_cross_entropy_with_logits gaussian_nll_loss".split()
 )
+_SHAPE_ONLY = frozenset(
+    "randn_like rand_like randint_like zeros_like ones_like empty_like full_like new_zeros new_ones new_empty "
+    "new_full new_tensor".split()
+)
+_DRAWS = frozenset("randn rand normal randn_like rand_like uniform sample rsample".split())
 _LARGE = 50_000_000
 
 
@@ -47,6 +53,9 @@ def input_dependence(observed: Observed, task: Task) -> InputDependence:
         if not doors:
             why = "no tensor came in at the door of a network"
             continue
+        if _fed_with_noise(capture, found[0], doors):
+            why = "the prediction is made from random numbers, not from what came in"
+            continue
         try:
             with untouched(), torch.no_grad():
                 reaches.append(_reach(capture, position, found[0], found[1], doors))
@@ -63,6 +72,18 @@ def _prediction(objective: Objective, capture: GraphCapture) -> tuple[int, LossT
     value = capture.value_of_node.get((term.prediction, term.prediction_output))
     small = sum(t.numel() for t in capture.data.values()) < _LARGE
     return (value, term) if value is not None and small else None
+
+
+def _fed_with_noise(capture: GraphCapture, goal: int, doors: Mapping[int, torch.Tensor]) -> bool:
+    """Whether random numbers reach the prediction and no value that came in does (only its shape: ``randn_like``)."""
+    carried, drawn = set(doors), set[int]()
+    for call in capture.tape.slice([goal]):
+        reads = () if plain_name(call.name) in _SHAPE_ONLY else call.reads
+        if carried.intersection(reads):
+            carried.update(call.outputs)
+        if plain_name(call.name) in _DRAWS or drawn.intersection(reads):
+            drawn.update(call.outputs)
+    return goal in drawn and goal not in carried
 
 
 def _doors(capture: GraphCapture) -> dict[int, torch.Tensor]:

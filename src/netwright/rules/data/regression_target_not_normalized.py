@@ -14,17 +14,30 @@ the target's standard deviation. Large positive targets are often better as loga
 
 ## Known false alarms
 Targets computed by a network in the same step (temporal-difference learning, distillation) and losses with further data
-terms (actor and critic) are not judged.
+terms (actor and critic) are not judged. A network without a hidden layer is a convex problem that plain gradient descent solves
+for any size of target, so there it is information; with Adam and its like, whose steps do not grow with the target, it stays.
 
 ## Source
 Holden, "My neural network isn't working!", first and seventh point ("normalize every output feature"); the well-known
 recipe for house prices in thousands (mean 22, standard deviation 9) trains well and stays below the warning.
 """
 
-from ...evidence import DoorTensor, Graph, Graphs, Objective, Ref, Stats, Targets, Task, TaskKind
+from ...evidence import (
+    DoorTensor,
+    Graph,
+    Graphs,
+    Objective,
+    Optimizers,
+    Ref,
+    Stats,
+    Targets,
+    Task,
+    TaskKind,
+)
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._door import has_weight
+from .._door import WEIGHTED, has_weight
 
+_PLAIN = frozenset(("SGD", "LBFGS", "ASGD"))
 _ELEMENTWISE = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
 
 rule = Rule(
@@ -50,7 +63,7 @@ rule = Rule(
 
 
 @rule.check
-def check(graphs: Graphs, task: Task, targets: Targets) -> list[Finding]:
+def check(graphs: Graphs, task: Task, targets: Targets, optimizers: Optimizers) -> list[Finding]:
     """Compare target and first output of each regression."""
     found: list[Finding] = []
     looked = False
@@ -63,7 +76,8 @@ def check(graphs: Graphs, task: Task, targets: Targets) -> list[Finding]:
         unit = max(output.std, 1.0)
         ratio = max(target.stats.std, abs(target.stats.mean - output.mean)) / unit
         if ratio > rule["mention"]:
-            found.append(_finding(objective, target, output, ratio))
+            convex = _convex(graph, optimizers)
+            found.append(_finding(objective, target, output, ratio, ratio > rule["warn"] and not convex))
     if not looked:
         raise NotApplicable("no regression on given targets with a loss on differences")
     return found
@@ -86,14 +100,25 @@ def _judged(graph: Graph, objective: Objective) -> bool:
     return not others and not any(has_weight(graph, graph[i]) for i in behind if graph[i].kind == "op")
 
 
-def _finding(objective: Objective, target: DoorTensor, output: Stats, ratio: float) -> Finding:
+def _convex(graph: Graph, optimizers: Optimizers) -> bool:
+    """Whether plain gradient descent fits a network without a hidden layer: its steps grow with the target."""
+    layers = [n for n in graph.on_path() if n.kind == "op" and n.op in WEIGHTED and has_weight(graph, n)]
+    if len(layers) > 1:
+        return False
+    used = [o for o in optimizers.optimizers if graph.optimizer is None or o.index == graph.optimizer]
+    return all(o.type in _PLAIN for o in used)
+
+
+def _finding(
+    objective: Objective, target: DoorTensor, output: Stats, ratio: float, warn: bool
+) -> Finding:
     s = target.stats
     term = objective.term
     return rule.found(
         f"the target has mean {s.mean:.4g} and standard deviation {s.std:.4g}, {ratio:.3g} times the size of the fresh "
         f"network's output (mean {output.mean:.3g}, standard deviation {output.std:.3g})",
         where=term.where if term else target.where,
-        severity=None if ratio > rule["warn"] else Severity.INFO,
+        severity=None if warn else Severity.INFO,
         expected="a target of about mean 0 and standard deviation 1",
         fix="train on (y - y_mean) / y_std, with numbers of the training set, and undo it after prediction",
         target_mean=s.mean,

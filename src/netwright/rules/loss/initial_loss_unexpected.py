@@ -2,7 +2,7 @@
 
 ## What it measures
 The data term of the first loss, without regularization, against what chance predicts: ln C for C classes, ln 2 for yes/no labels; at the lower end the entropy of the labels seen.
-For regression the mean square of the target, which is what answering 0 costs. The sampling error of the batch is added to the limit, from the spread of the outputs.
+For regression the mean square of the target, which is what answering 0 costs, where the outputs are larger than a default initialization makes them. The sampling error of the batch is added to the limit, from the spread of the outputs.
 
 ## Why it matters
 An untrained network knows nothing. A higher start means that its outputs are already large and sure: the first epochs go into unlearning
@@ -69,6 +69,11 @@ rule = Rule(
             value=10.0,
             unit="x mean square of the target",
             source="outputs of unit variance on targets of a third of that are still common in healthy programs",
+        ),
+        "output": Threshold(
+            value=2.0,
+            unit="root mean square of the outputs of a regression",
+            source="default initializations on normalized inputs stay below 1; such a start is unlearned in a few steps however small the targets",
         ),
         "labels": Threshold(
             value=100, unit="labels", source="enough for the entropy of the labels to within about 10 %"
@@ -184,7 +189,7 @@ def _regression(graph: Graph, term: LossTerm, outputs: Stats, value: float) -> F
     if term.op != "mse_loss" or target is None or target.std == 0:
         return None
     zero = target.rms**2
-    if value <= rule["regression"] * zero or outputs.rms <= target.rms:
+    if value <= rule["regression"] * zero or outputs.rms <= max(target.rms, rule["output"]):
         return None
     source = graph.source(prediction_ref(term) or graph[term.node])
     return rule.found(

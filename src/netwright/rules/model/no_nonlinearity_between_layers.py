@@ -14,7 +14,8 @@ Put an activation between them, for example `nn.ReLU()` or `F.relu(...)`.
 ## Known false alarms
 A narrow layer between two wider ones is a deliberate factorization (linear bottlenecks, autoencoder codes, LoRA) and is not
 reported; nor are layers whose output is used elsewhere too, frozen layers, depthwise, 1x1 and transposed convolutions, or
-layers that end a residual branch.
+layers that end a residual branch. Where one network with hidden layers of its own ends in a linear layer and another begins
+with one (a projector and a predictor, an encoder and a head), the vector between them is an embedding: that is information.
 
 ## Source
 Goodfellow, Bengio and Courville, "Deep Learning", 6.3; Holden, "My neural network isn't working!", on activations.
@@ -73,10 +74,11 @@ def check(graphs: Graphs, modules: Modules) -> list[Finding]:
         consumers = live_consumers(graph)
         pairs = [p for n in layers if (p := _pair(graph, consumers, n)) is not None]
         if pairs:
-            found.append(_finding(modules, pairs, len(layers)))
+            inner = [p for p in pairs if not _embedding(graph, layers, p)]
+            found.append(_finding(modules, inner or pairs, len(layers), bool(inner)))
     if max(counts, default=0) < 2:
         raise NotApplicable("the network has fewer than two layers with weights")
-    return found[:1]
+    return sorted(found, key=lambda f: f.severity is Severity.INFO)[:1]
 
 
 def _pair(graph: Graph, consumers: Mapping[int, list[Node]], node: Node) -> _Pair | None:
@@ -89,6 +91,24 @@ def _pair(graph: Graph, consumers: Mapping[int, list[Node]], node: Node) -> _Pai
     if data is None or data.node != behind.index:
         return None
     return _Pair(node, second) if _redundant(graph, node, second) else None
+
+
+def _embedding(graph: Graph, layers: list[Node], pair: _Pair) -> bool:
+    """Whether the first ends a network of several layers and the second begins another one, both linear."""
+    one, two = _home(graph, pair.first), _home(graph, pair.second)
+    if one is None or two is None or pair.first.op in CONVOLUTIONS or pair.second.op in CONVOLUTIONS:
+        return False
+    same = next((i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), None)
+    if same is None:
+        return False
+    homes = {h for n in layers if (h := _home(graph, n)) is not None}
+    return all(len({h for h in homes if h[: same + 1] == held[: same + 1]}) > 1 for held in (one, two))
+
+
+def _home(graph: Graph, layer: Node) -> tuple[int | str | None, ...] | None:
+    """The network and the path of modules in it that hold a layer's weight."""
+    leaf = weight_leaf(graph, layer)
+    return (leaf.root, *leaf.name.split(".")[:-1]) if leaf is not None and leaf.name else None
 
 
 def _redundant(graph: Graph, first: Node, second: Node) -> bool:
@@ -116,7 +136,7 @@ def _plain_convolution(node: Node, shape: tuple[int, ...]) -> bool:
     return "transpose" not in node.op and node.arg(6, "groups", 1) == 1 and math.prod(shape[2:]) > 1
 
 
-def _finding(modules: Modules, pairs: list[_Pair], layers: int) -> Finding:
+def _finding(modules: Modules, pairs: list[_Pair], layers: int, warn: bool) -> Finding:
     first = pairs[0]
     names = ", ".join(f"{titled(p.first)} and {titled(p.second)}" for p in pairs[:3])
     more = "" if len(pairs) <= 3 else f" and {len(pairs) - 3} more"
@@ -125,6 +145,7 @@ def _finding(modules: Modules, pairs: list[_Pair], layers: int) -> Finding:
     return rule.found(
         f"no activation between {names}{more}: {what}",
         where=after(modules, first.first),
+        severity=None if warn else Severity.INFO,
         also=tuple(after(modules, p.first) for p in pairs[1:4]),
         expected="a nonlinearity between any two layers with weights",
         fix=f"put an activation, for example a ReLU, between {titled(first.first)} and {titled(first.second)}",
