@@ -4,14 +4,15 @@ The only module that knows all of them. torch is imported by the program, not he
 """
 
 import contextlib
+import io
 import platform
 import sys
 import time
 import traceback
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from . import launch
 from .config import Config, left_out, load_config
@@ -22,6 +23,7 @@ from .evidence import (
     Evaluation,
     Graphs,
     Metrics,
+    Optimizers,
     Program,
     Signals,
     Targets,
@@ -32,13 +34,14 @@ from .options import USAGE_ERROR, RunOptions
 from .registry import all_rules
 from .report.build import build_report
 from .report.deliver import deliver, exit_code
-from .report.model import Report, Sample
+from .report.model import CANNOT_TELL, HEALTHY, Report, Sample
 from .rule import NotApplicable, Rule, override_thresholds
 
 if TYPE_CHECKING:
     from .capture.session import Session
 
 _LATE = (Evaluation, EvalInputs, Metrics, Crash, Program)
+_WITHOUT_VALUES = {Task, Graphs, Optimizers}
 _PICTURES = (Task, TrainInputs, Targets, Signals, Graphs)
 
 
@@ -58,6 +61,7 @@ class Patient:
     started: float = 0.0
     spent: float = 0.0
     deadline: float | None = None
+    stream: TextIO = field(default_factory=lambda: sys.stderr)
 
     @property
     def active(self) -> list[Rule]:
@@ -142,7 +146,7 @@ def _tick(patient: Patient) -> None:
 
 
 def _measure_training(patient: Patient) -> None:
-    from .probes import Observed, all_probes
+    from .probes import Observed
 
     session = patient.session
     if session is None or patient.evidence:
@@ -153,7 +157,7 @@ def _measure_training(patient: Patient) -> None:
     wanted = {need for rule in patient.active for need in rule.needs.values()} | set(_PICTURES)
     given: dict[type, object] = {Observed: Observed(session)}
     with untouched():
-        patient.evidence = measure(wanted - set(_LATE), given, all_probes())
+        patient.evidence = _measure_what_can_be(patient, wanted - set(_LATE), given)
         try:
             patient.samples = samples(session)
         except Exception:  # the harm boundary
@@ -177,12 +181,12 @@ def _measure_rest(patient: Patient, crash: Crash | NotApplicable) -> None:
     session = patient.session
     if session is not None:
         from .capture.sandbox import untouched
-        from .probes import Observed, all_probes
+        from .probes import Observed
 
         wanted = {need for rule in patient.active for need in rule.needs.values()} | {EvalInputs}
         given = {**patient.evidence, Observed: Observed(session)}
         with untouched():
-            patient.evidence = measure(wanted - {Crash, Program}, given, all_probes())
+            patient.evidence = _measure_what_can_be(patient, wanted - {Crash, Program}, given)
     patient.evidence[Program] = _program(patient)
     patient.evidence[Crash] = crash
 
@@ -205,18 +209,21 @@ def _finish(patient: Patient, ending: launch.Ending) -> int:
     """Judge and report, whatever happened to the program."""
     start = time.perf_counter()
     session = patient.session
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(
+        OSError, ValueError, AttributeError
+    ):  # the program may have closed it, or put None there
         sys.stdout.flush()
+    stream = _stream(patient)
     try:
         report = conclude(patient, ending, start)
-        deliver(report, patient.options)
+        deliver(report, patient.options, stream=stream)
         code = exit_code(report, ending.code, _options(patient))
     except OSError as error:
-        print(f"netwright: the report could not be written: {error.strerror or error}", file=sys.stderr)
+        print(f"netwright: the report could not be written: {error.strerror or error}", file=stream)
         code = ending.code
     except Exception:  # the harm boundary: the program's exit code is kept
-        print("netwright: NW000 the report failed; this is a fault of netwright's:", file=sys.stderr)
-        traceback.print_exc()
+        print("netwright: NW000 the report failed; this is a fault of netwright's:", file=stream)
+        traceback.print_exc(file=stream)
         code = ending.code
     if session is not None:
         session.close()
@@ -225,9 +232,15 @@ def _finish(patient: Patient, ending: launch.Ending) -> int:
     return code
 
 
-def _options(patient: Patient) -> RunOptions:
-    from dataclasses import replace
+def _stream(patient: Patient) -> TextIO:
+    """Where the report goes: stderr as it was at the start, whatever the program has put there."""
+    for stream in (patient.stream, sys.stderr, sys.__stderr__):
+        if stream is not None and not stream.closed:
+            return stream
+    return io.StringIO()
 
+
+def _options(patient: Patient) -> RunOptions:
     return replace(patient.options, fail_on=patient.options.fail_on or patient.config.fail_on)
 
 
@@ -247,7 +260,7 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
     )
     judgement = _with_failures(patient, judgement)
     seconds = patient.spent + (session.recorder.spent if session else 0.0) + time.perf_counter() - start
-    return build_report(
+    report = build_report(
         judgement,
         patient.evidence,
         program=_program(patient),
@@ -257,6 +270,9 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
         seconds=seconds,
         steps=_seen(session),
     )
+    if report.verdict == HEALTHY and session is not None and _without_values(session) is not None:
+        return replace(report, verdict=CANNOT_TELL)
+    return report
 
 
 def _seen(session: "Session | None") -> int:
@@ -265,8 +281,6 @@ def _seen(session: "Session | None") -> int:
 
 def _with_failures(patient: Patient, judgement: Judgement) -> Judgement:
     """NW000: what of ours failed while recording."""
-    from dataclasses import replace
-
     traces = [*patient.traces]
     if patient.session is not None and patient.session.recorder.broken:
         traces.append(patient.session.recorder.broken)
@@ -293,6 +307,10 @@ def _notes(patient: Patient, ending: launch.Ending) -> Iterable[str]:
         yield "no evaluation was seen" + (
             " before the check ended (--wait-evaluation SECONDS waits longer)" if ending.stopped else ""
         )
+    nothing = _without_values(session)
+    if nothing:
+        yield nothing
+        return
     for capture in recording.captures:
         if capture.why_not_replayed:
             yield f"values and gradients inside the step were not measured: {capture.why_not_replayed}"
@@ -302,8 +320,35 @@ def _notes(patient: Patient, ending: launch.Ending) -> Iterable[str]:
             yield f"the step has more than {capture.tape.limit} calls; the rest was not recorded"
 
 
+def _without_values(session: "Session") -> str | None:
+    """Why the tensors of the training hold nothing that could be measured, if so."""
+    captures = [*session.recording.captures, *session.recording.later]
+    inputs = [[t for n in c.doors if (t := c.data.get(n)) is not None] for c in captures]
+    empty = sum(1 for given in inputs if given and not any(t.numel() for t in given))
+    if empty and empty == sum(1 for given in inputs if given):
+        return f"all {empty} training batches seen were empty (no sample in them): nothing can be learned from those"
+    if any(p.tensor.is_meta for p in session.parameters.tracked.values()):
+        return "the network (or a part of it) is on the meta device: it has shapes and no values, so nothing about values was checked"
+    return None
+
+
+def _measure_what_can_be(
+    patient: Patient, wanted: set[type], given: dict[type, object]
+) -> dict[type, object]:
+    from .probes import all_probes
+
+    session = patient.session
+    why = _without_values(session) if session is not None else None
+    if why is None:
+        return measure(wanted, given, all_probes())
+    found = measure(wanted & _WITHOUT_VALUES, given, all_probes())
+    return {**found, **{kind: NotApplicable(why) for kind in wanted - _WITHOUT_VALUES}}
+
+
 def _what_was_seen(session: "Session") -> str:
     recorder, recording = session.recorder, session.recording
+    if session.other_thread:
+        return "the training ran in another thread than the one that started the program; only the first is looked at"
     seen: list[str] = []
     if recorder.networks:
         names = ", ".join(sorted({type(m).__name__ for m in recorder.networks.values()})[:4])

@@ -1,6 +1,7 @@
 """Runs a program as ``python script.py args`` would, in this process, and says how it ended. Imports no torch."""
 
 import builtins
+import contextlib
 import importlib.machinery
 import importlib.util
 import io
@@ -165,12 +166,22 @@ def _exit_code(error: SystemExit) -> int:
 
 def _print(error: BaseException) -> None:
     """Print the traceback as the interpreter would, without our own frames."""
-    error.__traceback__ = without_ours(error.__traceback__)
-    for inner in (error.__cause__, error.__context__):
-        if inner is not None:
-            inner.__traceback__ = without_ours(inner.__traceback__)
-    sys.stdout.flush()
+    _clean(error, set())
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sys.stdout.flush()
     sys.excepthook(type(error), error, error.__traceback__)
+
+
+def _clean(error: BaseException, seen: set[int]) -> None:
+    """Take our frames out of the traceback of an exception and of all that it came from."""
+    if id(error) in seen:
+        return
+    seen.add(id(error))
+    error.__traceback__ = without_ours(error.__traceback__)
+    members: Any = getattr(error, "exceptions", ()) if isinstance(error, Exception) else ()
+    for inner in (error.__cause__, error.__context__, *(members if isinstance(members, tuple) else ())):
+        if isinstance(inner, BaseException):
+            _clean(inner, seen)
 
 
 def without_ours(trace: TracebackType | None) -> TracebackType | None:

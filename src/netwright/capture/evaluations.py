@@ -9,6 +9,7 @@ import torch
 from ..evidence import NOWHERE, NoisyOp, Where
 from .calls import plain_name
 from .graphs import GraphCapture, build
+from .measure import has_values
 from .recorder import Recorder
 from .replay import CannotReplay, Replay
 from .sandbox import untouched
@@ -125,6 +126,8 @@ class EvaluationWatch:
                 one = first.run(watch)
                 two = Replay(self.recorder.tape, root.outputs, fresh_random=True, grad=False).run()
         except (CannotReplay, RuntimeError, TypeError, ValueError, IndexError):
+            return None, ()
+        if not all(has_values(t) for t in one):
             return None, ()
         same = all(torch.equal(a, b) or bool(a.isnan().any()) for a, b in zip(one, two, strict=True))
         return same, tuple(self._noisy(c, capture) for c in drew.values())

@@ -3,6 +3,7 @@
 import math
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 
 from ..evidence import Stats, TensorInfo
 
@@ -38,15 +39,27 @@ def sample_of(tensor: torch.Tensor, limit: int = SAMPLE) -> torch.Tensor:
     return flat[::stride]
 
 
+def has_values(tensor: torch.Tensor) -> bool:
+    """Whether a tensor has numbers that can be read (not on the meta device, not fake, not quantized, not traced)."""
+    plain = tensor.layout is torch.strided and not tensor.is_quantized
+    return plain and not tensor.is_meta and not isinstance(tensor, FakeTensor) and not is_transformed(tensor)
+
+
+def is_transformed(tensor: torch.Tensor) -> bool:
+    """Whether a tensor stands for others inside ``torch.func`` (vmap, grad)."""
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(tensor))  # pyright: ignore
+
+
+def number_of(tensor: torch.Tensor) -> float | None:
+    """The value of a tensor with one real number in it, None where there is none."""
+    if tensor.numel() != 1 or tensor.is_complex() or not has_values(tensor):
+        return None
+    return float(tensor.detach())
+
+
 def stats_of(tensor: torch.Tensor, *, limit: int = SAMPLE, distinct: bool = False) -> Stats | None:
     """Statistics of a tensor's values; ``None`` where it has none (empty, meta, complex, sparse, quantized)."""
-    if (
-        tensor.numel() == 0
-        or tensor.is_meta
-        or tensor.is_complex()
-        or tensor.layout is not torch.strided
-        or tensor.is_quantized
-    ):
+    if tensor.numel() == 0 or tensor.is_complex() or not has_values(tensor):
         return None
     flat = sample_of(tensor, limit).to(torch.float64)
     count = flat.numel()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ..evidence import NOWHERE, Stats, Where
-from .measure import sample_of, stats_of
+from .measure import has_values, sample_of, stats_of
 from .recorder import storage_of
 
 _SAMPLE = 4096
@@ -155,7 +155,7 @@ def _foreach_norms(grads: list[torch.Tensor]) -> list[float]:
 
 
 def _sample(tensor: torch.Tensor) -> torch.Tensor | None:
-    if tensor.is_meta or tensor.layout is not torch.strided or tensor.is_quantized or tensor.numel() == 0:
+    if tensor.numel() == 0 or not has_values(tensor):
         return None
     return sample_of(tensor, _SAMPLE).clone()
 
@@ -167,13 +167,7 @@ def _equal(first: torch.Tensor, second: torch.Tensor) -> bool:
 
 
 def _equal_rows(tensor: torch.Tensor) -> bool:
-    if (
-        tensor.dim() < 2
-        or tensor.shape[0] < 2
-        or tensor.is_meta
-        or tensor.layout is not torch.strided
-        or tensor.is_quantized
-    ):
+    if tensor.dim() < 2 or tensor.shape[0] < 2 or not has_values(tensor):
         return False
     rows = tensor.detach().reshape(tensor.shape[0], -1)[:, :4096]
     return bool((rows == rows[:1]).all())

@@ -22,6 +22,7 @@ from .calls import FuncInfo
 from .flatten import tensors
 from .frames import applied_where, user_frame, user_frames, user_where, where_of
 from .measure import info_of, stats_of
+from .sandbox import Unseen
 from .tape import Call, ModuleFrame, RootCall, Slot, Tape, Value
 
 MUTATES = {"batch_norm": (1, 2), "instance_norm": (1, 2)}
@@ -108,7 +109,8 @@ class Recorder:
         """Called before a torch call runs; the record of it, or None when it is not part of the step."""
         start = time.perf_counter()
         try:
-            return self._before(func, info, args, kwargs)
+            with Unseen():
+                return self._before(func, info, args, kwargs)
         except Exception:
             self.give_up()
             return None
@@ -276,29 +278,33 @@ class Recorder:
         """Called after a torch call returned."""
         start = time.perf_counter()
         try:
-            target = write_target(args, kwargs) if call.inplace else None
-            made = [target] if isinstance(target, torch.Tensor) else [t for _, t in tensors(out)]
-            for position, tensor in enumerate(made):
-                value = self.tape.made(tensor, info_of(tensor), call.index, position, call.tainted)
-                call.outputs.append(value.index)
-                if (
-                    is_parameter(tensor)
-                    and (call.inplace or not call.tainted)
-                    and not self._asks_gradient(call, tensor)
-                ):
-                    value.parameter, value.maker, value.held = True, None, tensor  # initialized, not computed
-                    self.tape.forget_writes(storage_of(tensor))
-                if not call.tainted:
-                    storage = storage_of(tensor)
-                    if storage is not None and call.inplace:
-                        self._storages.setdefault(storage, []).append(value)
-            if not call.tainted:
-                call.args = shorten(call.args)  # type: ignore[assignment]
-                call.kwargs = shorten(call.kwargs)  # type: ignore[assignment]
+            with Unseen():
+                self._after(call, out, args, kwargs)
         except Exception:
             self.give_up()
         finally:
             self.spent += time.perf_counter() - start
+
+    def _after(self, call: Call, out: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        target = write_target(args, kwargs) if call.inplace else None
+        made = [target] if isinstance(target, torch.Tensor) else [t for _, t in tensors(out)]
+        for position, tensor in enumerate(made):
+            value = self.tape.made(tensor, info_of(tensor), call.index, position, call.tainted)
+            call.outputs.append(value.index)
+            if (
+                is_parameter(tensor)
+                and (call.inplace or not call.tainted)
+                and not self._asks_gradient(call, tensor)
+            ):
+                value.parameter, value.maker, value.held = True, None, tensor  # initialized, not computed
+                self.tape.forget_writes(storage_of(tensor))
+            if not call.tainted:
+                storage = storage_of(tensor)
+                if storage is not None and call.inplace:
+                    self._storages.setdefault(storage, []).append(value)
+        if not call.tainted:
+            call.args = shorten(call.args)  # type: ignore[assignment]
+            call.kwargs = shorten(call.kwargs)  # type: ignore[assignment]
 
     def _asks_gradient(self, call: Call, tensor: torch.Tensor) -> bool:
         """Whether a result of the step (a loss that lost its way to the network, too) is only told to take part in autograd."""
@@ -322,10 +328,12 @@ class Recorder:
             if self.failure is not None and self.failure.error is error:
                 return
             frame, _, _ = user_frame(sys._getframe(2))
+            with Unseen():
+                infos = tuple(_failed_info(t) for _, t in tensors((args, kwargs)))
             self.failure = Failure(
                 error=error,
                 op=info.plain,
-                args=tuple(_failed_info(t) for _, t in tensors((args, kwargs))),
+                args=infos,
                 kwargs={
                     **{
                         str(i): a
@@ -371,7 +379,8 @@ class Recorder:
     ) -> ModuleFrame | None:
         """A module call begins."""
         try:
-            return self._enter(module, args, kwargs)
+            with Unseen():
+                return self._enter(module, args, kwargs)
         except Exception:
             self.give_up()
             return None
@@ -459,7 +468,7 @@ class Recorder:
         names = self._signatures.get(kind)
         if names is None:
             try:
-                names = [p for p in inspect.signature(kind.forward).parameters if p != "self"]  # type: ignore[attr-defined]
+                names = list(inspect.signature(kind.forward).parameters)[1:]  # type: ignore[attr-defined]
             except (TypeError, ValueError, AttributeError):
                 names = []
             self._signatures[kind] = names
@@ -470,7 +479,8 @@ class Recorder:
         if frame is None:
             return
         try:
-            self._leave(frame, out)
+            with Unseen():
+                self._leave(frame, out)
         except Exception:
             self.give_up()
 

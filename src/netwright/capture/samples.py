@@ -4,7 +4,7 @@ import torch
 
 from ..inference import read_objective
 from ..report.model import Sample
-from .measure import sample_of
+from .measure import has_values, sample_of
 from .session import Session
 
 _COUNT = 8
@@ -15,7 +15,7 @@ def samples(session: Session) -> tuple[Sample, ...]:
     """The first samples of the first training batch with their targets."""
     for capture in session.recording.captures:
         doors = [(n, t) for node, n in capture.doors.items() if (t := capture.data.get(node)) is not None]
-        doors = [(n, t) for n, t in doors if t.dim() >= 2 and not t.is_complex() and not t.is_meta]
+        doors = [(n, t) for n, t in doors if t.dim() >= 2 and not t.is_complex() and has_values(t)]
         if not doors:
             continue
         name, tensor = max(doors, key=lambda d: d[1].numel())

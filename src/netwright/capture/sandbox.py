@@ -4,9 +4,27 @@ import random
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
+from torch._C import _len_torch_dispatch_stack  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue, reportUnknownVariableType]
+from torch.utils._python_dispatch import _disable_current_modes  # pyright: ignore[reportPrivateUsage]
+
+
+class Unseen:
+    """Work of ours on tensors of the program, which no mode and no tensor subclass of the program's gets to see."""
+
+    def __enter__(self) -> None:
+        self._functions = torch._C.DisableTorchFunction()  # pyright: ignore[reportPrivateUsage]
+        self._functions.__enter__()
+        self._dispatch = _disable_current_modes() if _len_torch_dispatch_stack() else None
+        if self._dispatch is not None:
+            self._dispatch.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        if self._dispatch is not None:
+            self._dispatch.__exit__(None, None, None)
+        self._functions.__exit__(None, None, None)
 
 
 @contextmanager
@@ -30,7 +48,14 @@ def untouched(*, devices: bool = True) -> Iterator[None]:
     # warnings were shown, and the program would repeat them.
     shown, warnings.showwarning = warnings.showwarning, lambda *_, **__: None
     try:
-        with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
+        without_modes = _disable_current_modes() if _len_torch_dispatch_stack() else nullcontext()
+        with (
+            without_modes,
+            torch._C.DisableTorchFunctionSubclass(),  # pyright: ignore[reportPrivateUsage]
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            torch.autocast("cpu", enabled=False),
+        ):
             yield
     finally:
         warnings.showwarning = shown

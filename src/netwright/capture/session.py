@@ -18,12 +18,13 @@ from ..evidence import NOWHERE, Event, Where
 from .evaluations import WANTED, EvaluationCapture, EvaluationWatch
 from .frames import user_frame, user_where, where_of
 from .graphs import GraphCapture, build, measure
+from .measure import number_of
 from .mode import RecordingMode
 from .parameters import ParameterWatch
 from .patches import Patches
 from .randomness import moved, states
 from .recorder import Recorder
-from .sandbox import insert_mode_below, remove_mode
+from .sandbox import Unseen, insert_mode_below, remove_mode
 from .tape import Call, RootCall
 from .warned import Attribution
 from .wrappers import install
@@ -115,6 +116,7 @@ class Session:
         self._own = 0
         self._depth = 0
         self.scaled = False
+        self.other_thread = False
         self._process = os.getpid()
         self._seen_networks: set[int] = set()
         self.current_loader: LoaderRecord | None = None
@@ -137,7 +139,7 @@ class Session:
 
     def random_used(self) -> tuple[str, ...]:
         """Libraries whose global random generator the program has drawn from (or seeded)."""
-        with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
+        with Unseen():
             return moved(self._random)
 
     def follow(self, model: torch.nn.Module | None, optimizer: torch.optim.Optimizer | None) -> None:
@@ -186,7 +188,7 @@ class Session:
         self._own += 1
         start = time.perf_counter()
         try:
-            with torch._C.DisableTorchFunction(), torch.no_grad():  # pyright: ignore[reportPrivateUsage]
+            with Unseen(), torch.no_grad():
                 yield
             self.recorder.paused = before
         except Exception:
@@ -313,6 +315,7 @@ class Session:
                 self._mark_used()
                 before = self.parameters.norms(t.tensor for t in self.parameters.tracked.values())
         except Busy:
+            self.other_thread |= threading.get_ident() != self.recorder.thread
             return call()
         self.phase = "backward"
         paused = self.recorder.paused
@@ -338,7 +341,7 @@ class Session:
         recording.backwards += 1
         tape = self.recorder.tape
         goals = [v.index for t in roots if (v := tape.find(t)) is not None]
-        value = float(roots[0].detach()) if roots and roots[0].numel() == 1 else None
+        value = number_of(roots[0]) if roots else None
         after = self.parameters.norms(t.tensor for t in self.parameters.tracked.values())
         capture = build(self.recorder, goals, loss_value=value, backward=where, step=recording.steps)
         reached = self._mark_reached(capture, after)

@@ -50,6 +50,8 @@ def install(session: "Session") -> None:
     wrap(torch.autograd.Function, "apply", lambda o: _recorded_call(session, o, "apply"))
     wrap(torch.no_grad, "__enter__", lambda o: _no_grad(session, o))
     wrap(torch.inference_mode, "__enter__", lambda o: _no_grad(session, o))
+    for owner, name in ((torch.jit, "trace"), (torch.jit, "trace_module"), (torch.onnx, "export")):
+        wrap(owner, name, lambda o: _untraced(session, o))
     for owner in (torch, torch.random):
         wrap(owner, "manual_seed", lambda o: _seed(session, o, "torch"))
     wrap(random, "seed", lambda o: _seed(session, o, "random"))
@@ -85,7 +87,7 @@ def _module_call(session: "Session", original: Original) -> Original:
     recorder = session.recorder
 
     def __call__(self: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
-        if threading.get_ident() != recorder.thread:
+        if threading.get_ident() != recorder.thread or torch._C._are_functorch_transforms_active():  # pyright: ignore[reportPrivateUsage]
             return original(self, *args, **kwargs)
         if recorder.paused and not (session.resting and session.wakes()):
             return original(self, *args, **kwargs)
@@ -315,6 +317,19 @@ def _begin_call(
                 recorder.keep(tensor, value)
     tape.calls.append(call)
     return call
+
+
+def _untraced(session: "Session", original: Original) -> Original:
+    """What traces a network must find nothing of ours in its way: it would become a part of the trace."""
+    import threading
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if threading.get_ident() != session.recorder.thread:
+            return original(*args, **kwargs)
+        with session.away():
+            return original(*args, **kwargs)
+
+    return wrapper
 
 
 def _no_grad(session: "Session", original: Original) -> Original:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 
 from ..capture.graphs import GraphCapture
-from ..capture.measure import sample_of, stats_of, word
+from ..capture.measure import has_values, sample_of, stats_of, word
 from ..evidence import (
     NOWHERE,
     RESHAPES,
@@ -377,7 +377,11 @@ def _main_input(capture: GraphCapture) -> torch.Tensor | None:
     sized = [
         t
         for n in capture.doors
-        if (t := capture.data.get(n)) is not None and t.dim() >= 1 and not t.is_complex()
+        if (t := capture.data.get(n)) is not None
+        and t.dim() >= 1
+        and t.numel()
+        and not t.is_complex()
+        and has_values(t)
     ]
     return max(sized, key=lambda t: t.numel()) if sized else None
 

@@ -1,5 +1,6 @@
 """Where a finished report goes: files, the terminal, the exit code."""
 
+import sys
 import time
 from pathlib import Path
 from typing import TextIO
@@ -27,8 +28,22 @@ def new_run_dir(base: Path | None = None) -> Path:
 
 
 def write(report: Report, options: RunOptions) -> Path | None:
-    """Write what was asked for. The HTML's path, if one was written."""
+    """Write what was asked for. The HTML's path, if one was written.
+
+    Raises:
+        OSError: a file could not be written; the others were.
+    """
     text = to_json(report)
+    failed: list[OSError] = []
+
+    def _save(path: Path, text: str) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            error.filename = error.filename or str(path)
+            failed.append(error)
+
     if options.json_path:
         _save(options.json_path, text)
     run_html = options.run_dir / "report.html" if options.run_dir else None
@@ -43,14 +58,25 @@ def write(report: Report, options: RunOptions) -> Path | None:
         page = to_html(report)
         for path in pages:
             _save(path, page)
+    if failed:
+        raise failed[0]
     return pages[0] if pages else None
 
 
 def deliver(report: Report, options: RunOptions, *, stream: TextIO | None = None) -> None:
     """Write the files that were asked for and print the report to ``stream`` (default: stderr)."""
-    page = write(report, options)
-    path = page or options.json_path
+    trouble: OSError | None = None
+    path: Path | None = None
+    try:
+        path = write(report, options) or options.json_path
+    except OSError as error:
+        trouble = error
     show(report, verbose=options.verbose, quiet=options.quiet, path=path, stream=stream)
+    if trouble is not None:
+        print(
+            f"netwright: the report could not be written to {trouble.filename}: {trouble.strerror or trouble}",
+            file=stream or sys.stderr,
+        )
 
 
 def exit_code(report: Report, script_code: int, options: RunOptions) -> int:
@@ -61,8 +87,3 @@ def exit_code(report: Report, script_code: int, options: RunOptions) -> int:
     if options.fail_on == "warning":
         bad += counted(report.findings, Severity.WARNING)
     return FAILED_ON if bad else 0
-
-
-def _save(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")

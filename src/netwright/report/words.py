@@ -25,7 +25,8 @@ def headline(report: Report) -> str:
     """The first sentence of the report: how it stands, and which kind of cause it is."""
     script = script_name(report)
     if report.verdict == CANNOT_TELL:
-        return f"{script}: no training was seen, so nothing can be said about it"
+        why = "no training was seen" if not report.steps else "the training held no values to look at"
+        return f"{script}: {why}, so nothing can be said about it"
     if report.verdict == HEALTHY:
         return f"{script}: nothing to mend"
     serious = report.serious

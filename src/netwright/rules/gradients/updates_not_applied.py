@@ -21,6 +21,8 @@ Cecelia Shao, "Checklist for debugging neural networks" (updates not applied); P
 starts at 65536 and halves at each skipped step: 16 halvings reach 1).
 """
 
+import math
+
 from ...evidence import Event, Events, OptimizerInfo, Optimizers, Parameters, Program
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._gradients import first_known, flag, number
@@ -90,15 +92,22 @@ def _without_effect(events: Events, optimizer: OptimizerInfo) -> Finding | None:
         return None
     rates = [g.get("lr") for g in optimizer.groups]
     no_rate = bool(rates) and all(r == 0 for r in rates)
+    losses = [number(e, "loss") for e in events.of("backward")]
+    undefined = bool(losses) and all(v is not None and not math.isfinite(v) for v in losses)
     why = ": its learning rate is 0" if no_rate else ""
+    if undefined and not no_rate:
+        why = f": the loss is {losses[0]} at every one of them, from the first on, and so are the gradients and the weights"
     where = first_known(optimizer.where if no_rate else None, idle[-1].where, optimizer.where)
+    fix = f"see what keeps the step at {where.at} from changing the weights (learning rate, gradients too small to show)"
+    if no_rate:
+        fix = f"give the optimizer at {optimizer.where.at} a learning rate above 0"
+    elif undefined:
+        fix = "find the first value that is not finite: in the data, in the weights as they are initialized, or in the loss"
     return rule.found(
         f"{len(idle)} steps of {optimizer.type} with gradients changed no weight{why}",
         where=where,
         expected="a step changes the weights that have gradients",
-        fix=f"give the optimizer at {optimizer.where.at} a learning rate above 0"
-        if no_rate
-        else f"see what keeps the step at {where.at} from changing the weights (learning rate, gradients too small to show)",
+        fix=fix,
         steps=len(idle),
         rates=rates,
     )
