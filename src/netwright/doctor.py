@@ -5,6 +5,7 @@ The only module that knows all of them. torch is imported by the program, not he
 
 import contextlib
 import io
+import os
 import platform
 import sys
 import time
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from .capture.session import Session
 
 _LATE = (Evaluation, EvalInputs, Metrics, Crash, Program)
+_SWALLOWED = 20
 _WITHOUT_VALUES = {Task, Graphs, Optimizers}
 _PICTURES = (Task, TrainInputs, Targets, Signals, Graphs)
 
@@ -61,6 +63,7 @@ class Patient:
     started: float = 0.0
     spent: float = 0.0
     deadline: float | None = None
+    stops: int = 0
     stream: TextIO = field(default_factory=lambda: sys.stderr)
 
     @property
@@ -130,10 +133,11 @@ def _recorded(patient: Patient) -> None:
         patient.traces.append(traceback.format_exc())
     patient.spent += time.perf_counter() - start
     if patient.options.stop_after_preflight and patient.session is not None:
-        if patient.session.recording.evaluations or patient.options.wait_evaluation <= 0:
-            raise launch.Stop
-        patient.deadline = time.perf_counter() + patient.options.wait_evaluation
+        waits = 0.0 if patient.session.recording.evaluations else patient.options.wait_evaluation
+        patient.deadline = time.perf_counter() + waits
         patient.session.on_tick = lambda: _tick(patient)
+        if waits <= 0:
+            _stop(patient)
 
 
 def _tick(patient: Patient) -> None:
@@ -142,7 +146,19 @@ def _tick(patient: Patient) -> None:
     if session is None or patient.deadline is None:
         return
     if len(session.recording.evaluations) >= 1 or time.perf_counter() > patient.deadline:
+        _stop(patient)
+
+
+def _stop(patient: Patient) -> None:
+    """End the program; one that swallows everything that is raised in it is ended from here in the end."""
+    patient.stops += 1
+    if patient.stops <= _SWALLOWED:
         raise launch.Stop
+    code = _finish(patient, launch.Ending(stopped=True))
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
 
 
 def _measure_training(patient: Patient) -> None:
@@ -357,5 +373,9 @@ def _what_was_seen(session: "Session") -> str:
         seen.append(f"{len(recording.optimizers)} optimizer(s) made")
     if recording.loaders:
         seen.append(f"{len(recording.loaders)} DataLoader(s) made")
+    if (busy := os.times().children_user) > 1.0:
+        seen.append(
+            f"child processes that worked for {busy:.0f} s (training in them is not seen: netwright looks at this one)"
+        )
     what = "; seen instead: " + ", ".join(seen) if seen else "; neither a network nor an optimizer was used"
     return "the program did not train: backward was never called" + what

@@ -97,7 +97,7 @@ def _main_code(target: str, *, is_module: bool) -> tuple[CodeType, dict[str, Any
         }  # fmt: skip
     if Path(target).is_dir() or target.endswith((".zip", ".pyz")):
         sys.path.insert(0, target)
-        return _main_code("__main__", is_module=True)
+        return _main_of_folder(target)
     path = os.path.abspath(target)  # noqa: PTH100 - like the interpreter: symbolic links stay in __file__
     try:
         with io.open_code(path) as file:
@@ -115,6 +115,17 @@ def _main_code(target: str, *, is_module: bool) -> tuple[CodeType, dict[str, Any
     }
 
 
+def _main_of_folder(target: str) -> tuple[CodeType, dict[str, Any]]:
+    """The ``__main__.py`` of a folder or zip that is first on the path; the ``__main__`` that runs now is not meant."""
+    running = sys.modules.pop("__main__")
+    try:
+        return _main_code("__main__", is_module=True)
+    except CannotStart as error:
+        raise CannotStart(f"{target} holds no __main__.py to run") from error
+    finally:
+        sys.modules["__main__"] = running
+
+
 def run(target: str, argv: Sequence[str], *, is_module: bool) -> Ending:
     """Run the program to its end.
 
@@ -129,7 +140,8 @@ def run(target: str, argv: Sequence[str], *, is_module: bool) -> Ending:
     try:
         code, known = _main_code(target, is_module=is_module)
     except (SyntaxError, ValueError) as error:
-        sys.excepthook(type(error), error, None)
+        error.__context__ = None
+        _print(error)
         return Ending(code=1, error=error)
     main = types.ModuleType("__main__")
     vars(main).update(known, __builtins__=builtins)

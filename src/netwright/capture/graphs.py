@@ -7,7 +7,7 @@ import torch
 
 from ..evidence import Graph, Node, Ref, Stats, TensorInfo, Where
 from .calls import describe
-from .measure import stats_of, word
+from .measure import has_values, stats_of, word
 from .recorder import Recorder
 from .replay import CannotReplay, Replay
 from .sandbox import untouched
@@ -60,10 +60,12 @@ def build(
 ) -> GraphCapture:
     """The graph of the running iteration, without value statistics."""
     tape = recorder.tape
-    wanted = {c.index for c in tape.slice(goals)}
+    buffers = _buffers(recorder)
+    made_before = frozenset(v.index for v in tape.values if v.held is not None and id(v.held) in buffers)
+    wanted = {c.index for c in tape.slice(goals, made_before)}
     first = max(recorder.first_tainted or 0, recorder.differentiated or 0)
     calls = [c for c in tape.calls if not c.dead and (c.index >= first or c.index in wanted)]
-    builder = _Builder(recorder, calls)
+    builder = _Builder(recorder, calls, buffers)
     builder.run()
     loss = builder.node_of(goals[0]) if goals else None
     graph = Graph(
@@ -85,8 +87,13 @@ def build(
     )
 
 
+def _buffers(recorder: Recorder) -> dict[int, str]:
+    """Names of the networks' buffers by identity: state of the network, wherever it was made."""
+    return {id(b): name for module in recorder.networks.values() for name, b in module.named_buffers()}
+
+
 class _Builder:
-    def __init__(self, recorder: Recorder, calls: list[Call]) -> None:
+    def __init__(self, recorder: Recorder, calls: list[Call], buffers: dict[int, str]) -> None:
         self.recorder = recorder
         self.tape = recorder.tape
         self.calls = calls
@@ -100,9 +107,7 @@ class _Builder:
         self.exits: list[tuple[int, Call]] = []
         self.current: Call | None = None
         self.door_names = {v: name for root in self.tape.roots for name, v in root.inputs}
-        self.buffers = {
-            id(b): name for module in recorder.networks.values() for name, b in module.named_buffers()
-        }
+        self.buffers = buffers
         self._paths: dict[int, str] = {}
         for module in recorder.networks.values():
             for name, child in module.named_modules(remove_duplicate=False):
@@ -274,6 +279,7 @@ def available_memory() -> int:
     return 4 << 30
 
 
+_MESSAGE = 200
 _BYTES = {
     "float64": 8,
     "int64": 8,
@@ -310,7 +316,9 @@ def measure(capture: GraphCapture, *, grad: bool = True) -> GraphCapture:
     except CannotReplay as why:
         capture.why_not_replayed = str(why)
     except (RuntimeError, MemoryError, TypeError, ValueError, IndexError, AssertionError) as error:
-        capture.why_not_replayed = f"running the step again failed: {type(error).__name__}: {error}"
+        first = (str(error).strip().splitlines() or [""])[0]
+        first = first if len(first) <= _MESSAGE else first[:_MESSAGE].rsplit(" ", 1)[0] + " …"
+        capture.why_not_replayed = f"running the step again failed: {type(error).__name__}: {first}"
     return capture
 
 
@@ -376,7 +384,10 @@ def _with_stats(
 
 def _measure_call(op: str, call: Call, out: torch.Tensor, run: Replay) -> CallMeasure:
     measure = CallMeasure()
-    first = next((s for s in call.reads if s in run.env and run.env[s].is_floating_point()), None)
+    first = next(
+        (s for s in call.reads if s in run.env and run.env[s].is_floating_point() and has_values(run.env[s])),
+        None,
+    )
     if first is not None:
         measure.input_rms = float(run.env[first].detach().double().square().mean().sqrt())
     if op in _ACTIVATIONS and out.dim() >= 2 and out.is_floating_point():
