@@ -44,6 +44,9 @@ class EvaluationWatch:
     trained: bool = False
     returned_to_train: bool | None = None
     _handled: set[int] = field(default_factory=set[int])
+    _targets: set[tuple[int, str | None, int | None]] = field(
+        default_factory=set[tuple[int, str | None, int | None]]
+    )
 
     @property
     def wanted(self) -> bool:
@@ -77,7 +80,12 @@ class EvaluationWatch:
                 continue
             self._handled.add(id(root))
             evaluating = not root.grad_enabled or (self.recorder.evaluating and not losses)
-            if training.intersection(root.outputs) or not evaluating or not self.wanted:
+            place = (root.key, root.where.file, root.where.line)
+            if training.intersection(root.outputs):
+                if not root.grad_enabled:  # a target network, a teacher: its results go into the loss
+                    self._targets.add(place)
+                continue
+            if place in self._targets or not evaluating or not self.wanted:
                 continue
             self.found.append(self._capture(root))
 
