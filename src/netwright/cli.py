@@ -84,7 +84,7 @@ def _run_options(function: F) -> F:
             click.option(
                 "--wait-evaluation",
                 type=click.FloatRange(min=0),
-                default=2.0,
+                default=1.0,
                 show_default=True,
                 metavar="SECONDS",
                 help="check: how long to wait for a first evaluation after those steps.",

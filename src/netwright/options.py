@@ -30,5 +30,5 @@ class RunOptions:
     verbose: bool = False
     quiet: bool = False
     run_dir: Path | None = None
-    wait_evaluation: float = 2.0
+    wait_evaluation: float = 1.0
     steps: int = 8
