@@ -343,8 +343,10 @@ def _without_values(session: "Session") -> str | None:
     empty = sum(1 for given in inputs if given and not any(t.numel() for t in given))
     if empty and empty == sum(1 for given in inputs if given):
         return f"all {empty} training batches seen were empty (no sample in them): nothing can be learned from those"
-    if any(p.tensor.is_meta for p in session.parameters.tracked.values()):
-        return "the network (or a part of it) is on the meta device: it has shapes and no values, so nothing about values was checked"
+    from .capture.measure import is_imagined
+
+    if any(is_imagined(p.tensor) for p in session.parameters.tracked.values()):
+        return "the network (or a part of it) is on the meta device, or fake: it has shapes and no values, so nothing about values was checked"
     return None
 
 

@@ -42,7 +42,12 @@ def sample_of(tensor: torch.Tensor, limit: int = SAMPLE) -> torch.Tensor:
 def has_values(tensor: torch.Tensor) -> bool:
     """Whether a tensor has numbers that can be read (not on the meta device, not fake, not quantized, not traced)."""
     plain = tensor.layout is torch.strided and not tensor.is_quantized
-    return plain and not tensor.is_meta and not isinstance(tensor, FakeTensor) and not is_transformed(tensor)
+    return plain and not is_imagined(tensor) and not is_transformed(tensor)
+
+
+def is_imagined(tensor: torch.Tensor) -> bool:
+    """Whether a tensor has a shape and no memory (on the meta device, or fake)."""
+    return tensor.is_meta or isinstance(tensor, FakeTensor)
 
 
 def is_transformed(tensor: torch.Tensor) -> bool:

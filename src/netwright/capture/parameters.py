@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ..evidence import NOWHERE, Stats, Where
-from .measure import has_values, sample_of, stats_of
+from .measure import has_values, is_imagined, sample_of, stats_of
 from .recorder import storage_of
 
 _SAMPLE = 4096
@@ -70,15 +70,11 @@ class ParameterWatch:
         """Norms of the gradients, None where there is none."""
         tensors = list(tensors)
         grads = [t.grad for t in tensors]
-        dense = [
-            g.detach()
-            for g in grads
-            if g is not None and g.layout is torch.strided and g.is_floating_point() and not g.is_meta
-        ]
+        dense = [g.detach() for g in grads if g is not None and g.is_floating_point() and has_values(g)]
         values = iter(_foreach_norms(dense))
         found: list[float | None] = []
         for grad in grads:
-            if grad is None or grad.is_meta:
+            if grad is None or is_imagined(grad):
                 found.append(None)
             elif grad.layout is not torch.strided or not grad.is_floating_point():
                 found.append(float(grad.detach().coalesce().values().abs().sum()) if grad.is_sparse else 1.0)

@@ -345,10 +345,11 @@ class Session:
         after = self.parameters.norms(t.tensor for t in self.parameters.tracked.values())
         capture = build(self.recorder, goals, loss_value=value, backward=where, step=recording.steps)
         reached = self._mark_reached(capture, after)
+        marked = {id(t) for t in reached}
         pairs = [
             (t, b)
             for t, b in zip(list(self.parameters.tracked.values()), before, strict=False)
-            if t in reached
+            if id(t) in marked
         ]
         stale = [t for t, b in pairs if b]
         line = capture.graph.nodes[capture.graph.loss].where if capture.graph.loss is not None else NOWHERE

@@ -105,7 +105,10 @@ def parameters(observed: Observed) -> Parameters:
     if not watch.tracked:
         raise NotApplicable("the program has no parameters")
     vain = vain_freezing(observed)
-    found = tuple(_parameter(observed, t, names, vain) for t in watch.tracked.values())
+    groups = _memberships(observed)
+    found = tuple(
+        _parameter(observed, t, names, vain, groups.get(id(t.tensor), [])) for t in watch.tracked.values()
+    )
     return Parameters(parameters=found, fresh=not recording.loaded)
 
 
@@ -124,11 +127,11 @@ def _parameter(
     tracked: Tracked,
     names: dict[int, list[tuple[int, str, torch.nn.Module]]],
     vain: dict[int, tuple[str, Where]],
+    memberships: list[tuple[int, int]],
 ) -> ParameterInfo:
     tensor = tracked.tensor
     homes = names.get(id(tensor), [])
     root, name, owner = homes[0] if homes else (None, _describe(tensor), None)
-    memberships = _memberships(observed, tensor)
     fans = _fans(tensor)
     writes = observed.recorder.writes.get(tracked.storage or -1, [])
     loaded = _loaded(observed, owner)
@@ -218,12 +221,14 @@ def _place(observed: Observed, tracked: Tracked, owner: torch.nn.Module | None) 
     return made or tracked.where
 
 
-def _memberships(observed: Observed, tensor: torch.Tensor) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
+def _memberships(observed: Observed) -> dict[int, list[tuple[int, int]]]:
+    """Optimizer and group of each parameter, by its identity."""
+    found: dict[int, list[tuple[int, int]]] = {}
     for index, record in enumerate(observed.recording.optimizers):
         optimizer = record.optimizer()
         for position, group in enumerate(optimizer.param_groups if optimizer is not None else ()):
-            found.extend((index, position) for p in group["params"] if p is tensor)
+            for p in group["params"]:
+                found.setdefault(id(p), []).append((index, position))
     return found
 
 
