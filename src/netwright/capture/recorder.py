@@ -26,6 +26,7 @@ from .sandbox import Unseen
 from .tape import Call, ModuleFrame, RootCall, Slot, Tape, Value
 
 MUTATES = {"batch_norm": (1, 2), "instance_norm": (1, 2)}
+_MANY_WRITES = 512
 _LONG = 64
 
 
@@ -286,6 +287,14 @@ class Recorder:
             self.spent += time.perf_counter() - start
 
     def _after(self, call: Call, out: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._made(call, out, args, kwargs)
+        if call.inplace and not call.tainted and self.first_tainted is None:
+            target = write_target(args, kwargs)
+            storage = storage_of(target) if isinstance(target, torch.Tensor) else None
+            if storage is not None and self.tape.written_often(storage, _MANY_WRITES):
+                self._filled(storage)
+
+    def _made(self, call: Call, out: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         target = write_target(args, kwargs) if call.inplace else None
         made = [target] if isinstance(target, torch.Tensor) else [t for _, t in tensors(out)]
         for position, tensor in enumerate(made):
@@ -364,6 +373,17 @@ class Recorder:
         self._last_clip = (where, len(self.tape.calls))
         kind = next((n for n in via if n.startswith("clip_grad")), via[0] if via else "clip_grad_norm_")
         self.on_clip(where, kind, _clip_limit())
+
+    def _filled(self, storage: int) -> None:
+        """Data written element by element before any step: what is there now is data that came in, not a chain of writes."""
+        for old in self._storages.pop(storage, ()):
+            if old.filled:
+                old.held = old.saved = None
+        for tensor, value in self.tape.living():
+            if storage_of(tensor) == storage:
+                value.maker, value.held, value.filled = None, tensor, True
+                self._storages.setdefault(storage, []).append(value)
+        self.tape.forget_writes(storage)
 
     def _make_room(self) -> None:
         if self.first_tainted is not None:

@@ -17,7 +17,7 @@ class Value:
     """One tensor as the tape knows it: made by output ``output`` of call ``maker``, or a leaf (``maker`` is None).
 
     ``held`` keeps the tensor itself alive: leaves always, and values that cross from data into computation. ``saved`` is a copy
-    of a leaf's content taken before a call wrote to it.
+    of a leaf's content taken before a call wrote to it. ``filled`` marks data that the program wrote element by element.
     """
 
     index: int
@@ -29,6 +29,7 @@ class Value:
     tainted: bool = False
     parameter: bool = False
     carried: bool = False
+    filled: bool = False
     target_of: int | None = None
 
 
@@ -156,6 +157,16 @@ class Tape:
         if not self._writers:
             return ()
         return tuple(call for s in storages for call in self._writers.get(s, ()))
+
+    def written_often(self, storage: int, times: int) -> bool:
+        """Whether this many writes to a piece of memory are on record."""
+        return len(self._writers.get(storage, ())) >= times
+
+    def living(self) -> list[tuple[torch.Tensor, Value]]:
+        """Every tensor that is still there, with its value; the others are no longer looked for."""
+        found = [(t, entry) for entry in self._ids.values() if (t := entry[0]()) is not None]
+        self._ids = {id(t): entry for t, entry in found}
+        return [(t, self.values[entry[1]]) for t, entry in found]
 
     def forget_first(self, count: int) -> None:
         """Drop calls that only prepared data long before a step; what they made and is still in use becomes a leaf."""
