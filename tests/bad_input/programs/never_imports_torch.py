@@ -1,0 +1,4 @@
+# says: never
+import sys
+
+print("hello", sys.argv[1:])
