@@ -75,4 +75,4 @@ print(loss.item())
     extra = (time.perf_counter() - middle) - (middle - start)
     assert ours.stdout == plain.stdout
     assert not ours.broken
-    assert extra < 25, f"{extra:.1f} s more than the program takes"
+    assert extra < 45, f"{extra:.1f} s more than the program takes"
