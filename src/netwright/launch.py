@@ -191,7 +191,8 @@ def _clean(error: BaseException, seen: set[int]) -> None:
     seen.add(id(error))
     error.__traceback__ = without_ours(error.__traceback__)
     members: Any = getattr(error, "exceptions", ()) if isinstance(error, Exception) else ()
-    for inner in (error.__cause__, error.__context__, *(members if isinstance(members, tuple) else ())):
+    group = cast("tuple[object, ...]", members) if isinstance(members, tuple) else ()
+    for inner in (error.__cause__, error.__context__, *group):
         if isinstance(inner, BaseException):
             _clean(inner, seen)
 

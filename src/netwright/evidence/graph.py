@@ -40,7 +40,7 @@ class Node:
     ``module``/``module_type`` name the innermost module (``"features.0"``, ``"Conv2d"``); ``via`` is the chain of library
     functions between the user's line and the call, outermost first (``("clip_grad_norm_",)``).
     ``root`` is the network a parameter belongs to (its position in ``Modules.roots``).
-    ``phase`` is ``forward``, ``between`` (after backward, before the update) or ``other``.
+    ``refs`` is every tensor argument, in order.
     """
 
     index: int
@@ -61,16 +61,16 @@ class Node:
     tainted: bool = False
     name: str | None = None
     root: int | None = None
+    refs: tuple[Ref, ...] = field(init=False, repr=False, compare=False, default=())
+
+    def __post_init__(self) -> None:
+        # Asked for in every walk over the graph, so it is read off the arguments once.
+        object.__setattr__(self, "refs", tuple(_refs((self.args, self.kwargs))))
 
     @property
     def output(self) -> TensorInfo | None:
         """The first output."""
         return self.outputs[0] if self.outputs else None
-
-    @property
-    def refs(self) -> tuple[Ref, ...]:
-        """Every tensor argument, in order."""
-        return tuple(_refs((self.args, self.kwargs)))
 
     @property
     def edit(self) -> Where:

@@ -109,9 +109,7 @@ def _convex(graph: Graph, optimizers: Optimizers) -> bool:
     return all(o.type in _PLAIN for o in used)
 
 
-def _finding(
-    objective: Objective, target: DoorTensor, output: Stats, ratio: float, warn: bool
-) -> Finding:
+def _finding(objective: Objective, target: DoorTensor, output: Stats, ratio: float, warn: bool) -> Finding:
     s = target.stats
     term = objective.term
     return rule.found(
