@@ -3,6 +3,7 @@
 ``netwright.check`` and ``netwright.watch`` are loaded when first used: importing netwright imports no framework.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,9 +17,8 @@ _LAZY = ("check", "watch")
 
 def __getattr__(name: str) -> object:
     if name in _LAZY:
-        from . import api
-
-        return getattr(api, name)
+        # By name: the report imports this package for its version, and must not lead to what imports torch.
+        return getattr(import_module(".api", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
