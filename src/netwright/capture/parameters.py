@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import torch
 
 from ..evidence import NOWHERE, Stats, Where
+from .facts import storage_of
 from .measure import has_values, is_imagined, sample_of, stats_of
-from .recorder import storage_of
 
 _SAMPLE = 4096
 _FULL_STATS = 2000

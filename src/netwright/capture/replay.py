@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 
 from .calls import plain_name
+from .facts import MUTATES, storage_of, write_target
 from .flatten import tensors
-from .recorder import MUTATES, storage_of, write_target
 from .tape import Call, Slot, Tape, Value, replace
 
 Watch = Callable[[Call, list[torch.Tensor]], None]

@@ -5,10 +5,10 @@ import math
 
 import torch
 
+from ..capture.facts import plain_attributes
 from ..capture.frames import is_user_file
 from ..capture.measure import word
 from ..capture.parameters import Tracked
-from ..capture.recorder import plain_attributes
 from ..evidence import (
     NOWHERE,
     LayerSignal,
