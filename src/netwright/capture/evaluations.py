@@ -42,7 +42,6 @@ class EvaluationWatch:
     found: list[EvaluationCapture]
     by: str | None = None
     trained: bool = False
-    returned_to_train: bool | None = None
     _handled: set[int] = field(default_factory=set[int])
     _targets: set[tuple[int, str | None, int | None]] = field(
         default_factory=set[tuple[int, str | None, int | None]]

@@ -590,7 +590,6 @@ class Recorder:
                 config=plain_attributes(module) if frame.torch_own else {},
             )
         )
-        frame.start = frame.start
 
     def _note_result(self, frame: ModuleFrame, made: list[torch.Tensor]) -> None:
         self._finish_call(frame, outputs=tuple(info_of(t) for t in made[:8]))

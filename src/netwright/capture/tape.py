@@ -30,7 +30,6 @@ class Value:
     parameter: bool = False
     carried: bool = False
     filled: bool = False
-    target_of: int | None = None
 
 
 @dataclass(slots=True, frozen=True)

@@ -39,7 +39,6 @@ class Evaluation:
     repeatable: bool | None = None
     batches: int = 0
     before_training: bool = False
-    returned_to_train: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
