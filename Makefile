@@ -1,7 +1,8 @@
 # make check: everything that must hold. make test: the tests alone. make docs: the generated pages.
+# make faultbench: how often the diagnosis is right, and how often it cries wolf (hours). make faultbench-quick: the same, smaller (minutes).
 PYTHON ?= python
 
-.PHONY: check lint test docs
+.PHONY: check lint test docs faultbench faultbench-quick
 
 check: lint test
 
@@ -16,3 +17,9 @@ test:
 
 docs:
 	$(PYTHON) tools/make_docs.py
+
+faultbench:
+	$(PYTHON) -m bench.faultbench run --write-page
+
+faultbench-quick:
+	$(PYTHON) -m bench.faultbench run --quick

@@ -85,7 +85,12 @@ def run(options: RunOptions) -> int:
     else:
         sys.meta_path.insert(0, finder)
     try:
-        ending = launch.run(options.target, options.argv, is_module=options.is_module)
+        ending = launch.run(
+            options.target,
+            options.argv,
+            is_module=options.is_module,
+            expected=lambda: patient.session is not None and patient.session.epochs_cut > 0,
+        )
     except launch.CannotStart as why:
         print(f"netwright: {why}", file=sys.stderr)
         return USAGE_ERROR
@@ -230,6 +235,7 @@ def _finish(patient: Patient, ending: launch.Ending) -> int:
     ):  # the program may have closed it, or put None there
         sys.stdout.flush()
     stream = _stream(patient)
+    ending = _own_doing(patient, ending)
     try:
         report = conclude(patient, ending, start)
         deliver(report, patient.options, stream=stream)
@@ -289,6 +295,21 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
     if report.verdict == HEALTHY and session is not None and _without_values(session) is not None:
         return replace(report, verdict=CANNOT_TELL)
     return report
+
+
+def _own_doing(patient: Patient, ending: launch.Ending) -> launch.Ending:
+    """An exception after an epoch was cut short may come of just that: it is mentioned, and not judged as a crash."""
+    session = patient.session
+    if session is None or not session.epochs_cut:
+        return ending
+    patient.notes.append(
+        "the training epoch was cut short to come to the evaluation; what the program printed about it is not its real result"
+    )
+    if ending.error is None or ending.interrupted:
+        return ending
+    kind = type(ending.error).__name__
+    patient.notes.append(f"after that the program raised {kind}, which may come of the cut and was not judged")
+    return launch.Ending(stopped=True)
 
 
 def _seen(session: "Session | None") -> int:

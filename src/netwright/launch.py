@@ -126,8 +126,20 @@ def _main_of_folder(target: str) -> tuple[CodeType, dict[str, Any]]:
         sys.modules["__main__"] = running
 
 
-def run(target: str, argv: Sequence[str], *, is_module: bool) -> Ending:
+def run(
+    target: str,
+    argv: Sequence[str],
+    *,
+    is_module: bool,
+    expected: Callable[[], bool] = lambda: False,
+) -> Ending:
     """Run the program to its end.
+
+    Args:
+        target: script, folder, zip or module.
+        argv: the program's own arguments.
+        is_module: whether the target is a module (``-m``).
+        expected: asked when an exception ends the program: whether it may be of our own doing, so that no traceback is printed.
 
     Raises:
         CannotStart: there is nothing to run.
@@ -148,10 +160,10 @@ def run(target: str, argv: Sequence[str], *, is_module: bool) -> Ending:
     if known["__file__"] and is_module:
         sys.argv[0] = str(known["__file__"])
     sys.modules["__main__"] = main
-    return _execute(code, vars(main))
+    return _execute(code, vars(main), expected)
 
 
-def _execute(code: CodeType, namespace: dict[str, Any]) -> Ending:
+def _execute(code: CodeType, namespace: dict[str, Any], expected: Callable[[], bool]) -> Ending:
     try:
         exec(code, namespace)  # noqa: S102 - this is what running a script is
     except Stop:
@@ -162,7 +174,8 @@ def _execute(code: CodeType, namespace: dict[str, Any]) -> Ending:
         _print(error)
         return Ending(code=130, error=error, interrupted=True)
     except BaseException as error:
-        _print(error)
+        if not expected():
+            _print(error)
         return Ending(code=1, error=error)
     return Ending()
 

@@ -30,6 +30,8 @@ from .warned import Attribution
 from .wrappers import install
 
 _LATER = 40
+_WATCH = {"train", "__enter__", "__iter__"}  # what stays wrapped after the recording, to see an evaluation begin
+_ENDING = {"backward", "__next__"}  # and for whoever ends the program
 
 
 @dataclass(slots=True, eq=False)
@@ -120,6 +122,8 @@ class Session:
         self._process = os.getpid()
         self._seen_networks: set[int] = set()
         self.current_loader: LoaderRecord | None = None
+        self.epochs_cut = 0
+        self._iterators: weakref.WeakKeyDictionary[Any, LoaderRecord] = weakref.WeakKeyDictionary()
 
     # -- putting in place and taking away -------------------------------------------------------------------------------------
 
@@ -504,7 +508,7 @@ class Session:
             self.evaluation.flush([])
         self.recorder.paused = True
         self._remove()
-        kept = {"train", "__enter__", "__iter__"} | ({"backward"} if self.ends_program else set())
+        kept = _WATCH | (_ENDING if self.ends_program else set())
         self.patches.undo(keep=lambda name: name in kept)
         self.recorder.next_tape()
         self.on_recorded()
@@ -530,6 +534,23 @@ class Session:
         self.note("loader_start", user_where(2), loader=self.recording.loaders.index(record))
         self.current_loader = record
 
+    def iterates(self, iterator: Any, loader: Any) -> None:
+        """A DataLoader has handed out an iterator."""
+        self._iterators[iterator] = self.loader(loader)
+
+    def cuts_short(self, iterator: Any) -> bool:
+        """Whether a training epoch ends here: a program that will be ended anyway should come to its evaluation soon.
+
+        Only after the recording, only for the loader that was trained on, and never before one batch of an epoch.
+        """
+        record = self._iterators.get(iterator)
+        if not self.ends_program or not self.evaluation.wanted or record is None or not record.trained:
+            return False
+        if self._in_place or getattr(iterator, "_num_yielded", 0) < 1:  # an evaluation on the training data runs on
+            return False
+        self.epochs_cut += 1
+        return True
+
     # -- evaluation after the recording -----------------------------------------------------------------------------------------
 
     def evaluation_begins(self, by: str) -> None:
@@ -550,8 +571,7 @@ class Session:
             self.recorder.paused = True
             self._remove()
             wanted = self.evaluation.wanted
-            kept = {"train", "__enter__", "__iter__"} if wanted else set[str]()
-            kept |= {"backward"} if self.ends_program else set()
+            kept = (_WATCH if wanted else set[str]()) | (_ENDING if self.ends_program else set())
             self.patches.undo(keep=lambda name: name in kept)
             self.recorder.next_tape()
 

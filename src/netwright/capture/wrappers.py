@@ -245,7 +245,9 @@ def _loader_init(session: "Session", original: Original) -> Original:
 def _loader_iter(session: "Session", original: Original) -> Original:
     def __iter__(self: Any) -> Any:
         _safely(session, session.loader_starts, self)
-        return original(self)
+        iterator = original(self)
+        _safely(session, session.iterates, iterator, self)
+        return iterator
 
     return __iter__
 
@@ -255,6 +257,8 @@ def _loader_next(session: "Session", original: Original) -> Original:
 
     def __next__(self: Any) -> Any:
         recorder = session.recorder
+        if session.recorded and _safely(session, session.cuts_short, self):
+            raise StopIteration
         if recorder.paused:
             return original(self)
         recorder.paused = True
