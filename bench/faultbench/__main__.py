@@ -1,0 +1,179 @@
+"""The command line: `python -m bench.faultbench run`, `show`, `check`, `list`, `export`, `score`, `page`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.faultbench import execute, page, programs, runner
+from bench.faultbench.operators import Seen, operators
+from bench.faultbench.programs import HERE, Program
+from bench.faultbench.source import DoesNotApply
+from bench.faultbench.verdict import Verdict, from_peer
+
+RESULTS = HERE / "results.json"
+PAGE = HERE.parents[1] / "docs" / "faultbench.md"
+
+
+@click.group()
+def main() -> None:
+    """Measure how often a diagnosis is right, and how often it cries wolf."""
+
+
+@main.command()
+@click.option("--quick", is_flag=True, help="One recipe an operator, one seed; which faults bite is taken from bites.json.")
+@click.option("--per-operator", type=int, default=4, show_default=True, help="Recipes an operator is tried on, at most.")
+@click.option("--operator", "only", multiple=True, help="Only this operator (repeatable).")
+@click.option("--recipe", "on", multiple=True, help="Only this recipe (repeatable).")
+@click.option("--seen", type=click.Choice([s.value for s in Seen]), help="Only faults whose evidence lies there.")
+@click.option("--cases/--no-cases", default=True, help="The real programs.")
+@click.option("--train/--no-train", default=True, help="Measure which faults bite, or take it from bites.json.")
+@click.option("--jobs", type=int, default=2, show_default=True)
+@click.option("--results", type=click.Path(dir_okay=False, path_type=Path), default=None, help="JSON of the results.")
+@click.option("--write-page", is_flag=True, help="Write docs/faultbench.md.")
+def run(
+    *,
+    quick: bool,
+    per_operator: int,
+    only: tuple[str, ...],
+    on: tuple[str, ...],
+    seen: str | None,
+    cases: bool,
+    train: bool,
+    jobs: int,
+    results: Path | None,
+    write_page: bool,
+) -> None:
+    """Run the benchmark and print the results."""
+    plan = runner.Plan(
+        per_operator=1 if quick else per_operator,
+        healthy_seeds=(0,) if quick or only else programs.SEEDS,
+        train=train and not quick,
+        operators=only,
+        recipes=on,
+        cases=None if cases and not only and not on else (),
+        seen=(Seen(seen),) if seen else tuple(Seen),
+        jobs=jobs,
+        only_counted=quick,
+    )
+    if programs.data_folder() is None:
+        click.echo("NETWRIGHT_DATA names no folder: programs on larger data sets are left out", err=True)
+    answer = runner.run(plan, runner.netwright_checker())
+    if results is not None:
+        results.write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
+    text = page.render(answer)
+    if write_page:
+        RESULTS.write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
+        PAGE.write_text(text, encoding="utf-8")
+    click.echo(text)
+
+
+@main.command("list")
+def list_() -> None:
+    """List operators and the number of recipes each applies to."""
+    on: dict[str, int] = {}
+    for operator, _ in programs.pairs(10_000):
+        on[operator.name] = on.get(operator.name, 0) + 1
+    for operator in operators().values():
+        click.echo(f"{operator.family:13} {operator.name:44} {on.get(operator.name, 0):3} {operator.seen.value:10} {' '.join(operator.codes)}")
+
+
+@main.command()
+@click.argument("program")
+def show(program: str) -> None:
+    """Print a program: planted/OPERATOR/RECIPE/SEED, healthy/RECIPE/SEED, real/CASE/faulty/SEED."""
+    found, lines = find(program)
+    for number, line in enumerate(found.text.splitlines(), 1):
+        click.echo(f"{'>' if number in lines else ' '} {number:4} {line}")
+
+
+@main.command()
+@click.argument("program")
+def check(program: str) -> None:
+    """Run `netwright check -v` on a program and show what it says."""
+    found, lines = find(program)
+    with execute._workplace(found) as (folder, script):
+        click.echo(f"fault planted at line {', '.join(map(str, lines)) or '-'}", err=True)
+        command = [sys.executable, "-m", "netwright", "check", "-v", "--no-report", str(script)]
+        sys.exit(subprocess.run(command, cwd=folder, check=False).returncode)
+
+
+@main.command()
+@click.argument("program")
+def train(program: str) -> None:
+    """Run a program bare and print its metric."""
+    found, _ = find(program)
+    click.echo(execute.train(found))
+
+
+@main.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--per-operator", type=int, default=4, show_default=True)
+def export(folder: Path, per_operator: int) -> None:
+    """Write all programs into a folder, for other tools, with programs.json that names them (and nothing of the truth)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    listing: list[dict[str, Any]] = []
+    for program in everything(per_operator):
+        path = folder / program.id / program.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(program.text, encoding="utf-8")
+        listing.append({"id": program.id, "script": str(path.relative_to(folder)), "data": list(program.data)})
+    (folder / "programs.json").write_text(json.dumps(listing, indent=1) + "\n")
+    click.echo(f"{len(listing)} programs; run each in a folder where data/ is the folder of data sets")
+
+
+@main.command()
+@click.argument("verdicts", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--per-operator", type=int, default=4, show_default=True)
+def score(verdicts: Path, per_operator: int) -> None:
+    """Score another tool's verdicts on exported programs (the form stands in bench/faultbench/README.md)."""
+    read = json.loads(verdicts.read_text(encoding="utf-8"))
+    names = read.get("names", {})
+
+    def checker(program: Program) -> Verdict | None:
+        answer = read["programs"].get(program.id)
+        return from_peer(answer, names) if answer is not None else None
+
+    plan = runner.Plan(per_operator=per_operator, healthy_seeds=programs.SEEDS, train=False)
+    click.echo(page.render(runner.run(plan, checker), tool=read.get("tool", "another tool")))
+
+
+def everything(per_operator: int) -> list[Program]:
+    """Every program of the benchmark."""
+    found = [programs.healthy(r, s) for r in programs.recipes().values() for s in programs.SEEDS if programs.available(r.data)]
+    found += [programs.planted(o, r, 0) for o, r in programs.pairs(per_operator)]
+    found += [
+        programs.real(c, w, 0) for c in programs.cases().values() for w in ("faulty", "fixed") if programs.available(c.data)
+    ]
+    return found
+
+
+def find(name: str) -> tuple[Program, tuple[int, ...]]:
+    """A program by its id, and the lines of its fault; raises click.UsageError for a name that is none."""
+    try:
+        match name.split("/"):
+            case ["healthy", recipe, seed]:
+                return programs.healthy(programs.recipes()[recipe], int(seed)), ()
+            case ["planted", operator, recipe, seed]:
+                found, on = operators()[operator], programs.recipes()[recipe]
+                return programs.planted(found, on, int(seed)), programs.plant(found, on).lines
+            case ["real", case, "faulty" | "fixed" as which, seed]:
+                known = programs.cases()[case]
+                lines = tuple(line for part in known.lines.values() for line in part) if which == "faulty" else ()
+                return programs.real(known, which, int(seed)), lines
+            case _:
+                raise click.UsageError(f"{name} is no program: planted/OPERATOR/RECIPE/SEED, healthy/RECIPE/SEED, real/CASE/faulty/SEED")
+    except KeyError as error:
+        raise click.UsageError(f"nothing here is named {error.args[0]}") from None
+    except DoesNotApply as error:
+        raise click.UsageError(f"this fault cannot be planted there: {error}") from None
+
+
+
+if __name__ == "__main__":
+    main()
