@@ -1,0 +1,1 @@
+"""Benchmarks of netwright: not part of the package."""

@@ -26,15 +26,27 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--quick", is_flag=True, help="One recipe an operator, one seed; which faults bite is taken from bites.json.")
-@click.option("--per-operator", type=int, default=4, show_default=True, help="Recipes an operator is tried on, at most.")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="One recipe an operator, one seed; which faults bite is taken from bites.json.",
+)
+@click.option(
+    "--per-operator", type=int, default=4, show_default=True, help="Recipes an operator is tried on, at most."
+)
 @click.option("--operator", "only", multiple=True, help="Only this operator (repeatable).")
 @click.option("--recipe", "on", multiple=True, help="Only this recipe (repeatable).")
-@click.option("--seen", type=click.Choice([s.value for s in Seen]), help="Only faults whose evidence lies there.")
+@click.option(
+    "--seen", type=click.Choice([s.value for s in Seen]), help="Only faults whose evidence lies there."
+)
 @click.option("--cases/--no-cases", default=True, help="The real programs.")
-@click.option("--train/--no-train", default=True, help="Measure which faults bite, or take it from bites.json.")
+@click.option(
+    "--train/--no-train", default=True, help="Measure which faults bite, or take it from bites.json."
+)
 @click.option("--jobs", type=int, default=2, show_default=True)
-@click.option("--results", type=click.Path(dir_okay=False, path_type=Path), default=None, help="JSON of the results.")
+@click.option(
+    "--results", type=click.Path(dir_okay=False, path_type=Path), default=None, help="JSON of the results."
+)
 @click.option("--write-page", is_flag=True, help="Write docs/faultbench.md.")
 def run(
     *,
@@ -80,7 +92,9 @@ def list_() -> None:
     for operator, _ in programs.pairs(10_000):
         on[operator.name] = on.get(operator.name, 0) + 1
     for operator in operators().values():
-        click.echo(f"{operator.family:13} {operator.name:44} {on.get(operator.name, 0):3} {operator.seen.value:10} {' '.join(operator.codes)}")
+        click.echo(
+            f"{operator.family:13} {operator.name:44} {on.get(operator.name, 0):3} {operator.seen.value:10} {' '.join(operator.codes)}"
+        )
 
 
 @main.command()
@@ -122,7 +136,9 @@ def export(folder: Path, per_operator: int) -> None:
         path = folder / program.id / program.name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(program.text, encoding="utf-8")
-        listing.append({"id": program.id, "script": str(path.relative_to(folder)), "data": list(program.data)})
+        listing.append(
+            {"id": program.id, "script": str(path.relative_to(folder)), "data": list(program.data)}
+        )
     (folder / "programs.json").write_text(json.dumps(listing, indent=1) + "\n")
     click.echo(f"{len(listing)} programs; run each in a folder where data/ is the folder of data sets")
 
@@ -145,10 +161,18 @@ def score(verdicts: Path, per_operator: int) -> None:
 
 def everything(per_operator: int) -> list[Program]:
     """Every program of the benchmark."""
-    found = [programs.healthy(r, s) for r in programs.recipes().values() for s in programs.SEEDS if programs.available(r.data)]
+    found = [
+        programs.healthy(r, s)
+        for r in programs.recipes().values()
+        for s in programs.SEEDS
+        if programs.available(r.data)
+    ]
     found += [programs.planted(o, r, 0) for o, r in programs.pairs(per_operator)]
     found += [
-        programs.real(c, w, 0) for c in programs.cases().values() for w in ("faulty", "fixed") if programs.available(c.data)
+        programs.real(c, w, 0)
+        for c in programs.cases().values()
+        for w in ("faulty", "fixed")
+        if programs.available(c.data)
     ]
     return found
 
@@ -164,15 +188,18 @@ def find(name: str) -> tuple[Program, tuple[int, ...]]:
                 return programs.planted(found, on, int(seed)), programs.plant(found, on).lines
             case ["real", case, "faulty" | "fixed" as which, seed]:
                 known = programs.cases()[case]
-                lines = tuple(line for part in known.lines.values() for line in part) if which == "faulty" else ()
+                lines = (
+                    tuple(line for part in known.lines.values() for line in part) if which == "faulty" else ()
+                )
                 return programs.real(known, which, int(seed)), lines
             case _:
-                raise click.UsageError(f"{name} is no program: planted/OPERATOR/RECIPE/SEED, healthy/RECIPE/SEED, real/CASE/faulty/SEED")
+                raise click.UsageError(
+                    f"{name} is no program: planted/OPERATOR/RECIPE/SEED, healthy/RECIPE/SEED, real/CASE/faulty/SEED"
+                )
     except KeyError as error:
         raise click.UsageError(f"nothing here is named {error.args[0]}") from None
     except DoesNotApply as error:
         raise click.UsageError(f"this fault cannot be planted there: {error}") from None
-
 
 
 if __name__ == "__main__":

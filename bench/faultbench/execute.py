@@ -45,7 +45,9 @@ def train(program: Program) -> Trained:
     if kept is not None:
         return Trained(**kept)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "numpy", "sklearn.datasets", "sklearn.model_selection", "sklearn.preprocessing", "pandas"])
+    context.set_forkserver_preload(
+        ["torch", "numpy", "sklearn.datasets", "sklearn.model_selection", "sklearn.preprocessing", "pandas"]
+    )
     with _workplace(program) as (folder, script):
         began = time.monotonic()
         process = context.Process(target=_run_bare, args=(str(script), str(folder)))
@@ -59,7 +61,9 @@ def train(program: Program) -> Trained:
         printed = (folder / "stdout").read_text(errors="replace") if (folder / "stdout").exists() else ""
         said = (folder / "stderr").read_text(errors="replace") if (folder / "stderr").exists() else ""
     ended = "out of time" if late else "ok" if process.exitcode == 0 else "crashed"
-    error = next((line for line in reversed(said.splitlines()) if line.strip()), "") if ended == "crashed" else ""
+    error = (
+        next((line for line in reversed(said.splitlines()) if line.strip()), "") if ended == "crashed" else ""
+    )
     value = program.metric.read(printed) if ended == "ok" else None
     result = Trained(metric=value, seconds=round(seconds, 2), ended=ended, error=error[:200])
     if not late:
@@ -68,7 +72,7 @@ def train(program: Program) -> Trained:
 
 
 def _run_bare(script: str, folder: str) -> None:
-    with open(f"{folder}/stdout", "w") as out, open(f"{folder}/stderr", "w") as err:
+    with Path(folder, "stdout").open("w") as out, Path(folder, "stderr").open("w") as err:
         os.dup2(out.fileno(), 1)
         os.dup2(err.fileno(), 2)
         sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
@@ -93,11 +97,26 @@ def check(program: Program, *, fingerprint: str) -> dict[str, Any]:
         return kept
     with _workplace(program) as (folder, script):
         answer = folder / "report.json"
-        command = [sys.executable, "-m", "netwright", "check", "--quiet", "--no-report", "--json", str(answer), str(script)]
+        command = [
+            sys.executable,
+            "-m",
+            "netwright",
+            "check",
+            "--quiet",
+            "--no-report",
+            "--json",
+            str(answer),
+            str(script),
+        ]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         began = time.monotonic()
         child = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
         try:
             _, said = child.communicate(timeout=CHECK_LIMIT_S)
@@ -117,7 +136,9 @@ def check(program: Program, *, fingerprint: str) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "findings": report.get("findings", []),
         "broken": [c for c in report.get("checked", []) if c["state"] == "broken"],
-        "reasons": {c["code"]: c["reason"] for c in report.get("checked", []) if c["state"] == "not applicable"},
+        "reasons": {
+            c["code"]: c["reason"] for c in report.get("checked", []) if c["state"] == "not applicable"
+        },
         "script": str(script),
         "said": said.decode(errors="replace")[-2000:] if ended == "no report" else "",
     }

@@ -50,7 +50,10 @@ def _alarms(results: dict[str, Any]) -> Iterator[str]:
     yield "## False alarms: errors and warnings where all is well"
     yield ""
     yield "| | programs | alarms | per program | programs with any | check, median s |\n|---|---|---|---|---|---|"
-    for title, part in (("healthy recipes", results["healthy"]), ("fixed versions of real programs", results["fixed"])):
+    for title, part in (
+        ("healthy recipes", results["healthy"]),
+        ("fixed versions of real programs", results["fixed"]),
+    ):
         yield (
             f"| {title} | {part['programs']} | {part['alarms']} | {part['per_program']} | {_rate(part['programs_with_any'])} | {part['seconds']} |"
         )
@@ -78,8 +81,12 @@ def _sections(planted: Sequence[Judged], counted: Sequence[Judged], real: Sequen
         yield f"### {title}"
         yield ""
         yield HEAD
-        for name, group in score.grouped([j for j in counted if j.seen == seen], lambda j: j.operator).items():
-            yield _summary_row(f"`{name}` ({', '.join(operators()[name].codes)})" if name in operators() else name, group)
+        for name, group in score.grouped(
+            [j for j in counted if j.seen == seen], lambda j: j.operator
+        ).items():
+            yield _summary_row(
+                f"`{name}` ({', '.join(operators()[name].codes)})" if name in operators() else name, group
+            )
     yield ""
     yield "## Planted faults, by kind of recipe (evidence in the first steps)"
     yield ""
@@ -93,8 +100,13 @@ def _sections(planted: Sequence[Judged], counted: Sequence[Judged], real: Sequen
     for name, group in score.grouped([j for j in counted if j.seen == "start"], lambda j: j.family).items():
         yield _summary_row(name, group)
     yield ""
-    yield from _misses("Missed, or another cause first (evidence in the first steps)", [j for j in counted if j.seen == "start" and j.rank != 1])
-    yield from _misses("Right cause, wrong line", [j for j in counted if j.seen == "start" and j.line is False])
+    yield from _misses(
+        "Missed, or another cause first (evidence in the first steps)",
+        [j for j in counted if j.seen == "start" and j.rank != 1],
+    )
+    yield from _misses(
+        "Right cause, wrong line", [j for j in counted if j.seen == "start" and j.line is False]
+    )
     yield from _real(real)
     yield from _uncounted([j for j in planted if not j.counts])
 
@@ -149,7 +161,9 @@ def _recipes(results: dict[str, Any]) -> Iterator[str]:
     yield "| kind | recipe | style | unusual but right | metric | three seeds | held to | trivial | s |\n|---|---|---|---|---|---|---|---|---|"
     for name, r in results["recipes"].items():
         metrics = r.get("metrics", [])
-        short = [m for m in metrics if m is None or (m < r["reach"] if r["better"] == "higher" else m > r["reach"])]
+        short = [
+            m for m in metrics if m is None or (m < r["reach"] if r["better"] == "higher" else m > r["reach"])
+        ]
         held = f"{r['reach']}" + (" **not reached**" if short else "")
         values = ", ".join("none" if m is None else f"{m:.4g}" for m in metrics) or "not measured"
         seconds = f"{max(r['seconds']):.0f}" if r.get("seconds") else ""
@@ -186,4 +200,5 @@ def _yes(value: bool | None) -> str:
 
 
 def _judged(entry: dict[str, Any]) -> Judged:
-    return Judged(**{**entry, "truth": tuple(entry["truth"]), "said": tuple(entry["said"])})
+    fields: dict[str, Any] = {**entry, "truth": tuple(entry["truth"]), "said": tuple(entry["said"])}
+    return Judged(**fields)

@@ -7,12 +7,17 @@ import functools
 import hashlib
 import os
 import re
-import tomllib
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from bench.faultbench.operators import Operator, operators
 from bench.faultbench.source import DoesNotApply, Mutant, Source, reseeded
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 HERE = Path(__file__).parent
 SEEDS = (0, 1, 2)
@@ -39,7 +44,11 @@ class Metric:
     def loss(self, healthy: float, other: float | None) -> float:
         """How much worse `other` is than `healthy`; no number at all counts as the trivial predictor's."""
         if other is None or other != other or other in (float("inf"), float("-inf")):
-            other = self.trivial if self.trivial is not None else healthy - (1.0 if self.better == "higher" else -1.0)
+            other = (
+                self.trivial
+                if self.trivial is not None
+                else healthy - (1.0 if self.better == "higher" else -1.0)
+            )
         return healthy - other if self.better == "higher" else other - healthy
 
 
@@ -191,7 +200,11 @@ def pairs(limit: int, *, only: Iterable[str] = (), on: Iterable[str] = ()) -> li
     for operator in operators().values():
         if only and operator.name not in only:
             continue
-        fitting = [r for r in recipes().values() if (not on or r.name in on) and available(r.data) and _applies(operator, r)]
+        fitting = [
+            r
+            for r in recipes().values()
+            if (not on or r.name in on) and available(r.data) and _applies(operator, r)
+        ]
         drawn = sorted(fitting, key=lambda r: hashlib.sha256(f"{operator.name}/{r.name}".encode()).digest())
         kinds: dict[str, int] = {}
         ranked: list[tuple[int, int, Recipe]] = []

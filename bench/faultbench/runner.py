@@ -67,7 +67,9 @@ def run(plan: Plan, checker: Checker) -> dict[str, Any]:
     todo += [programs.planted(o, r, 0) for o, r in pairs]
     todo += [programs.real(c, which, 0) for c in cases for which in ("faulty", "fixed")]
     verdicts = dict(zip((p.id for p in todo), _parallel(checker, todo, plan.jobs, "checking"), strict=True))
-    return _results(plan, bites, recipes, pairs, cases, {name: v for name, v in verdicts.items() if v is not None})
+    return _results(
+        plan, bites, recipes, pairs, cases, {name: v for name, v in verdicts.items() if v is not None}
+    )
 
 
 def netwright_checker() -> Checker:
@@ -77,7 +79,11 @@ def netwright_checker() -> Checker:
 
 
 def _measure(
-    bites: dict[str, Any], recipes: Sequence[Recipe], pairs: Sequence[tuple[Operator, Recipe]], cases: Sequence[Case], plan: Plan
+    bites: dict[str, Any],
+    recipes: Sequence[Recipe],
+    pairs: Sequence[tuple[Operator, Recipe]],
+    cases: Sequence[Case],
+    plan: Plan,
 ) -> None:
     needed = {r.name: r for r in [*recipes, *(r for _, r in pairs)]}
     healthy = [programs.healthy(r, seed) for r in needed.values() for seed in programs.SEEDS + NULL_SEEDS]
@@ -91,7 +97,9 @@ def _measure(
             "digest": programs.healthy(recipe, 0).digest,
         }
     _save(bites)
-    for key, measured in _parallel(lambda pair: _measure_pair(*pair), pairs, plan.jobs, "training faulty programs"):
+    for key, measured in _parallel(
+        lambda pair: _measure_pair(*pair), pairs, plan.jobs, "training faulty programs"
+    ):
         bites["planted"][key] = measured
     _save(bites)
     for name, measured in _parallel(_measure_case, cases, plan.jobs, "training real programs"):
@@ -121,7 +129,12 @@ def _measure_pair(operator: Operator, recipe: Recipe) -> tuple[str, dict[str, An
         if not found.bites and min(recipe.metric.loss(h, run.metric) for h in healthy) <= 0:
             break  # complete separation is out of reach already
     found = biting.bite(recipe.metric, healthy, values)
-    return key, {**measured, "state": "bites" if found.bites else "does not bite", "share": found.share, "metrics": values}
+    return key, {
+        **measured,
+        "state": "bites" if found.bites else "does not bite",
+        "share": found.share,
+        "metrics": values,
+    }
 
 
 def _measure_case(case: Case) -> tuple[str, dict[str, Any]]:
@@ -152,7 +165,9 @@ def _standing(bites: dict[str, Any], operator: Operator, recipe: Recipe) -> tupl
         return True, operator.definition
     if measured is None:
         return False, "not measured"
-    return measured["state"] == "bites", f"{measured['state']}" + (f" ({measured['share']:.0%})" if "share" in measured else "")
+    return measured["state"] == "bites", f"{measured['state']}" + (
+        f" ({measured['share']:.0%})" if "share" in measured else ""
+    )
 
 
 def _results(
@@ -183,14 +198,20 @@ def _results(
                 seen=operator.seen.value,
             )
         )
-    real = [_judge_case(case, bites, verdicts) for case in cases if programs.real(case, "faulty", 0).id in verdicts]
+    real = [
+        _judge_case(case, bites, verdicts)
+        for case in cases
+        if programs.real(case, "faulty", 0).id in verdicts
+    ]
     return {
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "plan": {"per_operator": plan.per_operator, "healthy_seeds": list(plan.healthy_seeds)},
         "planted": [dataclasses.asdict(j) for j in planted],
         "real": [dataclasses.asdict(j) for j in real],
         "healthy": score.alarms([(n, v) for n, v in verdicts.items() if n.startswith("healthy/")]),
-        "fixed": score.alarms([(n, v) for n, v in verdicts.items() if n.startswith("real/") and "/fixed/" in n]),
+        "fixed": score.alarms(
+            [(n, v) for n, v in verdicts.items() if n.startswith("real/") and "/fixed/" in n]
+        ),
         "null": _null_rate(bites),
         "recipes": {
             r.name: {
@@ -243,5 +264,7 @@ def _null_rate(bites: dict[str, Any]) -> dict[str, Any]:
 
 def _parallel(function: Callable[[T], R], items: Sequence[T], jobs: int, title: str) -> list[R]:
     with ThreadPoolExecutor(jobs) as pool:
-        progress = rich.progress.track(pool.map(function, items), total=len(items), description=f"{title} ({len(items)})")
+        progress = rich.progress.track(
+            pool.map(function, items), total=len(items), description=f"{title} ({len(items)})"
+        )
         return list(progress)

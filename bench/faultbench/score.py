@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from scipy.stats import binomtest
 
-from bench.faultbench.programs import HERE
+from bench.faultbench.programs import HERE, tomllib
 from bench.faultbench.verdict import Verdict
 
 TRUTH = tomllib.loads((HERE / "truth.toml").read_text(encoding="utf-8"))
@@ -61,7 +60,9 @@ def judge(
         rank=rank,
         line=verdict.on_line(codes, known) if rank is not None and known else None,
         extra=sum(not codes.intersection(said.codes) for said in verdict.said),
-        said=tuple("/".join(said.codes) + "".join(f":{line}" for line in said.lines[:1]) for said in verdict.said),
+        said=tuple(
+            "/".join(said.codes) + "".join(f":{line}" for line in said.lines[:1]) for said in verdict.said
+        ),
         seconds=verdict.seconds,
         ended=verdict.ended,
         counts=counts,
@@ -75,7 +76,13 @@ def rate(hits: int, of: int) -> dict[str, Any]:
     if not of:
         return {"hits": 0, "of": 0, "rate": None, "low": None, "high": None}
     interval = binomtest(hits, of).proportion_ci(method="wilson")
-    return {"hits": hits, "of": of, "rate": round(hits / of, 4), "low": round(interval.low, 4), "high": round(interval.high, 4)}
+    return {
+        "hits": hits,
+        "of": of,
+        "rate": round(hits / of, 4),
+        "low": round(interval.low, 4),
+        "high": round(interval.high, 4),
+    }
 
 
 def summary(judged: Sequence[Judged]) -> dict[str, Any]:
@@ -114,6 +121,7 @@ def alarms(verdicts: Sequence[tuple[str, Verdict]]) -> dict[str, Any]:
         "programs_with_any": rate(len(with_any), len(verdicts)),
         "seconds": round(statistics.median(times), 2) if times else None,
         "list": [
-            {"id": name, "said": ["/".join(s.codes) + f" {s.severity}: {s.message}" for s in v.said]} for name, v in with_any
+            {"id": name, "said": ["/".join(s.codes) + f" {s.severity}: {s.message}" for s in v.said]}
+            for name, v in with_any
         ],
     }

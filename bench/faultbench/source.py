@@ -11,7 +11,9 @@ import dataclasses
 import functools
 import re
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
+N = TypeVar("N", bound=ast.AST)
 SEED_CALLS = re.compile(r"seed", re.IGNORECASE)
 
 
@@ -78,7 +80,7 @@ class Source:
 
     # Looking
 
-    def nodes(self, kind: type[ast.AST], within: ast.AST | None = None) -> list[ast.AST]:
+    def nodes(self, kind: type[N], within: ast.AST | None = None) -> list[N]:
         """All nodes of a kind, in the order of the text."""
         if within is None:
             return [node for node in self._order if isinstance(node, kind)]
@@ -130,7 +132,6 @@ class Source:
         built = self.constructed(*modules)
         names = set(built) | {name.rpartition(".")[2] for name in built}
         for call in self.nodes(ast.Call):
-            assert isinstance(call, ast.Call)
             direct = isinstance(call.func, ast.Call) and called(call.func) in modules
             named = isinstance(call.func, ast.Name | ast.Attribute) and self.code(call.func) in names
             if (direct or named) and len(call.args) >= 2:
@@ -175,9 +176,18 @@ class Source:
                 pair = pair.elts[-1]
             names = pair.elts if isinstance(pair, ast.Tuple) else []
             numbered = called(loop.iter) == "enumerate" and not isinstance(pair, ast.Tuple)
-            if len(names) == 2 and all(isinstance(name, ast.Name) for name in names) and not numbered and pair is not loop.target:
+            if (
+                len(names) == 2
+                and all(isinstance(name, ast.Name) for name in names)
+                and not numbered
+                and pair is not loop.target
+            ):
                 return Batch(inputs=self.code(names[0]), targets=self.code(names[1]), first=loop.body[0])
-            if len(names) == 2 and all(isinstance(name, ast.Name) for name in names) and called(loop.iter) != "enumerate":
+            if (
+                len(names) == 2
+                and all(isinstance(name, ast.Name) for name in names)
+                and called(loop.iter) != "enumerate"
+            ):
                 return Batch(inputs=self.code(names[0]), targets=self.code(names[1]), first=loop.body[0])
         for at, statement in enumerate(loop.body[:-1]):
             names = _drawn(statement)
@@ -193,14 +203,19 @@ class Source:
         classes = {
             node.name: node
             for node in self.nodes(ast.ClassDef)
-            if isinstance(node, ast.ClassDef)
-            and any(isinstance(part, ast.FunctionDef) and part.name == "forward" for part in node.body)
+            if any(isinstance(part, ast.FunctionDef) and part.name == "forward" for part in node.body)
         }
-        built = [call for call in self.calls(*classes) if not any(isinstance(a, ast.ClassDef) for a in self.ancestors(call))]
+        built = [
+            call
+            for call in self.calls(*classes)
+            if not any(isinstance(a, ast.ClassDef) for a in self.ancestors(call))
+        ]
         if built:
             return classes[called(built[-1])]
         sequentials = [
-            call for call in self.calls("Sequential") if not any(isinstance(a, ast.ClassDef) for a in self.ancestors(call))
+            call
+            for call in self.calls("Sequential")
+            if not any(isinstance(a, ast.ClassDef) for a in self.ancestors(call))
         ]
         if sequentials:
             return sequentials[-1]
@@ -213,8 +228,16 @@ class Source:
             statements = [self.statement(network)]
         else:
             statements = [self.statement(call) for call in self.calls(network.name)]
-        found = [s for s in statements if isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Name | ast.Attribute)]
-        outside = [s for s in found if not any(isinstance(a, ast.ClassDef) and a is network for a in self.ancestors(s))]
+        found = [
+            s
+            for s in statements
+            if isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Name | ast.Attribute)
+        ]
+        outside = [
+            s
+            for s in found
+            if not any(isinstance(a, ast.ClassDef) and a is network for a in self.ancestors(s))
+        ]
         if not outside:
             raise DoesNotApply("the network is not assigned to a variable")
         return outside
@@ -234,7 +257,7 @@ class Source:
             if last is None or isinstance(last, ast.Starred):
                 raise DoesNotApply("the layers of nn.Sequential are not written out")
             return last
-        returns = [node for node in self.nodes(ast.Return, self.forward()) if isinstance(node, ast.Return)]
+        returns = self.nodes(ast.Return, self.forward())
         if not returns or returns[-1].value is None or isinstance(returns[-1].value, ast.Tuple | ast.Dict):
             raise DoesNotApply("forward does not return one expression")
         return returns[-1].value
@@ -249,7 +272,9 @@ class Source:
     def wrap(self, node: ast.AST, pattern: str, *, fault: bool = True) -> None:
         """A node within other text: `wrap(x, "torch.relu({})")`."""
         code = self.code(node)
-        if isinstance(node, ast.BinOp | ast.UnaryOp | ast.IfExp | ast.Compare | ast.BoolOp | ast.Lambda | ast.Tuple):
+        if isinstance(
+            node, ast.BinOp | ast.UnaryOp | ast.IfExp | ast.Compare | ast.BoolOp | ast.Lambda | ast.Tuple
+        ):
             code = f"({code})"
         self.replace(node, pattern.format(code), fault=fault)
 
@@ -304,7 +329,11 @@ class Source:
     def imported(self, line: str) -> None:
         """Make sure that a module is imported: `imported("import copy")` adds the line unless it stands there."""
         if line not in self.text.splitlines():
-            first = next(n for n in self.tree.body if isinstance(n, ast.Import | ast.ImportFrom) and "__future__" not in self.code(n))
+            first = next(
+                n
+                for n in self.tree.body
+                if isinstance(n, ast.Import | ast.ImportFrom) and "__future__" not in self.code(n)
+            )
             self.before(first, line, fault=False)
 
     def mutant(self) -> Mutant:
@@ -338,7 +367,9 @@ class Source:
     def _span(self, node: ast.AST) -> tuple[int, int]:
         assert isinstance(node, ast.expr | ast.stmt | ast.keyword)
         assert node.end_lineno is not None and node.end_col_offset is not None
-        return self._starts[node.lineno - 1] + node.col_offset, self._starts[node.end_lineno - 1] + node.end_col_offset
+        return self._starts[node.lineno - 1] + node.col_offset, self._starts[
+            node.end_lineno - 1
+        ] + node.end_col_offset
 
 
 def _drawn(statement: ast.stmt) -> list[str]:
@@ -351,7 +382,9 @@ def _drawn(statement: ast.stmt) -> list[str]:
         return []
     parts = value.elts if isinstance(value, ast.Tuple) else [value]
     indexed = len(parts) == len(names) and all(_is_indexed(part) for part in parts)
-    sampled = isinstance(value, ast.Call) and any(word in called(value) for word in ("batch", "next", "sample"))
+    sampled = isinstance(value, ast.Call) and any(
+        word in called(value) for word in ("batch", "next", "sample")
+    )
     return [name.id for name in names if isinstance(name, ast.Name)] if indexed or sampled else []
 
 
@@ -371,11 +404,11 @@ def reseeded(text: str, seed: int) -> str:
                 value = node.args[0]
             elif called(node) == "add_argument" and SEED_CALLS.search(source.code(node.args[0])):
                 value = next((keyword.value for keyword in node.keywords if keyword.arg == "default"), None)
-        elif isinstance(node, ast.Assign) and SEED_CALLS.search(source.code(node.targets[0])):
-            value = node.value
-        elif isinstance(node, ast.AnnAssign) and SEED_CALLS.search(source.code(node.target)):
-            value = node.value
-        elif isinstance(node, ast.keyword) and node.arg and SEED_CALLS.fullmatch(node.arg):
+        elif (
+            (isinstance(node, ast.Assign) and SEED_CALLS.search(source.code(node.targets[0])))
+            or (isinstance(node, ast.AnnAssign) and SEED_CALLS.search(source.code(node.target)))
+            or (isinstance(node, ast.keyword) and node.arg and SEED_CALLS.fullmatch(node.arg))
+        ):
             value = node.value
         if isinstance(value, ast.Constant) and value.value == 0 and not isinstance(value.value, bool):
             source.replace(value, str(seed), fault=False)

@@ -52,10 +52,17 @@ def test_case(name):
 
 @pytest.mark.parametrize(
     ("printed", "value"),
-    [("accuracy 0.5\naccuracy 0.75\n", 0.75), ("accuracy nan", None), ("nothing", None), ("accuracy 0.5,", 0.5)],
+    [
+        ("accuracy 0.5\naccuracy 0.75\n", 0.75),
+        ("accuracy nan", None),
+        ("nothing", None),
+        ("accuracy 0.5,", 0.5),
+    ],
 )
 def test_reading_a_metric(printed, value):
-    read = programs.Metric(name="a", pattern=r"accuracy (\S+)", better="higher", trivial=0.1, reach=0.9).read(printed)
+    read = programs.Metric(name="a", pattern=r"accuracy (\S+)", better="higher", trivial=0.1, reach=0.9).read(
+        printed
+    )
     assert read == value or (value is None and (read is None or read != read))
 
 

@@ -35,14 +35,18 @@ def test_lower_is_better_for_losses():
 
 
 def test_codes_are_real_and_equivalence_holds_both_ways():
-    codes = {c for same in score.EQUIVALENT for c in same} | {c for codes in score.WORDS.values() for c in codes}
+    codes = {c for same in score.EQUIVALENT for c in same} | {
+        c for codes in score.WORDS.values() for c in codes
+    }
     assert codes <= set(CODES)
     assert "NW401" in score.with_equivalents(["NW402"]) and "NW402" in score.with_equivalents(["NW401"])
     assert score.with_equivalents(["NW302"]) == {"NW302"}
 
 
 def verdict(*findings):
-    return Verdict(said=tuple(Said(codes=(c,), severity="error", lines=(line,)) for c, line in findings), seconds=2.0)
+    return Verdict(
+        said=tuple(Said(codes=(c,), severity="error", lines=(line,)) for c, line in findings), seconds=2.0
+    )
 
 
 def judged(found, truth=("NW302",), lines=(16,)):
@@ -80,11 +84,15 @@ def test_alarms_are_counted_per_program():
 
 def test_a_report_is_read_with_consequences_after_their_cause_and_without_information():
     where = {"file": "/tmp/p.py", "line": 3}
-    finding = dict(code="NW302", severity="error", message="", where=where, also=[{"file": "/elsewhere.py", "line": 9}])
+    finding = dict(
+        code="NW302", severity="error", message="", where=where, also=[{"file": "/elsewhere.py", "line": 9}]
+    )
     below = dict(code="NW301", severity="warning", message="", where={"line": None}, also=[], consequences=[])
     info = dict(code="NW001", severity="info", message="", where=where, also=[], consequences=[])
     read = from_report(
-        dict(findings=[{**finding, "consequences": [below]}, info], seconds=1.0, ended="ok", script="/tmp/p.py")
+        dict(
+            findings=[{**finding, "consequences": [below]}, info], seconds=1.0, ended="ok", script="/tmp/p.py"
+        )
     )
     assert [s.codes for s in read.said] == [("NW302",), ("NW301",)]
     assert read.said[0].lines == (3,)
@@ -92,7 +100,9 @@ def test_a_report_is_read_with_consequences_after_their_cause_and_without_inform
 
 def test_another_tool_is_scored_through_names_of_its_own():
     read = from_peer(
-        dict(findings=[dict(cause="double softmax", line=16), dict(cause="hint", severity="info")], seconds=9.0),
+        dict(
+            findings=[dict(cause="double softmax", line=16), dict(cause="hint", severity="info")], seconds=9.0
+        ),
         {"double softmax": ["NW302", "NW303"]},
     )
     assert judged(read).rank == 1 and judged(read).line and judged(read).extra == 0
@@ -115,12 +125,22 @@ def test_scoring_a_file_of_verdicts(tmp_path, monkeypatch):
 
 
 def test_names_that_are_none_are_refused_with_a_sentence():
-    for name, said in [("planted/nothing/mnist_lenet/0", "nothing here is named nothing"), ("x", "is no program")]:
+    for name, said in [
+        ("planted/nothing/mnist_lenet/0", "nothing here is named nothing"),
+        ("x", "is no program"),
+    ]:
         done = CliRunner().invoke(main, ["show", name])
         assert done.exit_code == 2 and said in done.output
 
 
 def test_page_of_nothing_can_be_drawn():
-    plan = runner.Plan(per_operator=1, healthy_seeds=(0,), train=False, operators=("no such",), recipes=("no such",), cases=())
+    plan = runner.Plan(
+        per_operator=1,
+        healthy_seeds=(0,),
+        train=False,
+        operators=("no such",),
+        recipes=("no such",),
+        cases=(),
+    )
     text = page.render(runner.run(plan, lambda program: None))
     assert text.count("None.") == 3

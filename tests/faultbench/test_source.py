@@ -6,7 +6,7 @@ import pytest
 
 from bench.faultbench.source import DoesNotApply, Source, called, reseeded
 
-PROGRAM = '''\
+PROGRAM = """\
 import torch
 from torch import nn
 
@@ -34,7 +34,7 @@ for i, (xb, yb) in enumerate(loader):
     loss = criterion(model(xb), yb)
     loss.backward()
     optimizer.step()
-'''
+"""
 
 
 def lines_of(mutant, *parts):
@@ -83,7 +83,11 @@ def test_arguments_are_set_whether_they_are_there_or_not():
     source.argument(source.calls("CrossEntropyLoss")[0], "reduction", '"sum"')
     source.argument(source.calls("Linear")[0], "bias", "False")
     text = source.mutant().text
-    assert "lr=1.0," in text and 'CrossEntropyLoss(reduction="sum")' in text and "nn.Linear(4, 2, bias=False)" in text
+    assert (
+        "lr=1.0," in text
+        and 'CrossEntropyLoss(reduction="sum")' in text
+        and "nn.Linear(4, 2, bias=False)" in text
+    )
     trailing = Source(PROGRAM)
     trailing.argument(trailing.calls("SGD")[0], "momentum", "0.9")
     assert called(ast.parse(trailing.mutant().text).body[-2].value) == "SGD"
@@ -94,7 +98,9 @@ def test_parts_of_a_training_program_are_found():
     assert source.loss_name() == "loss"
     batch = source.batch()
     assert (batch.inputs, batch.targets) == ("xb", "yb")
-    assert [source.code(call) for call in source.losses(("cross_entropy",), ("CrossEntropyLoss",))] == ["criterion(model(xb), yb)"]
+    assert [source.code(call) for call in source.losses(("cross_entropy",), ("CrossEntropyLoss",))] == [
+        "criterion(model(xb), yb)"
+    ]
     assert source.network().name == "Net"
     assert source.code(source.models()[0]) == "model = Net()"
 

@@ -20,7 +20,9 @@ class Seen(enum.Enum):
     """Where the evidence for a fault lies, and so what can find it."""
 
     START = "start"  # in the program's first steps and first evaluation: a pre-flight can see it
-    EXPERIMENT = "experiment"  # only in an experiment on the data or the step, such as a range test or a simple model
+    EXPERIMENT = (
+        "experiment"  # only in an experiment on the data or the step, such as a range test or a simple model
+    )
     TRAINING = "training"  # only in the course of training
 
 
@@ -33,7 +35,9 @@ class Operator:
     title: str
     codes: tuple[str, ...]
     seen: Seen
-    definition: str  # why it is a fault even where the metric does not suffer; empty: it counts where it bites
+    definition: (
+        str  # why it is a fault even where the metric does not suffer; empty: it counts where it bites
+    )
     origin: str
     edit: Callable[[Source], None]
 

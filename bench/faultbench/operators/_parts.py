@@ -28,7 +28,7 @@ def hidden_activations(source: Source) -> list[ast.Call]:
     """Activations of the network's hidden layers, as functions or as modules; not what the network returns."""
     network = source.network()
     output = source.output()
-    inside = {node for node in ast.walk(output)} if isinstance(network, ast.Call) else {output}
+    inside = set(ast.walk(output)) if isinstance(network, ast.Call) else {output}
     found = [
         call
         for call in source.calls(*ACTIVATION_CALLS, *ACTIVATION_MODULES, within=network)

@@ -20,13 +20,16 @@ def _scalings(source: Source) -> list[ast.BinOp]:
     """Divisions by 255 or 16, and `(x - mean) / std`; inputs and targets alike."""
     found: list[ast.BinOp] = []
     for node in source.nodes(ast.BinOp):
-        assert isinstance(node, ast.BinOp)
         if not isinstance(node.op, ast.Div):
             continue
         pixels = isinstance(node.right, ast.Constant) and node.right.value in IMAGE_SCALES
         left = node.left
-        centred = isinstance(left, ast.BinOp) and isinstance(left.op, ast.Sub)
-        standard = centred and SPREADS.search(source.code(node.right)) and MEANS.search(source.code(left.right))  # type: ignore[union-attr]
+        standard = (
+            isinstance(left, ast.BinOp)
+            and isinstance(left.op, ast.Sub)
+            and SPREADS.search(source.code(node.right))
+            and MEANS.search(source.code(left.right))
+        )
         if pixels or standard:
             found.append(node)
     return found
@@ -61,7 +64,6 @@ def inputs_not_normalized(source: Source) -> None:
         if ("scaler" in owner or "standard" in owner) and not TARGETS.match(argument):
             source.replace(call, argument)
             for assigned in source.nodes(ast.Call):
-                assert isinstance(assigned, ast.Call)
                 if called(assigned.func) in {"Linear", "Conv2d", "Conv1d", "LSTM", "GRU"}:
                     source.mark(assigned)  # the first layer is where such a finding points
                     break
@@ -75,7 +77,9 @@ def targets_not_normalized(source: Source) -> None:
             source.replace(node, _bare(source, node))
     for call in source.calls("fit_transform", "transform"):
         argument = source.code(call.args[0]) if call.args else ""
-        if TARGETS.match(argument) and ("scaler" in source.code(call.func).lower() or "standard" in source.code(call.func).lower()):
+        if TARGETS.match(argument) and (
+            "scaler" in source.code(call.func).lower() or "standard" in source.code(call.func).lower()
+        ):
             source.replace(call, argument)
 
 
@@ -85,7 +89,9 @@ def evaluation_not_normalized(source: Source) -> None:
     for node in _scalings(source):
         statement = source.statement(node)
         name = source.code(statement.targets[0]) if isinstance(statement, ast.Assign) else ""
-        if not _of_target(source, node) and (TEST_PARTS.search(name) or TEST_PARTS.search(_bare(source, node))):
+        if not _of_target(source, node) and (
+            TEST_PARTS.search(name) or TEST_PARTS.search(_bare(source, node))
+        ):
             source.replace(node, _bare(source, node))
     for call in source.calls("transform"):
         argument = source.code(call.args[0]) if call.args else ""
@@ -117,12 +123,18 @@ def nan_in_inputs(source: Source) -> None:
     if source.task == "language-model" or "Embedding" in source.text:
         raise DoesNotApply("inputs are tokens")
     source.before(
-        batch.first, f"{batch.inputs} = {batch.inputs}.masked_fill(torch.rand({batch.inputs}.shape) < 0.001, float('nan'))"
+        batch.first,
+        f"{batch.inputs} = {batch.inputs}.masked_fill(torch.rand({batch.inputs}.shape) < 0.001, float('nan'))",
     )
     source.mark(source.backward())
 
 
-@operator("NW109", "NW122", seen=Seen.EXPERIMENT, origin="DeepCrime: change labels; files listed in another order than labels")
+@operator(
+    "NW109",
+    "NW122",
+    seen=Seen.EXPERIMENT,
+    origin="DeepCrime: change labels; files listed in another order than labels",
+)
 def labels_shuffled(source: Source) -> None:
     """Labels are permuted against their inputs."""
     batch = source.batch()
@@ -136,7 +148,9 @@ def half_of_the_labels_wrong(source: Source) -> None:
     if source.task not in {"classification", "binary"}:
         raise DoesNotApply("not a classification")
     t = batch.targets
-    source.before(batch.first, f"{t} = torch.where(torch.rand(len({t})) < 0.5, {t}, {t}[torch.randperm(len({t}))])")
+    source.before(
+        batch.first, f"{t} = torch.where(torch.rand(len({t})) < 0.5, {t}, {t}[torch.randperm(len({t}))])"
+    )
 
 
 @operator("NW106", "NW905", origin="labels counted from 1")
@@ -188,9 +202,7 @@ def sorted_and_not_shuffled(source: Source) -> None:
         if shuffle is None or source.code(shuffle) != "True" or data is None:
             continue
         if isinstance(data, ast.Name):
-            made = [
-                n for n in source.nodes(ast.Assign) if isinstance(n, ast.Assign) and source.code(n.targets[0]) == data.id
-            ]
+            made = [n for n in source.nodes(ast.Assign) if source.code(n.targets[0]) == data.id]
             data = made[-1].value if made else data
         if not (isinstance(data, ast.Call) and called(data) == "TensorDataset" and len(data.args) == 2):
             continue
@@ -214,7 +226,12 @@ def first_batch_at_every_step(source: Source) -> None:
     iterated = loop.iter
     if isinstance(iterated, ast.Call) and called(iterated) == "enumerate":
         iterated = iterated.args[0]
-    shuffled = [k for call in source.calls("DataLoader") for k in call.keywords if k.arg == "shuffle" and source.code(k.value) == "True"]
+    shuffled = [
+        k
+        for call in source.calls("DataLoader")
+        for k in call.keywords
+        if k.arg == "shuffle" and source.code(k.value) == "True"
+    ]
     if not isinstance(iterated, ast.Name | ast.Attribute) or not shuffled:
         raise DoesNotApply("training does not loop over a shuffled loader")
     name = source.code(iterated)
@@ -229,12 +246,20 @@ def channels_mixed_by_view(source: Source) -> None:
     """Channels are brought to the front by a reshape, which mixes rows, columns and colours."""
     for call in source.calls("permute", "transpose", "moveaxis", "movedim"):
         order = [source.code(a) for a in call.args]
-        if isinstance(call.func, ast.Attribute) and order in (["0", "3", "1", "2"], ["(0, 3, 1, 2)"], ["2", "0", "1"]):
+        if isinstance(call.func, ast.Attribute) and order in (
+            ["0", "3", "1", "2"],
+            ["(0, 3, 1, 2)"],
+            ["2", "0", "1"],
+        ):
             tensor = source.code(call.func.value)
             if len(order) == 3:
-                source.replace(call, f"{tensor}.reshape({tensor}.shape[2], {tensor}.shape[0], {tensor}.shape[1])")
+                source.replace(
+                    call, f"{tensor}.reshape({tensor}.shape[2], {tensor}.shape[0], {tensor}.shape[1])"
+                )
             else:
-                source.replace(call, f"{tensor}.reshape(-1, {tensor}.shape[3], {tensor}.shape[1], {tensor}.shape[2])")
+                source.replace(
+                    call, f"{tensor}.reshape(-1, {tensor}.shape[3], {tensor}.shape[1], {tensor}.shape[2])"
+                )
     for call in source.calls("Conv2d"):
         source.mark(call)
 
@@ -270,12 +295,21 @@ def most_training_data_missing(source: Source) -> None:
     del target
 
 
-@operator("NW110", seen=Seen.EXPERIMENT, definition="a leak: the score says nothing about new data", origin="DeepCrime: overlap")
+@operator(
+    "NW110",
+    seen=Seen.EXPERIMENT,
+    definition="a leak: the score says nothing about new data",
+    origin="DeepCrime: overlap",
+)
 def test_data_in_training(source: Source) -> None:
     """The test samples are among the training samples."""
     for call in source.calls("train_test_split"):
         statement = source.statement(call)
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Tuple) and len(statement.targets[0].elts) == 4:
+        if (
+            isinstance(statement, ast.Assign)
+            and isinstance(statement.targets[0], ast.Tuple)
+            and len(statement.targets[0].elts) == 4
+        ):
             a, b, c, d = (source.code(e) for e in statement.targets[0].elts)
             source.imported("import numpy as np")
             source.after(statement, f"{a}, {c} = np.concatenate([{a}, {b}]), np.concatenate([{c}, {d}])")
@@ -292,14 +326,25 @@ def noise_in_training_inputs(source: Source) -> None:
     source.before(batch.first, f"{batch.inputs} = {batch.inputs} + 2 * torch.randn({batch.inputs}.shape)")
 
 
-@operator("NW119", seen=Seen.EXPERIMENT, definition="a leak: at test time the column is not there", origin="Tobin: dataset construction")
+@operator(
+    "NW119",
+    seen=Seen.EXPERIMENT,
+    definition="a leak: at test time the column is not there",
+    origin="Tobin: dataset construction",
+)
 def target_leaks_into_input(source: Source) -> None:
     """One input column is the target itself."""
     batch = source.batch()
-    if source.task not in {"classification", "binary", "regression"} or "Conv" in source.text or "Embedding" in source.text:
+    if (
+        source.task not in {"classification", "binary", "regression"}
+        or "Conv" in source.text
+        or "Embedding" in source.text
+    ):
         raise DoesNotApply("not a table")
     x, y = batch.inputs, batch.targets
-    source.before(batch.first, f"{x} = torch.cat([{x}[:, :-1], {y}.reshape(len({y}), -1)[:, :1].float()], dim=1)")
+    source.before(
+        batch.first, f"{x} = torch.cat([{x}[:, :-1], {y}.reshape(len({y}), -1)[:, :1].float()], dim=1)"
+    )
 
 
 @operator("NW120", seen=Seen.EXPERIMENT, origin="Emam: augmentation that destroys the label")

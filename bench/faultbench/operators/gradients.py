@@ -5,7 +5,12 @@ from __future__ import annotations
 import ast
 
 from bench.faultbench.operators import Seen, operator
-from bench.faultbench.operators._parts import hidden_activations, model_in_loop, network_variable, optimizer_calls
+from bench.faultbench.operators._parts import (
+    hidden_activations,
+    model_in_loop,
+    network_variable,
+    optimizer_calls,
+)
 from bench.faultbench.source import DoesNotApply, Source, called
 
 CLIPS = ("clip_grad_norm_", "clip_grad_value_")
@@ -81,7 +86,9 @@ def step_before_backward(source: Source) -> None:
     updates = _updates(source)
     if len(updates) != 1 or source.parent(updates[0]) is not source.parent(source.backward()):
         raise DoesNotApply("no single step beside backward")
-    zero = [s for s in source.expression_statements("zero_grad") if source.training_loop() in source.ancestors(s)]
+    zero = [
+        s for s in source.expression_statements("zero_grad") if source.training_loop() in source.ancestors(s)
+    ]
     if not zero or zero[0].lineno > source.backward().lineno:
         raise DoesNotApply("zero_grad does not stand before backward")
     source.delete(updates[0])
@@ -93,7 +100,11 @@ def step_before_backward(source: Source) -> None:
 def optimizer_holds_a_replaced_network(source: Source) -> None:
     """The network is copied after the optimizer was built, so that the optimizer updates the old one."""
     statement, name = network_variable(source)
-    calls = [c for c in optimizer_calls(source) if f"{name}.parameters()" in source.code(c) and c.lineno > statement.lineno]
+    calls = [
+        c
+        for c in optimizer_calls(source)
+        if f"{name}.parameters()" in source.code(c) and c.lineno > statement.lineno
+    ]
     if not calls:
         raise DoesNotApply("no optimizer over the network's parameters")
     built = source.statement(calls[-1])
@@ -170,7 +181,9 @@ def weights_shrunk_after_every_step(source: Source) -> None:
     if not updates:
         raise DoesNotApply("no optimizer step in the training loop")
     model = model_in_loop(source)
-    source.after(updates[-1], "with torch.no_grad():", f"    for p in {model}.parameters():", "        p.mul_(0.9)")
+    source.after(
+        updates[-1], "with torch.no_grad():", f"    for p in {model}.parameters():", "        p.mul_(0.9)"
+    )
     _mark_update(source)
 
 
@@ -202,7 +215,9 @@ def eval_forgotten(source: Source) -> None:
         raise DoesNotApply("no statement model.eval()")
     for statement in statements:
         source.delete(statement)
-        for near in (a for a in source.ancestors(statement) if isinstance(a, ast.FunctionDef | ast.With | ast.For)):
+        for near in (
+            a for a in source.ancestors(statement) if isinstance(a, ast.FunctionDef | ast.With | ast.For)
+        ):
             for inner in source.nodes(ast.stmt, near):  # type: ignore[type-abstract]
                 source.mark(inner)
             break
@@ -214,10 +229,17 @@ def eval_forgotten(source: Source) -> None:
 def training_in_eval_mode(source: Source) -> None:
     """Training runs in evaluation mode."""
     _mode_matters(source)
-    statements = [s for s in source.expression_statements("train") if source.code(s).endswith((".train()", ".train(True)"))]
+    statements = [
+        s
+        for s in source.expression_statements("train")
+        if source.code(s).endswith((".train()", ".train(True)"))
+    ]
     if statements:
         for statement in statements:
-            source.replace(statement, source.code(statement).replace(".train(True)", ".eval()").replace(".train()", ".eval()"))
+            source.replace(
+                statement,
+                source.code(statement).replace(".train(True)", ".eval()").replace(".train()", ".eval()"),
+            )
     else:
         model = model_in_loop(source)
         source.before(source.training_loop(), f"{model}.eval()")
@@ -247,7 +269,9 @@ def weights_overwritten_after_loading(source: Source) -> None:
 @operator("NW413", seen=Seen.TRAINING, origin="DeepCrime: gradient clip")
 def clipping_far_too_small(source: Source) -> None:
     """Gradients are clipped to a norm of 0.001."""
-    if any(called(c) in {"Adam", "AdamW", "RMSprop", "NAdam", "RAdam", "LBFGS"} for c in optimizer_calls(source)):
+    if any(
+        called(c) in {"Adam", "AdamW", "RMSprop", "NAdam", "RAdam", "LBFGS"} for c in optimizer_calls(source)
+    ):
         raise DoesNotApply("the optimizer does not care for the size of gradients")
     model = model_in_loop(source)
     source.after(source.backward(), f"torch.nn.utils.clip_grad_norm_({model}.parameters(), 0.001)")

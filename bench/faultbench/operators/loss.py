@@ -5,13 +5,23 @@ from __future__ import annotations
 import ast
 
 from bench.faultbench.operators import Seen, operator
-from bench.faultbench.operators._parts import BINARY_LOGIT_LOSSES, CLASS_LOSSES, DIFFERENCE_LOSSES, keyword, losses, model_in_loop, operand
+from bench.faultbench.operators._parts import (
+    BINARY_LOGIT_LOSSES,
+    CLASS_LOSSES,
+    DIFFERENCE_LOSSES,
+    keyword,
+    losses,
+    model_in_loop,
+    operand,
+)
 from bench.faultbench.source import DoesNotApply, Source, called
 
 GUIDE = "Tobin: wrong input to the loss"
 
 
-def _returned(source: Source, pattern: str, kind: tuple[tuple[str, ...], tuple[str, ...]], module: str) -> None:
+def _returned(
+    source: Source, pattern: str, kind: tuple[tuple[str, ...], tuple[str, ...]], module: str
+) -> None:
     """Put something behind the network's output, where such a loss follows, and count the loss's lines as right too."""
     for call in losses(source, kind):
         source.mark(call)
@@ -86,7 +96,10 @@ def probabilities_into_nll(source: Source) -> None:
     for call in source.losses(("nll_loss",), ("NLLLoss",)):
         source.mark(call)
     for call in source.calls("log_softmax", "LogSoftmax"):
-        source.replace(call.func, source.code(call.func).replace("log_softmax", "softmax").replace("LogSoftmax", "Softmax"))
+        source.replace(
+            call.func,
+            source.code(call.func).replace("log_softmax", "softmax").replace("LogSoftmax", "Softmax"),
+        )
 
 
 @operator("NW304", "NW204", origin=GUIDE)
@@ -96,7 +109,9 @@ def cross_entropy_of_probabilities_by_hand(source: Source) -> None:
         if call.keywords or source.task != "classification":
             raise DoesNotApply("the cross-entropy has options")
         prediction, target = (source.code(a) for a in call.args[:2])
-        source.replace(call, f"-torch.softmax({prediction}, dim=1)[torch.arange(len({target})), {target}].mean()")
+        source.replace(
+            call, f"-torch.softmax({prediction}, dim=1)[torch.arange(len({target})), {target}].mean()"
+        )
 
 
 @operator("NW305", origin="DeepCrime: change loss function")
@@ -108,7 +123,9 @@ def squared_error_for_classes(source: Source) -> None:
         if called(call.func) == "CrossEntropyLoss" or keyword(call, "reduction"):
             raise DoesNotApply("the loss has options")
         prediction, target = (source.code(a) for a in call.args[:2])
-        source.replace(call, f"(({prediction}) - torch.eye(({prediction}).shape[-1])[{target}]).pow(2).mean()")
+        source.replace(
+            call, f"(({prediction}) - torch.eye(({prediction}).shape[-1])[{target}]).pow(2).mean()"
+        )
 
 
 @operator("NW305", origin="real programs: class index as a number")
@@ -172,13 +189,22 @@ def accumulated_loss_not_divided(source: Source) -> None:
     """Gradients of several micro-batches are added without dividing by their number."""
     source.mark(source.backward())
     for node in source.nodes(ast.BinOp, source.training_loop()):
-        assert isinstance(node, ast.BinOp)
-        if isinstance(node.op, ast.Div) and ("accum" in source.code(node.right).lower() or "micro" in source.code(node.right).lower()):
+        if isinstance(node.op, ast.Div) and (
+            "accum" in source.code(node.right).lower() or "micro" in source.code(node.right).lower()
+        ):
             source.replace(node, source.code(node.left))
     loss = source.backward()
-    assert isinstance(loss, ast.Expr) and isinstance(loss.value, ast.Call) and isinstance(loss.value.func, ast.Attribute)
+    assert (
+        isinstance(loss, ast.Expr)
+        and isinstance(loss.value, ast.Call)
+        and isinstance(loss.value.func, ast.Attribute)
+    )
     inner = loss.value.func.value
-    if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Div) and isinstance(inner.right, ast.Constant):
+    if (
+        isinstance(inner, ast.BinOp)
+        and isinstance(inner.op, ast.Div)
+        and isinstance(inner.right, ast.Constant)
+    ):
         source.replace(inner, source.code(inner.left))
 
 
@@ -199,7 +225,9 @@ def penalty_overwhelms_loss(source: Source) -> None:
     """A penalty on the weights outweighs the loss on the data many times over."""
     model = model_in_loop(source)
     name = source.loss_name()
-    source.before(source.backward(), f"{name} = {name} + 5.0 * sum(p.pow(2).sum() for p in {model}.parameters())")
+    source.before(
+        source.backward(), f"{name} = {name} + 5.0 * sum(p.pow(2).sum() for p in {model}.parameters())"
+    )
     source.mark(source.backward())
 
 
@@ -213,7 +241,8 @@ def unstable_cross_entropy(source: Source) -> None:
             raise DoesNotApply("the cross-entropy has options")
         prediction, target = (source.code(a) for a in call.args[:2])
         source.replace(
-            call, f"-torch.log(torch.exp({prediction}) / torch.exp({prediction}).sum(1, keepdim=True))[torch.arange(len({target})), {target}].mean()"
+            call,
+            f"-torch.log(torch.exp({prediction}) / torch.exp({prediction}).sum(1, keepdim=True))[torch.arange(len({target})), {target}].mean()",
         )
 
 
@@ -222,7 +251,6 @@ def target_carries_gradient(source: Source) -> None:
     """The target is computed with gradient: the `no_grad` or `detach` around it is missing."""
     loop = source.training_loop()
     for node in source.nodes(ast.With, loop):
-        assert isinstance(node, ast.With)
         if called(node.items[0].context_expr) == "no_grad" and node.lineno < source.backward().lineno:
             source.replace(node.items[0].context_expr, "torch.enable_grad()")
             for statement in node.body:
@@ -234,13 +262,17 @@ def target_carries_gradient(source: Source) -> None:
 @operator("NW313", origin="DeepCrime: unbalance; class weights inverted")
 def class_weights_inverted(source: Source) -> None:
     """The weight of the rare class is inverted: common samples count more instead of less."""
-    for call in source.calls("CrossEntropyLoss", "cross_entropy", "BCEWithLogitsLoss", "binary_cross_entropy_with_logits"):
+    for call in source.calls(
+        "CrossEntropyLoss", "cross_entropy", "BCEWithLogitsLoss", "binary_cross_entropy_with_logits"
+    ):
         for name in ("weight", "pos_weight"):
             value = keyword(call, name)
             if value is not None:
                 source.wrap(value, "1.0 / {}")
                 source.mark(call)
-    for call in source.losses(CLASS_LOSSES[0] + BINARY_LOGIT_LOSSES[0], CLASS_LOSSES[1] + BINARY_LOGIT_LOSSES[1]):
+    for call in source.losses(
+        CLASS_LOSSES[0] + BINARY_LOGIT_LOSSES[0], CLASS_LOSSES[1] + BINARY_LOGIT_LOSSES[1]
+    ):
         source.mark(call)
 
 
@@ -261,9 +293,10 @@ def loss_of_another_tensor(source: Source) -> None:
 def terms_of_different_magnitude(source: Source) -> None:
     """One of two loss terms is a thousand times the other."""
     for node in source.nodes(ast.BinOp, source.training_loop()):
-        assert isinstance(node, ast.BinOp)
         statement = source.statement(node)
-        assigned = isinstance(statement, ast.Assign) and source.code(statement.targets[0]) == source.loss_name()
+        assigned = (
+            isinstance(statement, ast.Assign) and source.code(statement.targets[0]) == source.loss_name()
+        )
         if assigned and isinstance(node.op, ast.Add) and statement.value is node:  # type: ignore[attr-defined]
             source.wrap(node.right, "1000.0 * {}")
             return

@@ -5,7 +5,12 @@ from __future__ import annotations
 import ast
 
 from bench.faultbench.operators import Seen, operator
-from bench.faultbench.operators._parts import ACTIVATION_MODULES, hidden_activations, network_variable, operand
+from bench.faultbench.operators._parts import (
+    ACTIVATION_MODULES,
+    hidden_activations,
+    network_variable,
+    operand,
+)
 from bench.faultbench.source import DoesNotApply, Source, called
 
 INITS = "DeepCrime: change weights initialisation"
@@ -47,7 +52,13 @@ def softmax_over_wrong_dimension(source: Source) -> None:
         for k in call.keywords:
             if k.arg == "dim":
                 source.replace(k.value, "0")
-        position = 1 if called(call) in {"softmax", "log_softmax"} and isinstance(call.func, ast.Attribute) and source.code(call.func.value) in {"F", "torch"} else 0
+        position = (
+            1
+            if called(call) in {"softmax", "log_softmax"}
+            and isinstance(call.func, ast.Attribute)
+            and source.code(call.func.value) in {"F", "torch"}
+            else 0
+        )
         if not call.keywords and len(call.args) > position and called(call) in {"softmax", "log_softmax"}:
             source.replace(call.args[position], "0")
     for call in source.calls("cross_entropy", "nll_loss", "NLLLoss"):
@@ -104,7 +115,9 @@ def narrow_bottleneck(source: Source) -> None:
     if not (isinstance(container, ast.Call) and called(container) == "Sequential"):
         raise DoesNotApply("the activation stands in no nn.Sequential")
     at = container.args.index(call)
-    before = [layer for layer in container.args[:at] if isinstance(layer, ast.Call) and called(layer) == "Linear"]
+    before = [
+        layer for layer in container.args[:at] if isinstance(layer, ast.Call) and called(layer) == "Linear"
+    ]
     if not before:
         raise DoesNotApply("no linear layer before the activation")
     width = source.code(before[-1].args[1])
@@ -116,7 +129,11 @@ def output_ignores_the_input(source: Source) -> None:
     """The network works on zeros of the input's shape."""
     forward = source.forward()
     argument = forward.args.args[1].arg
-    body = forward.body[1] if isinstance(forward.body[0], ast.Expr) and isinstance(forward.body[0].value, ast.Constant) else forward.body[0]
+    body = (
+        forward.body[1]
+        if isinstance(forward.body[0], ast.Expr) and isinstance(forward.body[0].value, ast.Constant)
+        else forward.body[0]
+    )
     source.before(body, f"{argument} = torch.zeros_like({argument})")
     source.mark(forward)
     for statement in forward.body:
@@ -125,7 +142,13 @@ def output_ignores_the_input(source: Source) -> None:
         source.mark(call)
 
 
-@operator("NW217", "NW221", seen=Seen.EXPERIMENT, definition="a leak: one sample's prediction depends on the others", origin="TheDeepChecker; TrainCheck")
+@operator(
+    "NW217",
+    "NW221",
+    seen=Seen.EXPERIMENT,
+    definition="a leak: one sample's prediction depends on the others",
+    origin="TheDeepChecker; TrainCheck",
+)
 def samples_mix_across_the_batch(source: Source) -> None:
     """Hidden values are centred over the batch, in evaluation too."""
     call = hidden_activations(source)[-1]
@@ -135,14 +158,18 @@ def samples_mix_across_the_batch(source: Source) -> None:
     source.replace(call, f"({code} - {code}.mean(dim=0, keepdim=True))")
 
 
-@operator("NW218", seen=Seen.EXPERIMENT, definition="a leak: the future is read", origin="DEFault++: causal mask broken")
+@operator(
+    "NW218",
+    seen=Seen.EXPERIMENT,
+    definition="a leak: the future is read",
+    origin="DEFault++: causal mask broken",
+)
 def causal_mask_missing(source: Source) -> None:
     """The causal mask is missing: every position reads what it must predict."""
     for call in source.calls("masked_fill"):
         if isinstance(call.func, ast.Attribute):
             source.replace(call, source.code(call.func.value))
     for k in source.nodes(ast.keyword):
-        assert isinstance(k, ast.keyword)
         if k.arg == "is_causal" and source.code(k.value) == "True":
             source.replace(k.value, "False")
 
@@ -169,12 +196,14 @@ def _set_batch_size(source: Source, value: str) -> None:
 def residual_connections_removed(source: Source) -> None:
     """Residual additions are missing: `x + f(x)` became `f(x)`."""
     for function in source.nodes(ast.FunctionDef):
-        assert isinstance(function, ast.FunctionDef)
         if function.name != "forward":
             continue
         for node in source.nodes(ast.BinOp, function):
-            assert isinstance(node, ast.BinOp)
-            if isinstance(node.op, ast.Add) and isinstance(node.left, ast.Name) and isinstance(node.right, ast.Call):
+            if (
+                isinstance(node.op, ast.Add)
+                and isinstance(node.left, ast.Name)
+                and isinstance(node.right, ast.Call)
+            ):
                 source.replace(node, source.code(node.right))
 
 
@@ -182,8 +211,11 @@ def residual_connections_removed(source: Source) -> None:
 def attention_not_scaled(source: Source) -> None:
     """The scores of attention are not divided by the square root of the width."""
     for node in source.nodes(ast.BinOp):
-        assert isinstance(node, ast.BinOp)
-        if isinstance(node.op, ast.Div | ast.Mult) and "sqrt" in source.code(node.right) and "@" in source.code(node.left):
+        if (
+            isinstance(node.op, ast.Div | ast.Mult)
+            and "sqrt" in source.code(node.right)
+            and "@" in source.code(node.left)
+        ):
             source.replace(node, source.code(node.left))
 
 
@@ -191,8 +223,11 @@ def attention_not_scaled(source: Source) -> None:
 def positions_not_added(source: Source) -> None:
     """The embedding of the positions is not added to that of the tokens."""
     for node in source.nodes(ast.BinOp):
-        assert isinstance(node, ast.BinOp)
-        if isinstance(node.op, ast.Add) and "pos" in source.code(node.right).lower() and "emb" in source.code(node).lower():
+        if (
+            isinstance(node.op, ast.Add)
+            and "pos" in source.code(node.right).lower()
+            and "emb" in source.code(node).lower()
+        ):
             source.replace(node, source.code(node.left))
 
 
@@ -200,7 +235,6 @@ def positions_not_added(source: Source) -> None:
 def tied_weights_broken(source: Source) -> None:
     """The output layer no longer shares its weights with the embedding."""
     for node in source.nodes(ast.Assign):
-        assert isinstance(node, ast.Assign)
         if source.code(node.targets[0]).endswith(".weight") and source.code(node.value).endswith(".weight"):
             source.delete(node)
 

@@ -81,7 +81,10 @@ def plain_gradient_descent_at_the_rate_of_adam(source: Source) -> None:
         if rate is None or not call.args:
             raise DoesNotApply("no learning rate is written out")
         module = source.code(call.func).rpartition(".")[0]
-        source.replace(call, f"{module + '.' if module else 'torch.optim.'}SGD({source.code(call.args[0])}, lr={source.code(rate)})")
+        source.replace(
+            call,
+            f"{module + '.' if module else 'torch.optim.'}SGD({source.code(call.args[0])}, lr={source.code(rate)})",
+        )
 
 
 @operator("NW504", seen=Seen.EXPERIMENT, origin="SO 42064941: epsilon")
@@ -119,7 +122,10 @@ def scheduler_stepped_every_batch(source: Source) -> None:
     updates = [s for s in source.expression_statements("step") if loop in source.ancestors(s)]
     if not updates:
         raise DoesNotApply("no optimizer step in the training loop")
-    functions = [[a for a in source.ancestors(s) if isinstance(a, ast.FunctionDef)][:1] for s in (steps[0], updates[-1])]
+    functions = [
+        [a for a in source.ancestors(s) if isinstance(a, ast.FunctionDef)][:1]
+        for s in (steps[0], updates[-1])
+    ]
     if functions[0] != functions[1]:
         raise DoesNotApply("the schedule lives in another function")
     source.delete(steps[0])

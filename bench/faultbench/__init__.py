@@ -1,0 +1,1 @@
+"""FaultBench: programs whose truth is known, and how often a diagnosis of them is right."""
