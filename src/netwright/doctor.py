@@ -308,7 +308,9 @@ def _own_doing(patient: Patient, ending: launch.Ending) -> launch.Ending:
     if ending.error is None or ending.interrupted:
         return ending
     kind = type(ending.error).__name__
-    patient.notes.append(f"after that the program raised {kind}, which may come of the cut and was not judged")
+    patient.notes.append(
+        f"after that the program raised {kind}, which may come of the cut and was not judged"
+    )
     return launch.Ending(stopped=True)
 
 

@@ -30,7 +30,11 @@ from .warned import Attribution
 from .wrappers import install
 
 _LATER = 40
-_WATCH = {"train", "__enter__", "__iter__"}  # what stays wrapped after the recording, to see an evaluation begin
+_WATCH = {
+    "train",
+    "__enter__",
+    "__iter__",
+}  # what stays wrapped after the recording, to see an evaluation begin
 _ENDING = {"backward", "__next__"}  # and for whoever ends the program
 
 
@@ -546,7 +550,9 @@ class Session:
         record = self._iterators.get(iterator)
         if not self.ends_program or not self.evaluation.wanted or record is None or not record.trained:
             return False
-        if self._in_place or getattr(iterator, "_num_yielded", 0) < 1:  # an evaluation on the training data runs on
+        if (
+            self._in_place or getattr(iterator, "_num_yielded", 0) < 1
+        ):  # an evaluation on the training data runs on
             return False
         self.epochs_cut += 1
         return True
