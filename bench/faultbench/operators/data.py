@@ -175,46 +175,56 @@ def binary_labels_minus_one_and_one(source: Source) -> None:
         source.mark(call)
 
 
+def _training_set(source: Source) -> tuple[ast.Call, ast.keyword, ast.Call]:
+    """The shuffled DataLoader, its `shuffle`, and the TensorDataset of inputs and labels in it."""
+    if source.task not in {"classification", "binary"}:
+        raise DoesNotApply("not a classification")
+    for call in source.calls("DataLoader"):
+        shuffle = next(
+            (k for k in call.keywords if k.arg == "shuffle" and source.code(k.value) == "True"), None
+        )
+        data = call.args[0] if call.args else None
+        if shuffle is None or data is None:
+            continue
+        if isinstance(data, ast.Name):
+            made = [n for n in source.nodes(ast.Assign) if source.code(n.targets[0]) == data.id]
+            data = made[-1].value if made else data
+        if isinstance(data, ast.Call) and called(data) == "TensorDataset" and len(data.args) == 2:
+            return call, shuffle, data
+    raise DoesNotApply("no shuffled DataLoader over a TensorDataset of two tensors")
+
+
 @operator("NW107", origin="DeepCrime: unbalance training data")
 def one_class_dominates(source: Source) -> None:
-    """Nearly all training samples of the other classes are missing."""
-    batch = source.batch()
-    if source.task != "classification":
-        raise DoesNotApply("not a classification")
-    x, y = batch.inputs, batch.targets
-    source.before(
-        batch.first,
-        f"keep = ({y} == 0) | (torch.rand(len({y})) < 0.02)",
-        "if keep.sum() < 2:",
-        "    continue",
-        f"{x}, {y} = {x}[keep], {y}[keep]",
-    )
+    """Nearly all training samples of all classes but one are missing."""
+    loader, _, data = _training_set(source)
+    x, y = data.args
+    if not (isinstance(x, ast.Name) and isinstance(y, ast.Name)):
+        raise DoesNotApply("the tensors of the data set have no names")
+    share = "0.02" if source.task == "classification" else "0.1"
+    source.before(source.statement(data), f"keep = ({y.id} == 0) | (torch.rand(len({y.id})) < {share})")
+    source.replace(x, f"{x.id}[keep]")
+    source.replace(y, f"{y.id}[keep]")
+    source.mark(loader)
+    for call in source.losses(
+        ("cross_entropy",), ("CrossEntropyLoss", "BCEWithLogitsLoss", "BCELoss", "NLLLoss")
+    ):
+        source.mark(call)
+    for call in source.calls("argmax", "mean"):  # the line of an accuracy that does not show it
+        source.mark(source.statement(call))
 
 
 @operator("NW112", origin="DeepLocalize, torch forum: sorted data without shuffling")
 def sorted_and_not_shuffled(source: Source) -> None:
     """Training samples come sorted by label and are not shuffled."""
-    if source.task not in {"classification", "binary"}:
-        raise DoesNotApply("not a classification")
-    for call in source.calls("DataLoader"):
-        shuffle = keyword(call, "shuffle")
-        data = call.args[0] if call.args else None
-        if shuffle is None or source.code(shuffle) != "True" or data is None:
-            continue
-        if isinstance(data, ast.Name):
-            made = [n for n in source.nodes(ast.Assign) if source.code(n.targets[0]) == data.id]
-            data = made[-1].value if made else data
-        if not (isinstance(data, ast.Call) and called(data) == "TensorDataset" and len(data.args) == 2):
-            continue
-        x, y = (source.code(a) for a in data.args)
-        source.replace(data.args[0], f"({x})[({y}).argsort()]")
-        source.replace(data.args[1], f"({y}).sort().values")
-        source.replace(shuffle, "False")
-        source.mark(call)
-        for loop in source.nodes(ast.For):
-            source.mark(loop)
-        return
-    raise DoesNotApply("no shuffled DataLoader over a TensorDataset")
+    loader, shuffle, data = _training_set(source)
+    x, y = (source.code(a) for a in data.args)
+    source.replace(data.args[0], f"({x})[({y}).argsort(dim=0).reshape(-1)]")
+    source.replace(data.args[1], f"({y}).sort(dim=0).values")
+    source.replace(shuffle.value, "False")
+    source.mark(loader)
+    for loop in source.nodes(ast.For):
+        source.mark(loop)
 
 
 @operator("NW113", origin="TrainCheck: batches are not duplicates")

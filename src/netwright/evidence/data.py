@@ -27,7 +27,7 @@ class DoorTensor:
     each dimension after the batch (below 1: neighbours resemble each other), ``None`` where it cannot be told.
     ``node`` is the leaf or call in ``Graphs.train[graph]`` whose first output it is, ``None`` where it is not in it.
     ``interleaved`` is, for images of 2 to 4 channels (dimension 1), mean |difference at distance C| over mean |difference at
-    distance 1| along the samples as they lie in memory: well below 1 when channels alternate where pixels should.
+    distance 1| along their rows: well below 1 when channels alternate where pixels should.
     """
 
     name: str

@@ -230,13 +230,13 @@ def _smoothness(tensor: torch.Tensor) -> tuple[float | None, ...]:
 
 
 def _interleaved(tensor: torch.Tensor) -> float | None:
-    """How much closer values C apart in memory are than neighbours, for images of C = 2 to 4 channels."""
+    """How much closer values C apart along a row are than neighbours, for images of C = 2 to 4 channels."""
     if tensor.dim() != 4 or not 2 <= tensor.shape[1] <= 4 or tensor.shape[2] < 8 or tensor.shape[3] < 8:
         return None
-    flat = tensor[:64].double().nan_to_num().reshape(min(64, tensor.shape[0]), -1)
-    near = float(flat.diff(dim=1).abs().mean())
+    rows = tensor[:64].double().nan_to_num()
+    near = float(rows.diff(dim=-1).abs().mean())
     channels = tensor.shape[1]
-    return float((flat[:, channels:] - flat[:, :-channels]).abs().mean()) / near if near > 0 else None
+    return float((rows[..., channels:] - rows[..., :-channels]).abs().mean()) / near if near > 0 else None
 
 
 def _target_tensors(captures: list[GraphCapture]) -> list[torch.Tensor]:

@@ -39,9 +39,9 @@ rule = Rule(
             source="1 is noise; natural images lie below 0.5, measured",
         ),
         "interleaved": Threshold(
-            value=0.6,
+            value=0.8,
             unit="difference at distance C per difference at distance 1",
-            source="1 or more for images in order; below it colours alternate along the rows",
+            source="CIFAR-10: 1.94 for images in order, 0.61 when viewed instead of permuted",
         ),
         "side": Threshold(value=8.0, unit="pixels", source="smaller arrays are seldom pictures"),
     },
