@@ -7,6 +7,7 @@ applied at once by `mutant()`, so that one edit never moves the place of another
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import functools
 import re
@@ -262,6 +263,13 @@ class Source:
             raise DoesNotApply("forward does not return one expression")
         return returns[-1].value
 
+    def doors(self) -> list[ast.Call]:
+        """Calls of the network: the lines where data enters it."""
+        names = {"model", "net", "network", "self.model", "self.net"}
+        with contextlib.suppress(DoesNotApply):
+            names |= {self.code(statement.targets[0]) for statement in self.models()}
+        return [call for call in self.nodes(ast.Call) if self.code(call.func) in names]
+
     # Editing
 
     def replace(self, node: ast.AST, text: str, *, fault: bool = True) -> None:
@@ -412,6 +420,19 @@ def reseeded(text: str, seed: int) -> str:
             value = node.value
         if isinstance(value, ast.Constant) and value.value == 0 and not isinstance(value.value, bool):
             source.replace(value, str(seed), fault=False)
+    for arguments in (node.args for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef)):
+        defaults = [*arguments.defaults, *(d for d in arguments.kw_defaults if d is not None)]
+        names = (
+            [*arguments.posonlyargs, *arguments.args][-len(arguments.defaults) :]
+            if arguments.defaults
+            else []
+        )
+        names += [
+            a for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is not None
+        ]
+        for name, value in zip(names, defaults, strict=True):
+            if SEED_CALLS.fullmatch(name.arg) and isinstance(value, ast.Constant) and value.value == 0:
+                source.replace(value, str(seed), fault=False)
     if not source._edits:
         raise DoesNotApply("the program has no literal seed 0")
     if seed == 0:

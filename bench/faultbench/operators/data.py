@@ -6,7 +6,7 @@ import ast
 import re
 
 from bench.faultbench.operators import Seen, operator
-from bench.faultbench.operators._parts import keyword
+from bench.faultbench.operators._parts import DIFFERENCE_LOSSES, keyword
 from bench.faultbench.source import DoesNotApply, Source, called
 
 IMAGE_SCALES = (255, 255.0, 16, 16.0)
@@ -49,9 +49,18 @@ def _bare(source: Source, node: ast.BinOp) -> str:
     return source.code(inner)
 
 
+def _mark_doors(source: Source) -> None:
+    """What is wrong with data is measured where it enters the network or its loss, and such a finding may point there."""
+    for call in source.doors():
+        source.mark(call)
+    for call in source.losses(DIFFERENCE_LOSSES[0], DIFFERENCE_LOSSES[1]):
+        source.mark(call)
+
+
 @operator("NW101", "NW102", origin="Holden: normalize every input; Tobin: wrong preprocessing")
 def inputs_not_normalized(source: Source) -> None:
     """The inputs are used as they are: the scaling of pixels or the standardization is missing."""
+    _mark_doors(source)
     outermost: list[ast.BinOp] = []
     for node in _scalings(source):
         if not _of_target(source, node) and not any(above in outermost for above in source.ancestors(node)):
@@ -72,6 +81,7 @@ def inputs_not_normalized(source: Source) -> None:
 @operator("NW104", origin="Holden: normalize every output feature")
 def targets_not_normalized(source: Source) -> None:
     """The regression targets are used in their own units."""
+    _mark_doors(source)
     for node in _scalings(source):
         if _of_target(source, node):
             source.replace(node, _bare(source, node))
@@ -86,6 +96,7 @@ def targets_not_normalized(source: Source) -> None:
 @operator("NW117", origin="Tobin: wrong preprocessing; TrainCheck")
 def evaluation_not_normalized(source: Source) -> None:
     """The evaluation data skip the scaling that the training data went through."""
+    _mark_doors(source)
     for node in _scalings(source):
         statement = source.statement(node)
         name = source.code(statement.targets[0]) if isinstance(statement, ast.Assign) else ""
@@ -104,6 +115,7 @@ def evaluation_not_normalized(source: Source) -> None:
 @operator("NW102", "NW101", origin="Holden: features of large range dominate")
 def one_feature_dominates(source: Source) -> None:
     """One column of a table is in units a thousand times smaller than the others."""
+    _mark_doors(source)
     for name in ("StandardScaler",):
         if not source.calls(name):
             raise DoesNotApply("no StandardScaler to plant it behind")
@@ -119,6 +131,7 @@ def one_feature_dominates(source: Source) -> None:
 @operator("NW105", "NW414", origin="NaN in real tables")
 def nan_in_inputs(source: Source) -> None:
     """A few entries of the inputs are NaN."""
+    _mark_doors(source)
     batch = source.batch()
     if source.task == "language-model" or "Embedding" in source.text:
         raise DoesNotApply("inputs are tokens")
@@ -201,7 +214,7 @@ def one_class_dominates(source: Source) -> None:
     x, y = data.args
     if not (isinstance(x, ast.Name) and isinstance(y, ast.Name)):
         raise DoesNotApply("the tensors of the data set have no names")
-    share = "0.02" if source.task == "classification" else "0.1"
+    share = "0.01" if source.task == "classification" else "0.1"
     source.before(source.statement(data), f"keep = ({y.id} == 0) | (torch.rand(len({y.id})) < {share})")
     source.replace(x, f"{x.id}[keep]")
     source.replace(y, f"{y.id}[keep]")
@@ -254,6 +267,7 @@ def first_batch_at_every_step(source: Source) -> None:
 @operator("NW115", origin="Tobin: wrong tensor shapes; view instead of permute")
 def channels_mixed_by_view(source: Source) -> None:
     """Channels are brought to the front by a reshape, which mixes rows, columns and colours."""
+    _mark_doors(source)
     for call in source.calls("permute", "transpose", "moveaxis", "movedim"):
         order = [source.code(a) for a in call.args]
         if isinstance(call.func, ast.Attribute) and order in (
@@ -286,6 +300,7 @@ def batch_and_time_swapped(source: Source) -> None:
 @operator("NW118", origin="integer inputs")
 def fractions_cut_off(source: Source) -> None:
     """The inputs are converted to integers on the way, which cuts off their fractions."""
+    _mark_doors(source)
     batch = source.batch()
     if source.task == "language-model" or "Embedding" in source.text:
         raise DoesNotApply("inputs are tokens")

@@ -93,7 +93,7 @@ def step_before_backward(source: Source) -> None:
         raise DoesNotApply("zero_grad does not stand before backward")
     source.delete(updates[0])
     source.before(source.backward(), source.code(updates[0]))
-    _mark_update(source)
+    source.mark(source.backward())
 
 
 @operator("NW402", "NW401", origin="TrainCheck: optimizer built before the model moved")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from bench.faultbench.operators import Seen, operator
 from bench.faultbench.operators._parts import (
@@ -248,14 +249,15 @@ def unstable_cross_entropy(source: Source) -> None:
 
 @operator("NW312", origin="TrainCheck; deep Q-learning without a fixed target")
 def target_carries_gradient(source: Source) -> None:
-    """The target is computed with gradient: the `no_grad` or `detach` around it is missing."""
-    loop = source.training_loop()
-    for node in source.nodes(ast.With, loop):
-        if called(node.items[0].context_expr) == "no_grad" and node.lineno < source.backward().lineno:
+    """The target is computed with gradient: the `no_grad` around it is missing."""
+    for node in source.nodes(ast.With):
+        if called(node.items[0].context_expr) == "no_grad" and re.search(
+            r"target|teacher", source.code(node)
+        ):
             source.replace(node.items[0].context_expr, "torch.enable_grad()")
             for statement in node.body:
                 source.mark(statement)
-    for call in losses(source, DIFFERENCE_LOSSES):
+    for call in source.losses(DIFFERENCE_LOSSES[0] + ("kl_div",), (*DIFFERENCE_LOSSES[1], "KLDivLoss")):
         source.mark(call)
 
 
