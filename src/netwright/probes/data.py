@@ -94,6 +94,8 @@ def _doors(captures: Iterable[GraphCapture], graphs: Sequence[GraphCapture] = ()
             tensor = capture.data.get(node)
             if tensor is None or tensor.numel() == 0 or tensor.is_complex() or id(tensor) in seen:
                 continue
+            if not has_values(tensor):  # a sparse adjacency matrix, a quantized table
+                continue
             seen.add(id(tensor))
             feeds = _feeds(capture.graph, node)
             key = (name, feeds[1], tensor.dim())
