@@ -60,7 +60,7 @@ def check(graphs: Graphs, signals: Signals) -> Finding | None:
     full = [s for s in hidden if (s.saturated or 0.0) > rule["saturated"]]
     if full:
         return _saturated(full, len(hidden))
-    return _deep(hidden)
+    return _deep(_in_a_row(graphs, hidden))
 
 
 def _hidden(graph: Graph, index: int) -> bool:
@@ -68,8 +68,17 @@ def _hidden(graph: Graph, index: int) -> bool:
     return not is_last(graph, node) and next_layer(graph, live_consumers(graph), node) is not None
 
 
-def _deep(hidden: list[LayerSignal]) -> Finding | None:
-    chain = [s for s in hidden if s.graph == hidden[0].graph and s.backward is not None]
+def _in_a_row(graphs: Graphs, hidden: list[LayerSignal]) -> list[LayerSignal]:
+    """The activations that follow each other up to the last; a network applied twice is not twice as deep."""
+    signals = [s for s in hidden if s.graph == hidden[0].graph and s.backward is not None]
+    chain: list[LayerSignal] = signals[-1:]
+    for signal in reversed(signals[:-1]):
+        if signal.node in graphs.train[signal.graph].ancestors(chain[-1].node):
+            chain.append(signal)
+    return chain[::-1]
+
+
+def _deep(chain: list[LayerSignal]) -> Finding | None:
     if len(chain) < rule["layers"]:
         return None
     first, last = chain[0].backward, chain[-1].backward
