@@ -19,7 +19,7 @@ docs:
 	$(PYTHON) tools/make_docs.py
 
 faultbench:
-	$(PYTHON) -m bench.faultbench run --write-page
+	$(PYTHON) -m bench.faultbench run --null --write-page
 
 faultbench-quick:
 	$(PYTHON) -m bench.faultbench run --quick

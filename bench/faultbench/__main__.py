@@ -43,6 +43,7 @@ def main() -> None:
 @click.option(
     "--train/--no-train", default=True, help="Measure which faults bite, or take it from bites.json."
 )
+@click.option("--null", is_flag=True, help="Also measure how often the test of harm takes luck for a fault.")
 @click.option("--jobs", type=int, default=2, show_default=True)
 @click.option(
     "--results", type=click.Path(dir_okay=False, path_type=Path), default=None, help="JSON of the results."
@@ -57,6 +58,7 @@ def run(
     seen: str | None,
     cases: bool,
     train: bool,
+    null: bool,
     jobs: int,
     results: Path | None,
     write_page: bool,
@@ -71,6 +73,7 @@ def run(
         cases=None if cases and not only and not on else (),
         seen=(Seen(seen),) if seen else tuple(Seen),
         jobs=jobs,
+        null=null,
         only_counted=quick,
     )
     if programs.data_folder() is None:

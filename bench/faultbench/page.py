@@ -131,7 +131,7 @@ def _real(real: Sequence[Judged]) -> Iterator[str]:
     yield ""
     apart = [j for j in real if not j.counts]
     if apart:
-        yield "Apart, because faulty and fixed version do not differ by the test here:"
+        yield "Apart, because faulty and fixed version do not differ by the test, or, where they were not trained here, by their fact sheet:"
         yield ""
         yield "| program | faults | state | said |\n|---|---|---|---|"
         for j in apart:
@@ -154,8 +154,8 @@ def _recipes(results: dict[str, Any]) -> Iterator[str]:
     yield "## Healthy recipes"
     yield ""
     yield (
-        "Metric of three seeds, what every seed is held to, and what a trivial predictor gets. With three other seeds each, the test that "
-        f"decides whether a fault bites takes a healthy recipe for a faulty one at a rate of {_rate(results['null'])}."
+        "Metric of three seeds, what every seed is held to, and what a trivial predictor gets. With three other seeds each (`--null`), the "
+        f"test that decides whether a fault bites takes a healthy recipe for a faulty one at a rate of {_rate(results['null'])}."
     )
     yield ""
     yield "| kind | recipe | style | unusual but right | metric | three seeds | held to | trivial | s |\n|---|---|---|---|---|---|---|---|---|"

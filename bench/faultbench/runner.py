@@ -35,6 +35,9 @@ class Plan:
     cases: tuple[str, ...] | None = None  # None: all
     seen: tuple[Seen, ...] = tuple(Seen)
     jobs: int = 2
+    null: bool = (
+        False  # train healthy programs with three more seeds, to see how often the test of harm is wrong
+    )
     only_counted: bool = False  # leave out pairs that are known not to count
 
     def wants(self, recipe: Recipe) -> bool:
@@ -86,13 +89,16 @@ def _measure(
     plan: Plan,
 ) -> None:
     needed = {r.name: r for r in [*recipes, *(r for _, r in pairs)]}
-    healthy = [programs.healthy(r, seed) for r in needed.values() for seed in programs.SEEDS + NULL_SEEDS]
+    seeds = programs.SEEDS + (NULL_SEEDS if plan.null else ())
+    healthy = [programs.healthy(r, seed) for r in needed.values() for seed in seeds]
     _parallel(execute.train, healthy, plan.jobs, "training healthy programs")
     for recipe in needed.values():
         runs = [execute.train(programs.healthy(recipe, seed)) for seed in programs.SEEDS]
         bites["healthy"][recipe.name] = {
             "metrics": [run.metric for run in runs],
-            "null": [execute.train(programs.healthy(recipe, seed)).metric for seed in NULL_SEEDS],
+            "null": [execute.train(programs.healthy(recipe, seed)).metric for seed in NULL_SEEDS]
+            if plan.null
+            else [],
             "seconds": [run.seconds for run in runs],
             "digest": programs.healthy(recipe, 0).digest,
         }
@@ -242,8 +248,10 @@ def _judge_case(case: Case, bites: dict[str, Any], verdicts: dict[str, Verdict])
         verdicts[program.id],
         truth=truth,
         lines=[line for lines in case.lines.values() for line in lines],
-        counts=measured is not None and measured["state"] == "bites",
-        why=measured["state"] if measured is not None else "not measured",
+        counts=measured["state"] == "bites" if measured is not None else case.effect == "ok",
+        why=measured["state"]
+        if measured is not None
+        else f"not trained here; its fact sheet says {case.effect}",
         id=program.id,
         operator=case.name,
         family="real",
@@ -257,7 +265,7 @@ def _null_rate(bites: dict[str, Any]) -> dict[str, Any]:
     verdicts = [
         biting.bite(programs.recipes()[name].metric, entry["metrics"], entry["null"]).bites
         for name, entry in bites["healthy"].items()
-        if name in programs.recipes() and None not in entry["metrics"]
+        if name in programs.recipes() and None not in entry["metrics"] and entry["null"]
     ]
     return score.rate(sum(verdicts), len(verdicts))
 
