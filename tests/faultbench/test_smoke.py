@@ -54,7 +54,12 @@ def test_real_faults_are_detected(case, kept):
 
 def test_a_run_measures_judges_and_draws(kept):
     plan = runner.Plan(
-        per_operator=1, healthy_seeds=(0,), train=True, operators=("weights-all-zero",), recipes=("digits_mlp",), cases=()
+        per_operator=1,
+        healthy_seeds=(0,),
+        train=True,
+        operators=("weights-all-zero",),
+        recipes=("digits_mlp",),
+        cases=(),
     )
     results = runner.run(plan, runner.netwright_checker())
     assert json.loads(json.dumps(results)) == results

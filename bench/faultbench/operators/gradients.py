@@ -223,6 +223,8 @@ def eval_forgotten(source: Source) -> None:
             break
     for node in source.nodes(ast.With):
         source.mark(node)
+    for call in source.doors():
+        source.mark(call)
 
 
 @operator("NW416", origin="Tobin: train/eval mode forgotten")

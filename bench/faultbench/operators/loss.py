@@ -170,7 +170,8 @@ def wrong_sign(source: Source) -> None:
     source.before(source.backward(), f"{name} = -{name}")
 
 
-@operator("NW310", "NW501", origin="Shao: loss summed where the rate assumes the mean")
+# A summed loss with a rate that fits is right, so only the size of the updates can tell.
+@operator("NW310", "NW501", seen=Seen.EXPERIMENT, origin="Shao: loss summed where the rate assumes the mean")
 def summed_instead_of_averaged(source: Source) -> None:
     """The loss is summed over the batch while the learning rate was chosen for the mean."""
     functions = CLASS_LOSSES[0] + BINARY_LOGIT_LOSSES[0] + DIFFERENCE_LOSSES[0]
@@ -252,7 +253,7 @@ def target_carries_gradient(source: Source) -> None:
     """The target is computed with gradient: the `no_grad` around it is missing."""
     for node in source.nodes(ast.With):
         if called(node.items[0].context_expr) == "no_grad" and re.search(
-            r"target|teacher", source.code(node)
+            r"target_\w*(net|model|q)|teacher", source.code(node)
         ):
             source.replace(node.items[0].context_expr, "torch.enable_grad()")
             for statement in node.body:

@@ -96,7 +96,9 @@ def _cuts(graph: Graph, node: Node, door: Stats) -> bool:
     if old is None or new is None or (node.op in _CASTS and not (old.floating and new.integral)):
         return False
     before, after = _levels(old.stats), _levels(new.stats)
-    if after is None and node.op in _CASTS and door.integers:  # only the data's own arrays and the door are measured
+    if (
+        after is None and node.op in _CASTS and door.integers
+    ):  # only the data's own arrays and the door are measured
         after = door.distinct
     if before is None or after is None:
         return node.op in _FLOORS and door.integers and (door.distinct or _MANY) <= rule["few"]

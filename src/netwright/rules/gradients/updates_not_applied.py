@@ -1,14 +1,16 @@
 """Gradients are computed but no update follows.
 
 ## What it measures
-Three forms: backward passes with an optimizer at hand that never makes a step; steps on parameters with gradients that change
+Four forms: backward passes with an optimizer at hand that never makes a step; steps with no backward pass before them, or after
+backward passes that reach no parameter although the loss is not zero; steps on parameters with gradients that change
 nothing; a gradient scaler that skips every step.
 
 ## Why it matters
 The weights stay what they were; the loss only wanders with the batches.
 
 ## How to fix
-Call ``optimizer.step()`` after ``backward`` (with parentheses, and not inside a branch that is never taken); give a learning
+Call ``loss.backward()`` on the loss as the network's output gave it (not on a new tensor made from its value), then
+``optimizer.step()`` (with parentheses, and not inside a branch that is never taken); give a learning
 rate above 0; call ``scaler.update()`` after ``scaler.step(optimizer)``.
 
 ## Known false alarms
@@ -56,7 +58,7 @@ def check(events: Events, optimizers: Optimizers, parameters: Parameters, progra
         raise NotApplicable("the program has no optimizer")
     if optimizers.manual is not None or any(p.changed_outside for p in parameters.parameters):
         raise NotApplicable("weights are updated by hand")
-    never = _no_step(events, optimizers, program)
+    never = _no_step(events, optimizers, program) or _no_gradient(events, optimizers)
     if never is not None:
         return [never]
     found = [_without_effect(events, o) for o in optimizers.optimizers]
@@ -80,6 +82,36 @@ def _no_step(events: Events, optimizers: Optimizers, program: Program) -> Findin
         fix=f"call optimizer.step() (with parentheses) after the backward at {where.at}",
         backwards=len(backwards),
         steps=0,
+    )
+
+
+def _no_gradient(events: Events, optimizers: Optimizers) -> Finding | None:
+    """Steps without a backward, or after backward passes that reach no parameter although the loss is not zero."""
+    steps = [e for e in events.of("optimizer_step") if not flag(e, "skipped") and not flag(e, "closure")]
+    if len(steps) < rule["steps"] or any(number(e, "with_grad") or number(e, "changed") for e in steps):
+        return None
+    backwards = events.of("backward")
+    if any(number(e, "grads_after") or number(e, "loss") in (None, 0.0) for e in backwards):
+        return None
+    optimizer = optimizers.optimizers[steps[0].optimizer or 0]
+    where = first_known(*(e.where for e in reversed(backwards)), *(e.where for e in reversed(steps)))
+    if backwards:
+        message = (
+            f"{len(backwards)} backward passes give no gradient to any parameter, so {len(steps)} steps of {optimizer.type} change "
+            f"nothing: what backward is called on at {where.at} does not come from the network"
+        )
+        fix = f"call backward at {where.at} on the loss as the network's output gave it, not on a new tensor made from its value"
+    else:
+        message = f"{len(steps)} steps of {optimizer.type} and not one backward pass: there are no gradients to apply, and no weight changes"
+        fix = f"call loss.backward() before the step at {where.at}"
+    return rule.found(
+        message,
+        where=where,
+        also=[optimizer.where] if optimizer.where.known else [],
+        expected="a backward pass of the loss before each step of the optimizer",
+        fix=fix,
+        backwards=len(backwards),
+        steps=len(steps),
     )
 
 
