@@ -120,8 +120,10 @@ def narrow_bottleneck(source: Source) -> None:
     ]
     if not before:
         raise DoesNotApply("no linear layer before the activation")
-    width = source.code(before[-1].args[1])
-    source.replace(call, f"{source.code(call)}, nn.Linear({width}, 1), nn.Linear(1, {width})")
+    width, activation = source.code(before[-1].args[1]), source.code(call)
+    source.replace(
+        call, f"{activation}, nn.Linear({width}, 1), {activation}, nn.Linear(1, {width}), {activation}"
+    )
 
 
 @operator("NW216", origin="guides: does the output depend on the input")
@@ -179,6 +181,8 @@ def batch_norm_on_two_samples(source: Source) -> None:
     """Batch normalization over batches of two samples."""
     if not source.calls("BatchNorm1d"):
         raise DoesNotApply("no batch normalization of vectors")
+    for call in source.calls("BatchNorm1d"):
+        source.mark(call)
     _set_batch_size(source, "2")
 
 

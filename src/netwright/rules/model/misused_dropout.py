@@ -1,22 +1,28 @@
-"""Dropout is far too strong, or stands on the output.
+"""Dropout is far too strong, stands on the output, or cannot be switched off.
 
 ## What it measures
 The probability of every dropout in training, and how many units of its layer it leaves; and whether the prediction itself
-comes out of a dropout. (Dropout that stays on in evaluation is NW419.)
+comes out of a dropout; and whether a functional dropout in a network's forward is given no ``training=``, so that it drops in evaluation
+too. (Dropout that was seen to stay on in evaluation is NW419.)
 
 ## Why it matters
 With p the probability of *dropping*, 0.9 leaves a tenth of the layer. A dropout on the output sets predictions to zero at
 random.
 
 ## How to fix
-Use p between 0.1 and 0.5 in hidden layers, and none after the last layer.
+Use p between 0.1 and 0.5 in hidden layers, and none after the last layer. Write ``F.dropout(x, p, training=self.training)``, or use
+``nn.Dropout``.
 
 ## Known false alarms
-Strong dropout over thousands of features (0.8 in video networks) leaves hundreds of them and is not reported.
+Strong dropout over thousands of features (0.8 in video networks) leaves hundreds of them and is not reported. Noise that is wanted in evaluation too
+(Monte Carlo dropout) is left alone when it says so: ``training=True``.
 
 ## Source
-Srivastava et al., "Dropout" (2014), 0.5 in hidden layers; Holden, "My neural network isn't working!", on regularization.
+Srivastava et al., "Dropout" (2014), 0.5 in hidden layers; Holden, "My neural network isn't working!", on regularization;
+PyTorch documentation of ``torch.nn.functional.dropout`` (``training`` is True unless given).
 """
+
+import re
 
 from ...evidence import RESHAPES, Graph, Graphs, Node, Ref, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
@@ -65,6 +71,9 @@ def check(graphs: Graphs, task: Task) -> list[Finding]:
         )
         if last is not None and term is not None:
             found.append(_output_finding(last))
+        unswitched = [n for n in active if _never_off(n) and n is not last]
+        if unswitched:
+            found.append(_unswitched_finding(unswitched))
         strong = [n for n in active if _too_strong(n) and n is not last]
         if strong:
             found.append(_strong_finding(strong))
@@ -100,6 +109,42 @@ def _on_output(graph: Graph, ref: Ref) -> Node | None:
     if node.op not in _NAMES or node.arg(2, "training", True) is not True or not _rate(node):
         return None
     return node
+
+
+def _never_off(node: Node) -> bool:
+    """A functional dropout in a network's forward that is not told the mode: its default is to drop, always.
+
+    torch fills in the default before anyone sees the call, so only the line itself shows what was written.
+    """
+    functional = node.module is not None and "Dropout" not in (node.module_type or "") and len(node.via) <= 1
+    return functional and _rate(node) > 0 and _untold(node.where.code or "")
+
+
+def _untold(code: str) -> bool:
+    """Whether a line holds a whole call of a dropout with at most two arguments and no ``training``."""
+    start = re.search(r"\bdropout\w*\(", code)
+    if start is None or "training" in code:
+        return False
+    depth, commas = 1, 0
+    for character in code[start.end() :]:
+        depth += (character in "([{") - (character in ")]}")
+        commas += depth == 1 and character == ","
+        if depth == 0:
+            return commas < 2
+    return False  # the call goes on in the next line
+
+
+def _unswitched_finding(nodes: list[Node]) -> Finding:
+    first = nodes[0]
+    return rule.found(
+        f"{first.op} at {first.where.at} is not told the mode, so it goes on dropping {_rate(first):.0%} of the units in evaluation",
+        where=first.where.on(module=first.module),
+        also=tuple(n.where for n in nodes[1:4]),
+        expected="dropout in training alone",
+        fix=f"pass training=self.training to {first.op} (or training=True where noise is wanted in evaluation too), or use nn.Dropout",
+        p=_rate(first),
+        calls=len(nodes),
+    )
 
 
 def _strong_finding(strong: list[Node]) -> Finding:
