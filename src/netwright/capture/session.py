@@ -127,6 +127,7 @@ class Session:
         self._seen_networks: set[int] = set()
         self.current_loader: LoaderRecord | None = None
         self.epochs_cut = 0
+        self.fruitless = 0  # blocks of no_grad after the recording that were part of training
         self._iterators: weakref.WeakKeyDictionary[Any, LoaderRecord] = weakref.WeakKeyDictionary()
 
     # -- putting in place and taking away -------------------------------------------------------------------------------------
@@ -325,6 +326,9 @@ class Session:
         except Busy:
             self.other_thread |= threading.get_ident() != self.recorder.thread
             return call()
+        if self.recorded:
+            self._no_evaluation_after_all()
+            return call()
         self.phase = "backward"
         paused = self.recorder.paused
         self.recorder.paused = True
@@ -343,6 +347,9 @@ class Session:
     def _after_backward(self, where: Where, roots: list[torch.Tensor], before: list[float | None]) -> None:
         if self.started is None:
             self.started = time.perf_counter()
+        self.recorder.seen_forward = (
+            True  # also where no module is ever called: what is written from now on is no initialization
+        )
         if self.current_loader is not None:
             self.current_loader.trained = True
         recording = self.recording
@@ -567,6 +574,12 @@ class Session:
             self.recorder.next_tape()
             self._insert()
             self.recorder.paused = False
+
+    def _no_evaluation_after_all(self) -> None:
+        """A backward comes in what was taken for an evaluation: a block of no_grad that updates weights by hand, a target network's pass."""
+        self.fruitless += 1
+        self.evaluation_ends()
+        self.tick()
 
     def evaluation_ends(self) -> None:
         """The program goes back to training, or enough was seen."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from .session import Session
 
 Original = Callable[..., Any]
+FRUITLESS = (
+    20  # so many blocks of no_grad without an evaluation in them, and such blocks are looked at no more
+)
 
 
 def install(session: "Session") -> None:
@@ -339,7 +342,8 @@ def _untraced(session: "Session", original: Original) -> Original:
 def _no_grad(session: "Session", original: Original) -> Original:
     def __enter__(self: Any) -> Any:
         out = original(self)
-        if session.recorded and session.evaluation.wanted and is_user(sys._getframe(1).f_code):
+        wanted = session.recorded and session.evaluation.wanted and session.fruitless < FRUITLESS
+        if wanted and is_user(sys._getframe(1).f_code):
             _safely(session, session.evaluation_begins, "no_grad")
         return out
 
