@@ -373,6 +373,7 @@ class Session:
             where,
             grads_before=len(stale) / len(reached) if reached else 0.0,
             grads_after=sum(1 for g in after if g) / max(len(after), 1),
+            grads_there=sum(1 for g in after if g is not None) / max(len(after), 1),
             stepped_since=any(t.stepped_since_fill for t in stale),
             loss=value,
             graph_line=line.at,

@@ -28,7 +28,7 @@ def test_steps_without_effect() -> None:
     groups = ({"lr": 0.0},)
     assert _found([_step()] * 3, steps_seen=3, steps=3, groups=groups) == 1
     assert _found([_step()] * 2, steps_seen=2, steps=2, groups=groups) == 0
-    reached = Event(kind="backward", step=0, detail={"grads_after": 1.0, "loss": 1.0})
+    reached = Event(kind="backward", step=0, detail={"grads_there": 1.0, "loss": 1.0})
     assert _found([reached, _step(with_grad=0.0)] * 9, steps_seen=9, steps=9, groups=groups) == 0
     assert _found([_step(with_grad=0.0)] * 3, steps_seen=3, steps=3) == 1  # no backward at all
 

@@ -91,7 +91,7 @@ def _no_gradient(events: Events, optimizers: Optimizers) -> Finding | None:
     if len(steps) < rule["steps"] or any(number(e, "with_grad") or number(e, "changed") for e in steps):
         return None
     backwards = events.of("backward")
-    if any(number(e, "grads_after") or number(e, "loss") in (None, 0.0) for e in backwards):
+    if any(number(e, "grads_there") or number(e, "loss") in (None, 0.0) for e in backwards):
         return None
     optimizer = optimizers.optimizers[steps[0].optimizer or 0]
     where = first_known(*(e.where for e in reversed(backwards)), *(e.where for e in reversed(steps)))
