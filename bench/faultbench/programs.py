@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.faultbench.operators import Operator, operators
-from bench.faultbench.source import DoesNotApply, Mutant, Source, reseeded
+from bench.faultbench.seeds import reseeded
+from bench.faultbench.source import DoesNotApply, Mutant, Source
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -161,6 +162,7 @@ def healthy(recipe: Recipe, seed: int) -> Program:
     )
 
 
+@functools.cache
 def plant(operator: Operator, recipe: Recipe) -> Mutant:
     """The recipe with the fault in it; raises DoesNotApply."""
     source = Source(recipe.text, task=recipe.task)

@@ -10,12 +10,10 @@ import ast
 import contextlib
 import dataclasses
 import functools
-import re
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 N = TypeVar("N", bound=ast.AST)
-SEED_CALLS = re.compile(r"seed", re.IGNORECASE)
 
 
 class DoesNotApply(Exception):
@@ -139,13 +137,9 @@ class Source:
                 found.append(call)
         return found
 
-    def backwards(self) -> list[ast.stmt]:
-        """Statements `loss.backward()`, also within `scaler.scale(loss).backward()`."""
-        return self.expression_statements("backward")
-
     def backward(self) -> ast.stmt:
-        """The only (or else the last) `backward` of the program: training of the network that is judged comes last."""
-        found = self.backwards()
+        """The only (or else the last) `loss.backward()` of the program: training of the network that is judged comes last."""
+        found = self.expression_statements("backward")
         if not found:
             raise DoesNotApply("no statement calls backward()")
         return found[-1]
@@ -176,19 +170,8 @@ class Source:
             if isinstance(pair, ast.Tuple) and isinstance(pair.elts[-1], ast.Tuple):  # enumerate
                 pair = pair.elts[-1]
             names = pair.elts if isinstance(pair, ast.Tuple) else []
-            numbered = called(loop.iter) == "enumerate" and not isinstance(pair, ast.Tuple)
-            if (
-                len(names) == 2
-                and all(isinstance(name, ast.Name) for name in names)
-                and not numbered
-                and pair is not loop.target
-            ):
-                return Batch(inputs=self.code(names[0]), targets=self.code(names[1]), first=loop.body[0])
-            if (
-                len(names) == 2
-                and all(isinstance(name, ast.Name) for name in names)
-                and called(loop.iter) != "enumerate"
-            ):
+            counted = called(loop.iter) == "enumerate" and pair is loop.target  # a number and a batch
+            if len(names) == 2 and all(isinstance(name, ast.Name) for name in names) and not counted:
                 return Batch(inputs=self.code(names[0]), targets=self.code(names[1]), first=loop.body[0])
         for at, statement in enumerate(loop.body[:-1]):
             names = _drawn(statement)
@@ -277,14 +260,14 @@ class Source:
         start, end = self._span(node)
         self._edits.append(_Edit(start, end, text, fault))
 
-    def wrap(self, node: ast.AST, pattern: str, *, fault: bool = True) -> None:
+    def wrap(self, node: ast.AST, pattern: str) -> None:
         """A node within other text: `wrap(x, "torch.relu({})")`."""
         code = self.code(node)
         if isinstance(
             node, ast.BinOp | ast.UnaryOp | ast.IfExp | ast.Compare | ast.BoolOp | ast.Lambda | ast.Tuple
         ):
             code = f"({code})"
-        self.replace(node, pattern.format(code), fault=fault)
+        self.replace(node, pattern.format(code))
 
     def delete(self, statement: ast.stmt) -> None:
         """Take a statement away; the statements around it count as the place of the fault."""
@@ -400,41 +383,3 @@ def _is_indexed(node: ast.expr) -> bool:
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):  # x[i].to(device)
         node = node.func.value
     return isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant)
-
-
-def reseeded(text: str, seed: int) -> str:
-    """The program with another seed: the literal 0 of `manual_seed(0)`, `SEED = 0`, `seed: int = 0`, `"--seed", default=0`."""
-    source = Source(text)
-    for node in ast.walk(source.tree):
-        value: ast.expr | None = None
-        if isinstance(node, ast.Call):
-            if SEED_CALLS.search(called(node)) and node.args:
-                value = node.args[0]
-            elif called(node) == "add_argument" and SEED_CALLS.search(source.code(node.args[0])):
-                value = next((keyword.value for keyword in node.keywords if keyword.arg == "default"), None)
-        elif (
-            (isinstance(node, ast.Assign) and SEED_CALLS.search(source.code(node.targets[0])))
-            or (isinstance(node, ast.AnnAssign) and SEED_CALLS.search(source.code(node.target)))
-            or (isinstance(node, ast.keyword) and node.arg and SEED_CALLS.fullmatch(node.arg))
-        ):
-            value = node.value
-        if isinstance(value, ast.Constant) and value.value == 0 and not isinstance(value.value, bool):
-            source.replace(value, str(seed), fault=False)
-    for arguments in (node.args for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef)):
-        defaults = [*arguments.defaults, *(d for d in arguments.kw_defaults if d is not None)]
-        names = (
-            [*arguments.posonlyargs, *arguments.args][-len(arguments.defaults) :]
-            if arguments.defaults
-            else []
-        )
-        names += [
-            a for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is not None
-        ]
-        for name, value in zip(names, defaults, strict=True):
-            if SEED_CALLS.fullmatch(name.arg) and isinstance(value, ast.Constant) and value.value == 0:
-                source.replace(value, str(seed), fault=False)
-    if not source._edits:
-        raise DoesNotApply("the program has no literal seed 0")
-    if seed == 0:
-        return text
-    return source.mutant().text

@@ -31,7 +31,7 @@ def test_recipe(name):
     assert len(programs.healthy(recipe, 1).text.splitlines()) == len(recipe.text.splitlines())
     for folder in re.findall(r"""["']data/(\w+)""", recipe.text):
         assert folder in recipe.data, "the card names what the program reads"
-    assert Source(recipe.text).backwards() or "torch.autograd" in recipe.text
+    assert Source(recipe.text).expression_statements("backward") or "torch.autograd" in recipe.text
 
 
 @pytest.mark.parametrize("name", sorted(CASES))

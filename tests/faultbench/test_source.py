@@ -4,7 +4,8 @@ import ast
 
 import pytest
 
-from bench.faultbench.source import DoesNotApply, Source, called, reseeded
+from bench.faultbench.seeds import reseeded
+from bench.faultbench.source import DoesNotApply, Source, called
 
 PROGRAM = """\
 import torch

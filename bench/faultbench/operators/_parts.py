@@ -39,6 +39,59 @@ def hidden_activations(source: Source) -> list[ast.Call]:
     return found
 
 
+def hidden_call(source: Source) -> ast.Call:
+    """The last hidden activation, which must be a function's call; raises DoesNotApply where activations are modules."""
+    call = hidden_activations(source)[-1]
+    if called(call) in ACTIVATION_MODULES:
+        raise DoesNotApply("activations are modules")
+    return call
+
+
+def exchange_activations(source: Source, module: str, pattern: str) -> None:
+    """Another activation in the place of every hidden one: a module's constructor, or a pattern around what it is applied to."""
+    for call in hidden_activations(source):
+        if called(call) in ACTIVATION_MODULES:
+            source.replace(call, module)
+        else:
+            inner = operand(call)
+            assert inner is not None
+            source.replace(call, pattern.format(source.code(inner)))
+
+
+def mark_layers(source: Source) -> None:
+    """A finding on weights may rightly point where their layer is made."""
+    for call in source.calls("Linear", "Conv2d", "Conv1d", "LSTM", "GRU", "Embedding"):
+        source.mark(call)
+
+
+def shuffled_loaders(source: Source) -> list[tuple[ast.Call, ast.keyword]]:
+    """DataLoaders that shuffle, with that argument; raises DoesNotApply when there are none."""
+    found = [
+        (call, k)
+        for call in source.calls("DataLoader")
+        for k in call.keywords
+        if k.arg == "shuffle" and source.code(k.value) == "True"
+    ]
+    if not found:
+        raise DoesNotApply("no shuffled DataLoader")
+    return found
+
+
+def updates(source: Source) -> list[ast.stmt]:
+    """Steps of an optimizer in the training loop."""
+    loop = source.training_loop()
+    found = [s for s in source.expression_statements("step") if loop in source.ancestors(s)]
+    return [s for s in found if "sched" not in source.code(s)]
+
+
+def last_update(source: Source) -> ast.stmt:
+    """The last step of an optimizer in the training loop; raises DoesNotApply when there is none."""
+    found = updates(source)
+    if not found:
+        raise DoesNotApply("no optimizer step in the training loop")
+    return found[-1]
+
+
 def operand(call: ast.Call) -> ast.expr | None:
     """What a function such as `torch.relu(x)` or `x.relu()` is applied to."""
     if call.args:

@@ -6,7 +6,7 @@ import ast
 import re
 
 from bench.faultbench.operators import Seen, operator
-from bench.faultbench.operators._parts import DIFFERENCE_LOSSES, keyword
+from bench.faultbench.operators._parts import DIFFERENCE_LOSSES, keyword, shuffled_loaders
 from bench.faultbench.source import DoesNotApply, Source, called
 
 IMAGE_SCALES = (255, 255.0, 16, 16.0)
@@ -49,11 +49,23 @@ def _bare(source: Source, node: ast.BinOp) -> str:
     return source.code(inner)
 
 
+def _numbers(source: Source) -> None:
+    if source.task == "language-model" or "Embedding" in source.text:
+        raise DoesNotApply("inputs are tokens")
+
+
+def _scaled(source: Source) -> list[tuple[ast.Call, str]]:
+    """What goes through a scaler of scikit-learn's: the call, and the code of the array."""
+    calls = source.calls("fit_transform", "transform")
+    scalers = [c for c in calls if re.search(r"scaler|standard", source.code(c.func), re.IGNORECASE)]
+    return [(c, source.code(c.args[0]) if c.args else "") for c in scalers]
+
+
 def _mark_doors(source: Source) -> None:
     """What is wrong with data is measured where it enters the network or its loss, and such a finding may point there."""
     for call in source.doors():
         source.mark(call)
-    for call in source.losses(DIFFERENCE_LOSSES[0], DIFFERENCE_LOSSES[1]):
+    for call in source.losses(*DIFFERENCE_LOSSES):
         source.mark(call)
 
 
@@ -67,10 +79,8 @@ def inputs_not_normalized(source: Source) -> None:
             outermost.append(node)
     for node in outermost:
         source.replace(node, _bare(source, node))
-    for call in source.calls("fit_transform", "transform"):
-        owner = source.code(call.func).lower()
-        argument = source.code(call.args[0]) if call.args else ""
-        if ("scaler" in owner or "standard" in owner) and not TARGETS.match(argument):
+    for call, argument in _scaled(source):
+        if not TARGETS.match(argument):
             source.replace(call, argument)
             for assigned in source.nodes(ast.Call):
                 if called(assigned.func) in {"Linear", "Conv2d", "Conv1d", "LSTM", "GRU"}:
@@ -85,11 +95,8 @@ def targets_not_normalized(source: Source) -> None:
     for node in _scalings(source):
         if _of_target(source, node):
             source.replace(node, _bare(source, node))
-    for call in source.calls("fit_transform", "transform"):
-        argument = source.code(call.args[0]) if call.args else ""
-        if TARGETS.match(argument) and (
-            "scaler" in source.code(call.func).lower() or "standard" in source.code(call.func).lower()
-        ):
+    for call, argument in _scaled(source):
+        if TARGETS.match(argument):
             source.replace(call, argument)
 
 
@@ -116,14 +123,10 @@ def evaluation_not_normalized(source: Source) -> None:
 def one_feature_dominates(source: Source) -> None:
     """One column of a table is in units a thousand times smaller than the others."""
     _mark_doors(source)
-    for name in ("StandardScaler",):
-        if not source.calls(name):
-            raise DoesNotApply("no StandardScaler to plant it behind")
-    for call in source.calls("fit_transform", "transform"):
-        if "scaler" in source.code(call.func).lower() or "standard" in source.code(call.func).lower():
-            argument = source.code(call.args[0])
-            if TARGETS.match(argument):
-                continue
+    if not source.calls("StandardScaler"):
+        raise DoesNotApply("no StandardScaler to plant it behind")
+    for call, argument in _scaled(source):
+        if not TARGETS.match(argument):
             source.imported("import numpy as np")
             source.replace(call, f"{source.code(call)} * np.r_[1000.0, np.ones({argument}.shape[1] - 1)]")
 
@@ -133,8 +136,7 @@ def nan_in_inputs(source: Source) -> None:
     """A few entries of the inputs are NaN."""
     _mark_doors(source)
     batch = source.batch()
-    if source.task == "language-model" or "Embedding" in source.text:
-        raise DoesNotApply("inputs are tokens")
+    _numbers(source)
     source.before(
         batch.first,
         f"{batch.inputs} = {batch.inputs}.masked_fill(torch.rand({batch.inputs}.shape) < 0.001, float('nan'))",
@@ -188,17 +190,19 @@ def binary_labels_minus_one_and_one(source: Source) -> None:
         source.mark(call)
 
 
+def _loop_over_loader(source: Source) -> ast.For:
+    loop = source.training_loop()
+    if not isinstance(loop, ast.For) or called(loop.iter) == "range":
+        raise DoesNotApply("training does not loop over a loader")
+    return loop
+
+
 def _training_set(source: Source) -> tuple[ast.Call, ast.keyword, ast.Call]:
     """The shuffled DataLoader, its `shuffle`, and the TensorDataset of inputs and labels in it."""
     if source.task not in {"classification", "binary"}:
         raise DoesNotApply("not a classification")
-    for call in source.calls("DataLoader"):
-        shuffle = next(
-            (k for k in call.keywords if k.arg == "shuffle" and source.code(k.value) == "True"), None
-        )
+    for call, shuffle in shuffled_loaders(source):
         data = call.args[0] if call.args else None
-        if shuffle is None or data is None:
-            continue
         if isinstance(data, ast.Name):
             made = [n for n in source.nodes(ast.Assign) if source.code(n.targets[0]) == data.id]
             data = made[-1].value if made else data
@@ -243,24 +247,16 @@ def sorted_and_not_shuffled(source: Source) -> None:
 @operator("NW113", origin="TrainCheck: batches are not duplicates")
 def first_batch_at_every_step(source: Source) -> None:
     """The loader does not shuffle and is started anew for every step, so that only the first batch is ever seen."""
-    loop = source.training_loop()
-    if not isinstance(loop, ast.For) or called(loop.iter) == "range":
-        raise DoesNotApply("training does not loop over a loader")
+    loop = _loop_over_loader(source)
     iterated = loop.iter
     if isinstance(iterated, ast.Call) and called(iterated) == "enumerate":
         iterated = iterated.args[0]
-    shuffled = [
-        k
-        for call in source.calls("DataLoader")
-        for k in call.keywords
-        if k.arg == "shuffle" and source.code(k.value) == "True"
-    ]
-    if not isinstance(iterated, ast.Name | ast.Attribute) or not shuffled:
+    if not isinstance(iterated, ast.Name | ast.Attribute):
         raise DoesNotApply("training does not loop over a shuffled loader")
     name = source.code(iterated)
     source.replace(iterated, f"(next(iter({name})) for _ in range(len({name})))")
-    for k in shuffled:
-        source.replace(k.value, "False")
+    for _, shuffle in shuffled_loaders(source):
+        source.replace(shuffle.value, "False")
     source.mark(loop)
 
 
@@ -302,8 +298,7 @@ def fractions_cut_off(source: Source) -> None:
     """The inputs are converted to integers on the way, which cuts off their fractions."""
     _mark_doors(source)
     batch = source.batch()
-    if source.task == "language-model" or "Embedding" in source.text:
-        raise DoesNotApply("inputs are tokens")
+    _numbers(source)
     source.before(batch.first, f"{batch.inputs} = {batch.inputs}.long().float()")
     source.mark(source.backward())
 
@@ -311,13 +306,9 @@ def fractions_cut_off(source: Source) -> None:
 @operator("NW116", seen=Seen.EXPERIMENT, origin="DeepCrime: delete training data")
 def most_training_data_missing(source: Source) -> None:
     """Only the first few batches of every epoch are used: nearly all training data are missing."""
-    loop = source.training_loop()
-    if not isinstance(loop, ast.For) or called(loop.iter) == "range":
-        raise DoesNotApply("training does not loop over a loader")
-    target = source.code(loop.target)
+    loop = _loop_over_loader(source)
     source.imported("import itertools")
     source.wrap(loop.iter, "itertools.islice({}, 2)")
-    del target
 
 
 @operator(
@@ -346,8 +337,7 @@ def test_data_in_training(source: Source) -> None:
 def noise_in_training_inputs(source: Source) -> None:
     """Strong noise is added to the training inputs alone."""
     batch = source.batch()
-    if source.task == "language-model" or "Embedding" in source.text:
-        raise DoesNotApply("inputs are tokens")
+    _numbers(source)
     source.before(batch.first, f"{batch.inputs} = {batch.inputs} + 2 * torch.randn({batch.inputs}.shape)")
 
 

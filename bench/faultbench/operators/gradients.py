@@ -6,10 +6,13 @@ import ast
 
 from bench.faultbench.operators import Seen, operator
 from bench.faultbench.operators._parts import (
-    hidden_activations,
+    hidden_call,
+    last_update,
+    mark_layers,
     model_in_loop,
     network_variable,
     optimizer_calls,
+    updates,
 )
 from bench.faultbench.source import DoesNotApply, Source, called
 
@@ -18,14 +21,8 @@ CLIPS = ("clip_grad_norm_", "clip_grad_value_")
 
 def _mark_update(source: Source) -> None:
     source.mark(source.backward())
-    for statement in _updates(source):
+    for statement in updates(source):
         source.mark(statement)
-
-
-def _updates(source: Source) -> list[ast.stmt]:
-    loop = source.training_loop()
-    found = [s for s in source.expression_statements("step") if loop in source.ancestors(s)]
-    return [s for s in found if "sched" not in source.code(s)]
 
 
 @operator("NW408", origin="TrainCheck; SO 60335387")
@@ -42,7 +39,7 @@ def zero_grad_missing(source: Source) -> None:
 @operator("NW409", origin="Shao: updates not applied")
 def optimizer_step_missing(source: Source) -> None:
     """The optimizer never steps."""
-    for statement in _updates(source):
+    for statement in updates(source):
         source.delete(statement)
     source.mark(source.backward())
     for call in optimizer_calls(source):
@@ -53,7 +50,7 @@ def optimizer_step_missing(source: Source) -> None:
 def backward_missing(source: Source) -> None:
     """Nothing calls backward, so the optimizer has no gradients to apply."""
     source.delete(source.backward())
-    for statement in _updates(source):
+    for statement in updates(source):
         source.mark(statement)
 
 
@@ -73,26 +70,26 @@ def zero_grad_between_backward_and_step(source: Source) -> None:
 def clip_after_step(source: Source) -> None:
     """Gradients are clipped after the update has been made."""
     clips = [s for s in source.expression_statements(*CLIPS) if source.training_loop() in source.ancestors(s)]
-    updates = _updates(source)
-    if len(clips) != 1 or len(updates) != 1 or clips[0].lineno > updates[0].lineno:
+    steps = updates(source)
+    if len(clips) != 1 or len(steps) != 1 or clips[0].lineno > steps[0].lineno:
         raise DoesNotApply("no single clipping before a single step")
     source.delete(clips[0])
-    source.after(updates[0], source.code(clips[0]))
+    source.after(steps[0], source.code(clips[0]))
 
 
 @operator("NW410", origin="torch: scheduler before optimizer")
 def step_before_backward(source: Source) -> None:
     """The optimizer steps before backward: with the gradients of the batch before, or none."""
-    updates = _updates(source)
-    if len(updates) != 1 or source.parent(updates[0]) is not source.parent(source.backward()):
+    steps = updates(source)
+    if len(steps) != 1 or source.parent(steps[0]) is not source.parent(source.backward()):
         raise DoesNotApply("no single step beside backward")
     zero = [
         s for s in source.expression_statements("zero_grad") if source.training_loop() in source.ancestors(s)
     ]
     if not zero or zero[0].lineno > source.backward().lineno:
         raise DoesNotApply("zero_grad does not stand before backward")
-    source.delete(updates[0])
-    source.before(source.backward(), source.code(updates[0]))
+    source.delete(steps[0])
+    source.before(source.backward(), source.code(steps[0]))
     source.mark(source.backward())
 
 
@@ -123,8 +120,7 @@ def only_two_tensors_in_the_optimizer(source: Source) -> None:
     for call in optimizer_calls(source):
         if call.args and called(call.args[0]) == "parameters":
             source.wrap(call.args[0], "list({})[-2:]")
-    for call in source.calls("Linear", "Conv2d", "Conv1d", "LSTM", "GRU", "Embedding"):
-        source.mark(call)
+    mark_layers(source)
 
 
 @operator("NW403", origin="Emam: not trainable")
@@ -133,17 +129,13 @@ def frozen_by_accident(source: Source) -> None:
     statement, name = network_variable(source)
     source.after(statement, f"for p in list({name}.parameters())[:-2]:", "    p.requires_grad = False")
     source.mark(statement)
-    for call in source.calls("Linear", "Conv2d", "Conv1d", "LSTM", "GRU", "Embedding"):
-        source.mark(call)
+    mark_layers(source)
 
 
 @operator("NW405", "NW404", origin="Emam: variables not training; detached branch")
 def hidden_values_detached(source: Source) -> None:
     """Hidden values are detached, so that the layers before them never learn."""
-    call = hidden_activations(source)[-1]
-    if called(call)[0].isupper():
-        raise DoesNotApply("activations are modules")
-    source.wrap(call, "{}.detach()")
+    source.wrap(hidden_call(source), "{}.detach()")
     _mark_update(source)
 
 
@@ -158,46 +150,35 @@ def loss_made_a_new_tensor(source: Source) -> None:
 @operator("NW415", origin="Holden: round, clip, argmax have zero gradient")
 def hidden_values_rounded(source: Source) -> None:
     """Hidden values are rounded, which has zero gradient."""
-    call = hidden_activations(source)[-1]
-    if called(call)[0].isupper():
-        raise DoesNotApply("activations are modules")
-    source.wrap(call, "torch.round({})")
+    source.wrap(hidden_call(source), "torch.round({})")
 
 
 @operator("NW417", origin="TrainCheck: parameter updated twice")
 def optimizer_steps_twice(source: Source) -> None:
     """Every gradient is applied twice."""
-    updates = _updates(source)
-    if not updates:
-        raise DoesNotApply("no optimizer step in the training loop")
-    source.after(updates[-1], source.code(updates[-1]))
+    step = last_update(source)
+    source.after(step, source.code(step))
     _mark_update(source)
 
 
 @operator("NW418", origin="TrainCheck: encoder restored after each step")
 def weights_shrunk_after_every_step(source: Source) -> None:
     """All weights are multiplied by 0.9 after every step, behind the optimizer's back."""
-    updates = _updates(source)
-    if not updates:
-        raise DoesNotApply("no optimizer step in the training loop")
+    step = last_update(source)
     model = model_in_loop(source)
-    source.after(
-        updates[-1], "with torch.no_grad():", f"    for p in {model}.parameters():", "        p.mul_(0.9)"
-    )
+    source.after(step, "with torch.no_grad():", f"    for p in {model}.parameters():", "        p.mul_(0.9)")
     _mark_update(source)
 
 
 @operator("NW418", "NW402", origin="torch forum: model built anew in every epoch")
 def weights_put_back_every_step(source: Source) -> None:
     """The initial weights are loaded again after every step."""
-    updates = _updates(source)
-    if not updates:
-        raise DoesNotApply("no optimizer step in the training loop")
+    step = last_update(source)
     model = model_in_loop(source)
     loop = source.training_loop()
     source.imported("import copy")
     source.before(loop, f"start = copy.deepcopy({model}.state_dict())")
-    source.after(updates[-1], f"{model}.load_state_dict(start)")
+    source.after(step, f"{model}.load_state_dict(start)")
     _mark_update(source)
 
 
@@ -215,12 +196,12 @@ def eval_forgotten(source: Source) -> None:
         raise DoesNotApply("no statement model.eval()")
     for statement in statements:
         source.delete(statement)
-        for near in (
+        around = (
             a for a in source.ancestors(statement) if isinstance(a, ast.FunctionDef | ast.With | ast.For)
-        ):
-            for inner in source.nodes(ast.stmt, near):  # type: ignore[type-abstract]
-                source.mark(inner)
-            break
+        )
+        near = next(around, None)
+        for inner in source.nodes(ast.stmt, near) if near is not None else ():  # type: ignore[type-abstract]
+            source.mark(inner)
     for node in source.nodes(ast.With):
         source.mark(node)
     for call in source.doors():

@@ -17,6 +17,7 @@ from bench.faultbench.operators._parts import (
 )
 from bench.faultbench.source import DoesNotApply, Source, called
 
+NLL_LOSSES = (("nll_loss",), ("NLLLoss",))
 GUIDE = "Tobin: wrong input to the loss"
 
 
@@ -77,9 +78,7 @@ def sigmoid_on_regression_output(source: Source) -> None:
 @operator("NW304", origin=GUIDE)
 def logits_into_nll(source: Source) -> None:
     """The log-softmax in front of the negative log-likelihood is missing."""
-    if not source.losses(("nll_loss",), ("NLLLoss",)):
-        raise DoesNotApply("no NLL loss")
-    for call in source.losses(("nll_loss",), ("NLLLoss",)):
+    for call in losses(source, NLL_LOSSES):
         source.mark(call)
     for call in source.calls("log_softmax"):
         inner = operand(call)
@@ -92,9 +91,7 @@ def logits_into_nll(source: Source) -> None:
 @operator("NW304", origin=GUIDE)
 def probabilities_into_nll(source: Source) -> None:
     """Softmax instead of log-softmax in front of the negative log-likelihood."""
-    if not source.losses(("nll_loss",), ("NLLLoss",)):
-        raise DoesNotApply("no NLL loss")
-    for call in source.losses(("nll_loss",), ("NLLLoss",)):
+    for call in losses(source, NLL_LOSSES):
         source.mark(call)
     for call in source.calls("log_softmax", "LogSoftmax"):
         source.replace(

@@ -7,9 +7,12 @@ import ast
 from bench.faultbench.operators import Seen, operator
 from bench.faultbench.operators._parts import (
     ACTIVATION_MODULES,
+    exchange_activations,
     hidden_activations,
+    hidden_call,
+    mark_layers,
     network_variable,
-    operand,
+    shuffled_loaders,
 )
 from bench.faultbench.source import DoesNotApply, Source, called
 
@@ -19,16 +22,10 @@ INITS = "DeepCrime: change weights initialisation"
 @operator("NW205", origin="DeepCrime: remove activation function")
 def hidden_activations_removed(source: Source) -> None:
     """All hidden activations are missing: layers in a row make one linear map."""
-    for call in hidden_activations(source):
-        if called(call) in ACTIVATION_MODULES:
-            source.replace(call, "nn.Identity()")
-        else:
-            inner = operand(call)
-            assert inner is not None
-            source.replace(call, source.code(inner))
+    exchange_activations(source, "nn.Identity()", "{}")
     for call in source.calls("Linear", "Conv2d", "Conv1d", within=source.network()):
         source.mark(call)
-    if source.forward if isinstance(source.network(), ast.ClassDef) else None:
+    if isinstance(source.network(), ast.ClassDef):
         for statement in source.forward().body:
             source.mark(statement)
 
@@ -36,13 +33,7 @@ def hidden_activations_removed(source: Source) -> None:
 @operator("NW206", "NW406", origin="DeepCrime: change activation function; Emam: not sigmoid")
 def hidden_activations_sigmoid(source: Source) -> None:
     """All hidden activations are sigmoids."""
-    for call in hidden_activations(source):
-        if called(call) in ACTIVATION_MODULES:
-            source.replace(call, "nn.Sigmoid()")
-        else:
-            inner = operand(call)
-            assert inner is not None
-            source.replace(call, f"torch.sigmoid({source.code(inner)})")
+    exchange_activations(source, "nn.Sigmoid()", "torch.sigmoid({})")
 
 
 @operator("NW214", origin="Tobin: wrong tensor shapes")
@@ -98,10 +89,7 @@ def dropout_on_the_output(source: Source) -> None:
 @operator("NW213", "NW419", "NW416", origin="Hugging Face: dropout active in evaluation")
 def dropout_left_on_in_evaluation(source: Source) -> None:
     """A functional dropout in the network does not look at the mode, so it stays on in evaluation."""
-    call = hidden_activations(source)[-1]
-    if called(call) in ACTIVATION_MODULES:
-        raise DoesNotApply("activations are modules")
-    source.wrap(call, "torch.nn.functional.dropout({}, 0.5)")
+    source.wrap(hidden_call(source), "torch.nn.functional.dropout({}, 0.5)")
 
 
 @operator("NW209", origin="Holden: too few hidden units; DeepFD")
@@ -153,9 +141,7 @@ def output_ignores_the_input(source: Source) -> None:
 )
 def samples_mix_across_the_batch(source: Source) -> None:
     """Hidden values are centred over the batch, in evaluation too."""
-    call = hidden_activations(source)[-1]
-    if called(call) in ACTIVATION_MODULES:
-        raise DoesNotApply("activations are modules")
+    call = hidden_call(source)
     code = source.code(call)
     source.replace(call, f"({code} - {code}.mean(dim=0, keepdim=True))")
 
@@ -183,17 +169,9 @@ def batch_norm_on_two_samples(source: Source) -> None:
         raise DoesNotApply("no batch normalization of vectors")
     for call in source.calls("BatchNorm1d"):
         source.mark(call)
-    _set_batch_size(source, "2")
-
-
-def _set_batch_size(source: Source, value: str) -> None:
-    for call in source.calls("DataLoader"):
-        for k in call.keywords:
-            if k.arg == "shuffle" and source.code(k.value) == "True":
-                source.argument(call, "batch_size", value)
-                source.argument(call, "drop_last", "True")
-                return
-    raise DoesNotApply("no shuffled DataLoader")
+    loader, _ = shuffled_loaders(source)[0]
+    source.argument(loader, "batch_size", "2")
+    source.argument(loader, "drop_last", "True")
 
 
 @operator("NW208", "NW406", "NW202", seen=Seen.EXPERIMENT, origin="DEFault++: residual removed")
@@ -254,8 +232,7 @@ def _initialize(source: Source, *lines: str) -> None:
     statement, name = network_variable(source)
     source.after(statement, f"for p in {name}.parameters():", *(f"    {line}" for line in lines))
     source.mark(statement)
-    for call in source.calls("Linear", "Conv2d", "Conv1d", "LSTM", "GRU", "Embedding"):
-        source.mark(call)
+    mark_layers(source)
 
 
 @operator("NW201", origin=INITS)

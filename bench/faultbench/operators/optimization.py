@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from bench.faultbench.operators import Seen, operator
-from bench.faultbench.operators._parts import OPTIMIZERS, keyword, optimizer_calls
+from bench.faultbench.operators._parts import keyword, optimizer_calls, shuffled_loaders
 from bench.faultbench.source import DoesNotApply, Source, called
 
 
@@ -38,15 +38,18 @@ def rate_far_too_low(source: Source) -> None:
     _scale_rates(source, "1e-3")
 
 
+def _batch_size(source: Source) -> ast.expr:
+    for loader, _ in shuffled_loaders(source):
+        size = keyword(loader, "batch_size")
+        if size is not None:
+            return size
+    raise DoesNotApply("no shuffled DataLoader with a batch size")
+
+
 @operator("NW503", seen=Seen.EXPERIMENT, origin="DeepCrime: change batch size; Holden: batches too large")
 def batch_far_too_large(source: Source) -> None:
     """The batch is 32 times larger with the same number of epochs and the same rate."""
-    for call in source.calls("DataLoader"):
-        shuffle, size = keyword(call, "shuffle"), keyword(call, "batch_size")
-        if shuffle is not None and source.code(shuffle) == "True" and size is not None:
-            source.wrap(size, "32 * {}")
-            return
-    raise DoesNotApply("no shuffled DataLoader with a batch size")
+    source.wrap(_batch_size(source), "32 * {}")
 
 
 @operator("NW503", "NW501", seen=Seen.EXPERIMENT, origin="DeepCrime: disable batching")
@@ -54,12 +57,7 @@ def batch_of_one(source: Source) -> None:
     """Every update uses a single sample, at the rate chosen for batches."""
     if "BatchNorm" in source.text:
         raise DoesNotApply("batch normalization refuses single samples")
-    for call in source.calls("DataLoader"):
-        shuffle, size = keyword(call, "shuffle"), keyword(call, "batch_size")
-        if shuffle is not None and source.code(shuffle) == "True" and size is not None:
-            source.replace(size, "1")
-            return
-    raise DoesNotApply("no shuffled DataLoader with a batch size")
+    source.replace(_batch_size(source), "1")
 
 
 @operator("NW615", "NW701", seen=Seen.TRAINING, origin="DeepCrime: change number of epochs")
@@ -135,7 +133,7 @@ def scheduler_stepped_every_batch(source: Source) -> None:
 @operator("NW702", seen=Seen.TRAINING, origin="DeepCrime: remove weights regularisation")
 def regularization_removed(source: Source) -> None:
     """Weight decay and dropout are missing."""
-    for call in source.calls(*OPTIMIZERS):
+    for call in optimizer_calls(source):
         if keyword(call, "weight_decay") is not None:
             source.argument(call, "weight_decay", "0.0")
     for call in source.calls("Dropout", "Dropout2d"):
