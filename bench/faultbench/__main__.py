@@ -1,4 +1,4 @@
-"""The command line: `python -m bench.faultbench run`, `show`, `check`, `list`, `export`, `score`, `page`."""
+"""The command line: `python -m bench.faultbench run`, `list`, `show`, `check`, `train`, `export`, `score`."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def show(program: str) -> None:
 def check(program: str) -> None:
     """Run `netwright check -v` on a program and show what it says."""
     found, lines = find(program)
-    with execute._workplace(found) as (folder, script):
+    with execute.workplace(found) as (folder, script):
         click.echo(f"fault planted at line {', '.join(map(str, lines)) or '-'}", err=True)
         command = [sys.executable, "-m", "netwright", "check", "-v", "--no-report", str(script)]
         sys.exit(subprocess.run(command, cwd=folder, check=False).returncode)
@@ -135,7 +135,9 @@ def export(folder: Path, per_operator: int) -> None:
     """Write all programs into a folder, for other tools, with programs.json that names them (and nothing of the truth)."""
     folder.mkdir(parents=True, exist_ok=True)
     listing: list[dict[str, Any]] = []
-    for program in everything(per_operator):
+    recipes = [r for r in programs.recipes().values() if programs.available(r.data)]
+    cases = [c for c in programs.cases().values() if programs.available(c.data)]
+    for program in programs.to_check(recipes, programs.SEEDS, programs.pairs(per_operator), cases):
         path = folder / program.id / program.name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(program.text, encoding="utf-8")
@@ -162,24 +164,6 @@ def score(verdicts: Path, per_operator: int) -> None:
     click.echo(page.render(runner.run(plan, checker), tool=read.get("tool", "another tool")))
 
 
-def everything(per_operator: int) -> list[Program]:
-    """Every program of the benchmark."""
-    found = [
-        programs.healthy(r, s)
-        for r in programs.recipes().values()
-        for s in programs.SEEDS
-        if programs.available(r.data)
-    ]
-    found += [programs.planted(o, r, 0) for o, r in programs.pairs(per_operator)]
-    found += [
-        programs.real(c, w, 0)
-        for c in programs.cases().values()
-        for w in ("faulty", "fixed")
-        if programs.available(c.data)
-    ]
-    return found
-
-
 def find(name: str) -> tuple[Program, tuple[int, ...]]:
     """A program by its id, and the lines of its fault; raises click.UsageError for a name that is none."""
     try:
@@ -191,10 +175,7 @@ def find(name: str) -> tuple[Program, tuple[int, ...]]:
                 return programs.planted(found, on, int(seed)), programs.plant(found, on).lines
             case ["real", case, "faulty" | "fixed" as which, seed]:
                 known = programs.cases()[case]
-                lines = (
-                    tuple(line for part in known.lines.values() for line in part) if which == "faulty" else ()
-                )
-                return programs.real(known, which, int(seed)), lines
+                return programs.real(known, which, int(seed)), known.places if which == "faulty" else ()
             case _:
                 raise click.UsageError(
                     f"{name} is no program: planted/OPERATOR/RECIPE/SEED, healthy/RECIPE/SEED, real/CASE/faulty/SEED"

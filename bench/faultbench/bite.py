@@ -22,8 +22,6 @@ class Bite:
 
     bites: bool
     share: float  # mean loss over the distance from `reach` to trivial; above 1: worse than trivial
-    healthy: tuple[float, ...]
-    faulty: tuple[float | None, ...]
 
 
 def bite(metric: Metric, healthy: Sequence[float], faulty: Sequence[float | None]) -> Bite:
@@ -33,12 +31,7 @@ def bite(metric: Metric, healthy: Sequence[float], faulty: Sequence[float | None
     mean = statistics.fmean(metric.loss(statistics.fmean(healthy), value) for value in faulty)
     span = _span(metric, healthy, faulty)
     share = mean / span if span else 0.0
-    return Bite(
-        bites=min(losses) > 0 and share >= SMALLEST_SHARE,
-        share=round(share, 4),
-        healthy=tuple(healthy),
-        faulty=tuple(faulty),
-    )
+    return Bite(bites=min(losses) > 0 and share >= SMALLEST_SHARE, share=round(share, 4))
 
 
 def _span(metric: Metric, healthy: Sequence[float], faulty: Sequence[float | None]) -> float:

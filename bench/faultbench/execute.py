@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import multiprocessing
 import os
@@ -48,7 +49,7 @@ def train(program: Program) -> Trained:
     context.set_forkserver_preload(
         ["torch", "numpy", "sklearn.datasets", "sklearn.model_selection", "sklearn.preprocessing", "pandas"]
     )
-    with _workplace(program) as (folder, script):
+    with workplace(program) as (folder, script):
         began = time.monotonic()
         process = context.Process(target=_run_bare, args=(str(script), str(folder)))
         process.start()
@@ -95,7 +96,7 @@ def check(program: Program, *, fingerprint: str) -> dict[str, Any]:
     kept = _kept(key)
     if kept is not None:
         return kept
-    with _workplace(program) as (folder, script):
+    with workplace(program) as (folder, script):
         answer = folder / "report.json"
         command = [
             sys.executable,
@@ -136,9 +137,6 @@ def check(program: Program, *, fingerprint: str) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "findings": report.get("findings", []),
         "broken": [c for c in report.get("checked", []) if c["state"] == "broken"],
-        "reasons": {
-            c["code"]: c["reason"] for c in report.get("checked", []) if c["state"] == "not applicable"
-        },
         "script": str(script),
         "said": said.decode(errors="replace")[-2000:] if ended == "no report" else "",
     }
@@ -148,7 +146,7 @@ def check(program: Program, *, fingerprint: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _workplace(program: Program) -> Iterator[tuple[Path, Path]]:
+def workplace(program: Program) -> Iterator[tuple[Path, Path]]:
     """A folder of its own for one run, with `data/` in it, as the programs expect."""
     with tempfile.TemporaryDirectory(prefix="faultbench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -162,8 +160,6 @@ def _workplace(program: Program) -> Iterator[tuple[Path, Path]]:
 
 def netwright_fingerprint() -> str:
     """Changes with netwright's own code, so that verdicts of an older version are not taken for those of this one."""
-    import hashlib
-
     digest = hashlib.sha256()
     for path in sorted((HERE.parents[1] / "src" / "netwright").rglob("*.py")):
         digest.update(path.read_bytes())

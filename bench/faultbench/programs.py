@@ -82,6 +82,11 @@ class Case:
     faulty: str
     fixed: str
 
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The lines of all its faults."""
+        return tuple(line for lines in self.lines.values() for line in lines)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Program:
@@ -190,6 +195,20 @@ def real(case: Case, which: str, seed: int) -> Program:
         data=case.data,
         metric=case.metric,
     )
+
+
+def to_check(
+    recipes: Iterable[Recipe],
+    seeds: Iterable[int],
+    pairs: Iterable[tuple[Operator, Recipe]],
+    cases: Iterable[Case],
+) -> list[Program]:
+    """What a tool is run on: recipes at each seed; planted faults and real programs, faulty and fixed, at seed 0."""
+    return [
+        *(healthy(recipe, seed) for recipe in recipes for seed in seeds),
+        *(planted(operator, recipe, 0) for operator, recipe in pairs),
+        *(real(case, which, 0) for case in cases for which in ("faulty", "fixed")),
+    ]
 
 
 def pairs(limit: int, *, only: Iterable[str] = (), on: Iterable[str] = ()) -> list[tuple[Operator, Recipe]]:

@@ -66,9 +66,7 @@ def run(plan: Plan, checker: Checker) -> dict[str, Any]:
         _measure(bites, recipes, pairs, cases, plan)
     if plan.only_counted:
         pairs = [(o, r) for o, r in pairs if _standing(bites, o, r)[0]]
-    todo = [programs.healthy(r, seed) for r in recipes for seed in plan.healthy_seeds]
-    todo += [programs.planted(o, r, 0) for o, r in pairs]
-    todo += [programs.real(c, which, 0) for c in cases for which in ("faulty", "fixed")]
+    todo = programs.to_check(recipes, plan.healthy_seeds, pairs, cases)
     verdicts = dict(zip((p.id for p in todo), _parallel(checker, todo, plan.jobs, "checking"), strict=True))
     return _results(
         plan, bites, recipes, pairs, cases, {name: v for name, v in verdicts.items() if v is not None}
@@ -131,8 +129,7 @@ def _measure_pair(operator: Operator, recipe: Recipe) -> tuple[str, dict[str, An
         if run.ended != "ok":
             return key, {**measured, "state": run.ended, "error": run.error}
         values.append(run.metric)
-        found = biting.bite(recipe.metric, healthy, values)
-        if not found.bites and min(recipe.metric.loss(h, run.metric) for h in healthy) <= 0:
+        if min(recipe.metric.loss(h, run.metric) for h in healthy) <= 0:
             break  # complete separation is out of reach already
     found = biting.bite(recipe.metric, healthy, values)
     return key, {
@@ -159,11 +156,17 @@ def _measure_case(case: Case) -> tuple[str, dict[str, Any]]:
     return case.name, {**measured, "state": "bites" if found.bites else "does not bite", "share": found.share}
 
 
+def _measured(entries: dict[str, Any], key: str, program: Program) -> dict[str, Any] | None:
+    """What was measured of a program, unless it has changed since."""
+    entry = entries.get(key)
+    return entry if entry is not None and entry["digest"] == program.digest else None
+
+
 def _standing(bites: dict[str, Any], operator: Operator, recipe: Recipe) -> tuple[bool, str]:
     """Whether a pair counts as a fault, and why."""
-    measured = bites["planted"].get(f"{operator.name}/{recipe.name}")
-    if measured is not None and measured["digest"] != programs.planted(operator, recipe, 0).digest:
-        measured = None
+    measured = _measured(
+        bites["planted"], f"{operator.name}/{recipe.name}", programs.planted(operator, recipe, 0)
+    )
     crash_is_meant = any(code.startswith("NW9") for code in operator.codes)
     if measured is not None and measured["state"] == "crashed":
         return crash_is_meant, f"crashes: {measured['error']}"
@@ -240,14 +243,12 @@ def _results(
 
 def _judge_case(case: Case, bites: dict[str, Any], verdicts: dict[str, Verdict]) -> score.Judged:
     program = programs.real(case, "faulty", 0)
-    measured = bites["real"].get(case.name)
-    if measured is not None and measured["digest"] != program.digest:
-        measured = None
+    measured = _measured(bites["real"], case.name, program)
     truth = tuple(code for fault in case.faults for code in score.WORDS[fault])
     return score.judge(
         verdicts[program.id],
         truth=truth,
-        lines=[line for lines in case.lines.values() for line in lines],
+        lines=case.places,
         counts=measured["state"] == "bites" if measured is not None else case.effect == "ok",
         why=measured["state"]
         if measured is not None

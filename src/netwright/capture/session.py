@@ -30,12 +30,9 @@ from .warned import Attribution
 from .wrappers import install
 
 _LATER = 40
-_WATCH = {
-    "train",
-    "__enter__",
-    "__iter__",
-}  # what stays wrapped after the recording, to see an evaluation begin
-_ENDING = {"backward", "__next__"}  # and for whoever ends the program
+# What stays wrapped after the recording: to see an evaluation begin, and for whoever ends the program.
+_WATCH = {"train", "__enter__", "__iter__"}
+_ENDING = {"backward", "__next__"}
 
 
 @dataclass(slots=True, eq=False)
@@ -321,8 +318,9 @@ class Session:
         try:
             with self.own():
                 self.evaluation.flush(roots)
-                self._mark_used()
-                before = self.parameters.norms(t.tensor for t in self.parameters.tracked.values())
+                if not self.recorded:
+                    self._mark_used()
+                    before = self.parameters.norms(t.tensor for t in self.parameters.tracked.values())
         except Busy:
             self.other_thread |= threading.get_ident() != self.recorder.thread
             return call()
@@ -347,9 +345,8 @@ class Session:
     def _after_backward(self, where: Where, roots: list[torch.Tensor], before: list[float | None]) -> None:
         if self.started is None:
             self.started = time.perf_counter()
-        self.recorder.seen_forward = (
-            True  # also where no module is ever called: what is written from now on is no initialization
-        )
+        # Also where no module is ever called: what is written from now on is no initialization.
+        self.recorder.seen_forward = True
         if self.current_loader is not None:
             self.current_loader.trained = True
         recording = self.recording
@@ -518,12 +515,16 @@ class Session:
         self.recording.captured_steps = self.recording.steps
         with contextlib.suppress(Busy), self.own():
             self.evaluation.flush([])
+        self._step_aside(watching=True)
+        self.on_recorded()
+
+    def _step_aside(self, *, watching: bool) -> None:
+        """Record nothing; keep only the wrappers that are needed to see an evaluation begin, and to end the program."""
         self.recorder.paused = True
         self._remove()
-        kept = _WATCH | (_ENDING if self.ends_program else set())
+        kept = (_WATCH if watching else set[str]()) | (_ENDING if self.ends_program else set())
         self.patches.undo(keep=lambda name: name in kept)
         self.recorder.next_tape()
-        self.on_recorded()
 
     # -- loaders ---------------------------------------------------------------------------------------------------------------
 
@@ -558,9 +559,8 @@ class Session:
         record = self._iterators.get(iterator)
         if not self.ends_program or not self.evaluation.wanted or record is None or not record.trained:
             return False
-        if (
-            self._in_place or getattr(iterator, "_num_yielded", 0) < 1
-        ):  # an evaluation on the training data runs on
+        # An evaluation on the training data runs on.
+        if self._in_place or getattr(iterator, "_num_yielded", 0) < 1:
             return False
         self.epochs_cut += 1
         return True
@@ -588,12 +588,7 @@ class Session:
             self.evaluation.flush([])
         self.evaluation.end()
         if self.recorded and self._in_place:
-            self.recorder.paused = True
-            self._remove()
-            wanted = self.evaluation.wanted
-            kept = (_WATCH if wanted else set[str]()) | (_ENDING if self.ends_program else set())
-            self.patches.undo(keep=lambda name: name in kept)
-            self.recorder.next_tape()
+            self._step_aside(watching=self.evaluation.wanted)
 
 
 class Busy(Exception):

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 Original = Callable[..., Any]
-FRUITLESS = (
-    20  # so many blocks of no_grad without an evaluation in them, and such blocks are looked at no more
-)
+FRUITLESS = 20  # blocks of no_grad without an evaluation in them, after which none is looked at any more
 
 
 def install(session: "Session") -> None:

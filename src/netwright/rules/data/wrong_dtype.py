@@ -96,9 +96,8 @@ def _cuts(graph: Graph, node: Node, door: Stats) -> bool:
     if old is None or new is None or (node.op in _CASTS and not (old.floating and new.integral)):
         return False
     before, after = _levels(old.stats), _levels(new.stats)
-    if (
-        after is None and node.op in _CASTS and door.integers
-    ):  # only the data's own arrays and the door are measured
+    # Of the way of the data, only its own arrays and the door are measured.
+    if after is None and node.op in _CASTS and door.integers:
         after = door.distinct
     if before is None or after is None:
         return node.op in _FLOORS and door.integers and (door.distinct or _MANY) <= rule["few"]
