@@ -148,7 +148,7 @@ def _real(real: Sequence[Judged]) -> Iterator[str]:
 def _uncounted(judged: Sequence[Judged]) -> Iterator[str]:
     yield "## Planted and not counted"
     yield ""
-    yield "Faults that do no measurable harm on that recipe, or with which the program does not run. What netwright says of them is neither counted for nor against it."
+    yield "Faults that do no measurable harm on that recipe, with which the program does not run, or that were not trained here, so that their harm is not known (*not measured*). What netwright says of them is neither counted for nor against it."
     yield ""
     yield "| operator | recipe | why | said |\n|---|---|---|---|"
     for j in judged:
