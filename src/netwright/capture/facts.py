@@ -12,6 +12,11 @@ from .tape import Slot
 
 MUTATES = {"batch_norm": (1, 2), "instance_norm": (1, 2)}
 LONG = 64
+# Calls in which data meets weights: the door of a program that uses no modules.
+MEETS_WEIGHTS = frozenset(
+    "matmul mm bmm addmm baddbmm mv addmv einsum linear bilinear mul embedding embedding_bag index_select __getitem__ conv1d "
+    "conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d".split()
+)
 
 _MODE_SENSITIVE = (
     torch.nn.modules.dropout._DropoutNd,  # pyright: ignore[reportPrivateUsage]

@@ -106,7 +106,8 @@ class _Builder:
         self.doors: dict[int, str] = {}
         self.exits: list[tuple[int, Call]] = []
         self.current: Call | None = None
-        self.door_names = {v: name for root in self.tape.roots for name, v in root.inputs}
+        doors = [*self.tape.inputs, *(pair for root in self.tape.roots for pair in root.inputs)]
+        self.door_names = {v: name for name, v in doors}
         self.buffers = buffers
         self._paths: dict[int, str] = {}
         for module in recorder.networks.values():

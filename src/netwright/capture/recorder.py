@@ -21,6 +21,7 @@ from ..evidence import NOWHERE, ModuleCall, TensorInfo, Where
 from .calls import FuncInfo
 from .facts import (
     LONG,
+    MEETS_WEIGHTS,
     MUTATES,
     clip_limit,
     failed_info,
@@ -191,12 +192,25 @@ class Recorder:
         for tensor, value in found:
             if not value.tainted and value.maker is not None:
                 self.keep(tensor, value)
+        if not self.networks and self.stack is None and info.plain in MEETS_WEIGHTS:
+            self._bare_door(found)
         if info.random:
             call.rng = torch.get_rng_state()
         for device in ("cuda", "cpu"):
             if torch.is_autocast_enabled(device):
                 call.autocast = (device, torch.get_autocast_dtype(device))
                 break
+
+    def _bare_door(self, found: list[tuple[torch.Tensor, Value]]) -> None:
+        """In a program without modules, data comes in where it first meets weights."""
+        if not torch.is_grad_enabled() or not any(v.parameter for _, v in found):
+            return
+        for tensor, value in found:
+            if value.tainted or value.parameter or tensor.dim() == 0 or tensor.dtype == torch.bool:
+                continue
+            self.keep(tensor, value)
+            value.tainted = True
+            self.tape.inputs.append(("input", value.index))
 
     def _record(self, value: object, found: list[tuple[torch.Tensor, Value]]) -> object:
         if isinstance(value, torch.Tensor):
@@ -221,6 +235,11 @@ class Recorder:
         """The tape's value of a tensor; a leaf if it was not seen before."""
         known = self.tape.find(tensor)
         if known is not None:
+            if not known.parameter and not known.tainted and tensor.requires_grad and is_parameter(tensor):
+                # Told to take part in autograd after it was made (``w.requires_grad = True``): a parameter from now on.
+                known.parameter, known.maker, known.held = True, None, tensor
+                known.info = replace(known.info, requires_grad=True)
+                self.tape.forget_writes(storage_of(tensor))
             return known
         value = self.tape.leaf(tensor, info_of(tensor))
         value.parameter = is_parameter(tensor)

@@ -122,6 +122,7 @@ class Session:
         self.other_thread = False
         self._process = os.getpid()
         self._seen_networks: set[int] = set()
+        self._losses: dict[int, weakref.ref[torch.Tensor]] = {}
         self.current_loader: LoaderRecord | None = None
         self.epochs_cut = 0
         self.fruitless = 0  # blocks of no_grad after the recording that were part of training
@@ -147,6 +148,13 @@ class Session:
         """Libraries whose global random generator the program has drawn from (or seeded)."""
         with Unseen():
             return moved(self._random)
+
+    def seeded(self, library: str, where: Where, value: object) -> None:
+        """The program seeds a random generator."""
+        self.recording.seeds.setdefault(library, where)
+        if not self.recorded:
+            known = value if isinstance(value, int | str) else None
+            self.note("seed", where, library=library, value=known)
 
     def follow(self, model: torch.nn.Module | None, optimizer: torch.optim.Optimizer | None) -> None:
         """Objects made before the recording began: their parameters are followed from now on."""
@@ -353,6 +361,7 @@ class Session:
         recording.backwards += 1
         tape = self.recorder.tape
         goals = [v.index for t in roots if (v := tape.find(t)) is not None]
+        self._losses.update((id(t), weakref.ref(t)) for t in roots if t.is_leaf)
         value = number_of(roots[0]) if roots else None
         after = self.parameters.norms(t.tensor for t in self.parameters.tracked.values())
         capture = build(self.recorder, goals, loss_value=value, backward=where, step=recording.steps)
@@ -400,13 +409,20 @@ class Session:
             if call.index < start or call.inplace:
                 continue
             for value in (tape.values[v] for v in call.reads):
-                if value.parameter and value.held is not None:
+                if value.parameter and value.held is not None and not self._is_loss(value.held):
                     self.parameters.track(value.held).used = True
+
+    def _is_loss(self, tensor: torch.Tensor) -> bool:
+        """Whether backward was called on the tensor: a leaf that is a loss of its own (made anew from a value) is no parameter."""
+        known = self._losses.get(id(tensor))
+        return known is not None and known() is tensor
 
     def _mark_reached(self, capture: GraphCapture, after: list[float | None]) -> list[Any]:
         graph = capture.graph
         on_path = graph.ancestors(graph.loss) if graph.loss is not None else frozenset[int]()
         for node, tensor in capture.parameters.items():
+            if self._is_loss(tensor):
+                continue
             tracked = self.parameters.track(tensor)
             tracked.on_path = tracked.on_path or node in on_path
             tracked.used = tracked.used or tracked.on_path

@@ -102,6 +102,7 @@ class Tape:
         self.calls: list[Call] = []
         self.values: list[Value] = []
         self.roots: list[RootCall] = []
+        self.inputs: list[tuple[str, int]] = []  # data that came in without a network's call, by name
         self.truncated = False
         self.limit = limit
         self._ids: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}

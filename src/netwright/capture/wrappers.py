@@ -351,7 +351,7 @@ def _no_grad(session: "Session", original: Original) -> Original:
 def _seed(session: "Session", original: Original, library: str) -> Original:
     def seed(*args: Any, **kwargs: Any) -> Any:
         if args or kwargs:
-            _safely(session, session.recording.seeds.setdefault, library, user_where(1))
+            _safely(session, session.seeded, library, user_where(1), next(iter((*args, *kwargs.values()))))
         return original(*args, **kwargs)
 
     return seed

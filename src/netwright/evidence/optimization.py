@@ -38,7 +38,8 @@ class Event:
     """Something that happened to the training state, in order.
 
     ``kind``: ``zero_grad`` · ``backward`` · ``clip`` · ``scale`` · ``unscale`` · ``optimizer_step`` · ``scaler_step`` · ``scaler_update`` ·
-    ``scheduler_step`` · ``manual_update`` · ``train_mode`` · ``eval_mode`` · ``load_state`` · ``evaluation`` · ``loader_start`` (a loader begins an epoch).
+    ``scheduler_step`` · ``manual_update`` · ``train_mode`` · ``eval_mode`` · ``load_state`` · ``evaluation`` · ``loader_start`` (a loader begins an epoch) ·
+    ``seed`` (``library``, ``value``).
     ``step`` counts optimizer steps (of any optimizer) completed before it. ``optimizer`` is a position in ``Optimizers``.
     ``detail`` by kind: ``backward``: ``grads_before`` (share of the reached parameters whose gradient was non-zero before the call),
     ``grads_after`` (share of all parameters with a non-zero gradient after it), ``grads_there`` (with any gradient, zero too), ``stepped_since`` (whether an optimizer step lies between the last backward that filled those gradients and this one),

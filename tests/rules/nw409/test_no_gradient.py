@@ -18,6 +18,7 @@ for epoch in range(12):
     loss = nn.functional.cross_entropy(model(x), y)
     BACKWARD
     optimizer.step()
+    loss.item()
 """
 
 
