@@ -203,10 +203,13 @@ def _measure_rest(patient: Patient, crash: Crash | NotApplicable) -> None:
     if session is not None:
         from .capture.sandbox import untouched
         from .probes import Observed
+        from .probes._named import with_evaluation
 
         wanted = {need for rule in patient.active for need in rule.needs.values()} | {EvalInputs}
         given = {**patient.evidence, Observed: Observed(session)}
         with untouched():
+            if isinstance(graphs := given.get(Graphs), Graphs):
+                given[Graphs] = with_evaluation(graphs, Observed(session))
             patient.evidence = _measure_what_can_be(patient, wanted - {Crash, Program}, given)
     patient.evidence[Program] = _program(patient)
     patient.evidence[Crash] = crash

@@ -233,16 +233,30 @@ def training_in_eval_mode(source: Source) -> None:
 
 @operator("NW421", origin="Hugging Face issue 17877: weights initialized again after loading")
 def weights_overwritten_after_loading(source: Source) -> None:
-    """Loaded weights are initialized again."""
-    loads = source.expression_statements("load_state_dict")
+    """Loaded weights are initialized again before training begins."""
+    _initialize_again(source, [s for s in _loads(source) if s.lineno < source.training_loop().lineno])
+
+
+@operator(
+    "NW421", seen=Seen.TRAINING, origin="Hugging Face issue 17877: weights initialized again after loading"
+)
+def weights_overwritten_after_training(source: Source) -> None:
+    """The best weights are loaded in the end, or those of a target network during training, and initialized again."""
+    _initialize_again(source, [s for s in _loads(source) if s.lineno > source.training_loop().lineno])
+
+
+def _loads(source: Source) -> list[ast.Expr]:
+    return [s for s in source.expression_statements("load_state_dict") if isinstance(s, ast.Expr)]
+
+
+def _initialize_again(source: Source, loads: list[ast.Expr]) -> None:
     if not loads:
-        raise DoesNotApply("nothing is loaded")
-    statement = loads[-1]
-    assert isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
-    assert isinstance(statement.value.func, ast.Attribute)
-    owner = source.code(statement.value.func.value)
+        raise DoesNotApply("nothing is loaded there")
+    call = loads[-1].value
+    assert isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
+    owner = source.code(call.func.value)
     source.after(
-        statement,
+        loads[-1],
         f"for module in {owner}.modules():",
         "    if hasattr(module, 'reset_parameters'):",
         "        module.reset_parameters()",

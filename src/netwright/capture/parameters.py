@@ -1,5 +1,6 @@
 """Keeps an eye on every parameter during the captured steps: values when first seen, gradients, changes."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -15,7 +16,11 @@ _FULL_STATS = 2000
 
 @dataclass(slots=True, eq=False)
 class Tracked:
-    """One parameter. ``last`` is a sample of its values after the last optimizer step."""
+    """One parameter. ``last`` is a sample of its values after the last optimizer step, ``step_began`` of those before it.
+
+    ``outside_scales`` holds for each change between steps the factor that all values were multiplied with (None: no such factor),
+    ``restored`` counts the changes that undid the step before.
+    """
 
     tensor: torch.Tensor
     initial: Stats | None
@@ -29,6 +34,9 @@ class Tracked:
     outside_op: str | None = None
     outside_gradient: bool = False
     outside_gaps: int = 0
+    outside_scales: list[float | None] = field(default_factory=list[float | None])
+    restored: int = 0
+    step_began: torch.Tensor | None = None
     changed_while_frozen: bool = False
     consumed: set[int] = field(default_factory=set[int])
     mixed: set[int] = field(default_factory=set[int])
@@ -93,7 +101,9 @@ class ParameterWatch:
             if tracked.last is not None and now is not None and not _equal(tracked.last, now):
                 tracked.changed_outside = tracked.outside_line or NOWHERE
                 tracked.outside_gaps += 1
-            tracked.last = now
+                tracked.outside_scales.append(_scale(tracked.last, now))
+                tracked.restored += tracked.step_began is not None and _equal(tracked.step_began, now)
+            tracked.last = tracked.step_began = now
         return norms
 
     def after_backward(
@@ -160,6 +170,16 @@ def _equal(first: torch.Tensor, second: torch.Tensor) -> bool:
     if first.is_floating_point():
         return torch.equal(first.nan_to_num(), second.nan_to_num())
     return torch.equal(first, second)
+
+
+def _scale(before: torch.Tensor, after: torch.Tensor) -> float | None:
+    """The factor between two samples of values, if there is one for all of them."""
+    old, new = before.double(), after.double()
+    size = float(old.square().sum())
+    if not before.is_floating_point() or size == 0 or not math.isfinite(size):
+        return None
+    factor = float((old * new).sum()) / size
+    return factor if torch.allclose(new, factor * old, rtol=1e-3, atol=1e-6) else None
 
 
 def _equal_rows(tensor: torch.Tensor) -> bool:

@@ -66,7 +66,9 @@ class ParameterInfo:
     ``frozen_at`` is the line that set ``requires_grad`` to False; ``changed_while_frozen`` that an optimizer step changed it at a time when
     ``requires_grad`` was False. ``frozen_in_vain`` is what a user wrote to freeze it that freezes nothing (``"features.requires_grad"`` on a
     module, ``"fc.weight.require_grad"``) with its line. ``outside_gaps`` counts the gaps between captured steps in which its values changed,
-    ``outside_op`` names the call that wrote them, ``outside_gradient`` says that this call was given a gradient.
+    ``outside_op`` names the call that wrote them, ``outside_gradient`` says that this call was given a gradient,
+    ``outside_scales`` is the factor that all values were multiplied with in each of these gaps (None: no one factor), ``restored`` counts the gaps that brought
+    back exactly the values from before the step.
     """
 
     name: str
@@ -105,6 +107,8 @@ class ParameterInfo:
     outside_gaps: int = 0
     outside_op: str | None = None
     outside_gradient: bool = False
+    outside_scales: tuple[float | None, ...] = ()
+    restored: int = 0
 
     @property
     def numel(self) -> int:

@@ -1,12 +1,11 @@
 """The step's graphs, and the task they ask for."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from ..capture.graphs import GraphCapture
 from ..evidence import Graph, Graphs, Task
 from ..inference import read_objective, read_task
 from ..rule import NotApplicable
+from ._named import named, with_evaluation
 from ._terms import weighed
 from .model import parameter_names
 from .observed import Observed
@@ -18,19 +17,9 @@ def graphs(observed: Observed) -> Graphs:
     if not recording.captures:
         raise NotApplicable("no training step was seen: the program never called backward")
     names = parameter_names(observed)
-    train = tuple(_mark_targets(_named(c, names), c.optimizer) for c in recording.captures)
-    later = tuple(_named(c, names) for c in recording.later)
-    evaluation = _named(recording.evaluations[0].capture, names) if recording.evaluations else None
-    return Graphs(train=train, later=later, evaluation=evaluation)
-
-
-def _named(capture: GraphCapture, names: Mapping[int, tuple[int, str]]) -> Graph:
-    """The graph with the parameters' names at their leaves."""
-    nodes = list(capture.graph.nodes)
-    for index, tensor in capture.parameters.items():
-        if (home := names.get(id(tensor))) is not None:
-            nodes[index] = replace(nodes[index], root=home[0], name=home[1])
-    return replace(capture.graph, nodes=tuple(nodes))
+    train = tuple(_mark_targets(named(c, names), c.optimizer) for c in recording.captures)
+    later = tuple(named(c, names) for c in recording.later)
+    return with_evaluation(Graphs(train=train, later=later), observed)
 
 
 def _mark_targets(graph: Graph, optimizer: int | None) -> Graph:

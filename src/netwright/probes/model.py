@@ -172,6 +172,8 @@ def _parameter(
         outside_gaps=tracked.outside_gaps,
         outside_op=tracked.outside_op if tracked.outside_gaps else None,
         outside_gradient=tracked.outside_gradient,
+        outside_scales=tuple(tracked.outside_scales),
+        restored=tracked.restored,
     )
 
 

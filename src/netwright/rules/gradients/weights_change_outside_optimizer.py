@@ -2,23 +2,28 @@
 
 ## What it measures
 Whether parameters that an optimizer trains have other values at a step than after the previous one, in how many of the gaps
-between steps, and the call that wrote them.
+between steps, the call that wrote them, and what the change comes to: other random numbers, one factor for all values, the values from before the step.
 
 ## Why it matters
 Initializers inside the loop undo the training again and again. An update by hand beside the optimizer's applies every
-gradient twice.
+gradient twice. Weights put back to what they were before the step, or multiplied by a factor well below 1 after every step, learn nothing: at 0.9 only the
+last ten updates or so are left.
 
 ## How to fix
-Initialize once, before the loop. Leave updates to the optimizer.
+Initialize once, before the loop. Leave updates to the optimizer, and decay to its ``weight_decay``.
 
 ## Known false alarms
 Weight clipping (WGAN), renormalized prototypes or embeddings, pruning masks, decay or noise by hand and loaded weights (federated
-and meta-learning) change weights on purpose and are information. Averages and target networks are in no optimizer and are not
+and meta-learning) change weights on purpose and are information. A factor by hand is reported only where it leaves less than a
+hundredth of each update after a few hundred steps. Averages and target networks are in no optimizer and are not
 looked at.
 
 ## Source
-Cecelia Shao, "Checklist for debugging neural networks" (wrong update expressions).
+Cecelia Shao, "Checklist for debugging neural networks" (wrong update expressions). Loshchilov and Hutter, "Decoupled weight decay regularization" (2019): the decay
+per step is the learning rate times a coefficient, 0.0001 and less in all recipes that they give.
 """
+
+import statistics
 
 from ...evidence import Optimizers, ParameterInfo, Parameters
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
@@ -34,7 +39,12 @@ rule = Rule(
     thresholds={
         "gaps": Threshold(
             value=2, unit="gaps between steps", source="one change may be a restart or a reload on purpose"
-        )
+        ),
+        "decay": Threshold(
+            value=0.99,
+            unit="factor between two steps",
+            source="weight decay in use multiplies by 0.9999 and more (Loshchilov and Hutter 2019); this is a hundred times as much",
+        ),
     },
 )
 
@@ -47,6 +57,11 @@ def _manner(p: ParameterInfo) -> str:
     op = (p.outside_op or "").strip("_")
     if op in _DRAWS:
         return "initialized again"
+    if p.restored >= max(rule["gaps"], p.outside_gaps - 1):
+        return "put back to what they were"
+    scales = [s for s in p.outside_scales if s is not None and abs(s) < rule["decay"]]
+    if len(scales) >= rule["gaps"] and len(scales) == p.outside_gaps:
+        return f"multiplied by {statistics.median(scales):.3g}"
     return "updated by hand with its gradient" if p.outside_gradient else "changed"
 
 
@@ -67,6 +82,11 @@ def _finding(manner: str, changed: list[ParameterInfo]) -> Finding:
     names = [p.name for p in changed]
     where = first_known(*(p.changed_outside for p in changed))
     gaps = max(p.outside_gaps for p in changed)
+    fix = f"remove the change at {where.at}, or make it a part of the optimizer's step"
+    if manner == "initialized again":
+        fix = f"initialize once, before the training loop, not at {where.at}"
+    elif manner.startswith("multiplied"):
+        fix = f"remove the factor at {where.at}; to keep weights small use the optimizer's weight_decay"
     op = next((p.outside_op for p in changed if p.outside_op), None)
     by = f" by {op} at {where.at}" if op else ""
     return rule.found(
@@ -74,9 +94,7 @@ def _finding(manner: str, changed: list[ParameterInfo]) -> Finding:
         where=where,
         severity=Severity.INFO if manner == "changed" else None,
         expected="between two steps of the optimizer its weights stay as they are",
-        fix=f"initialize once, before the training loop, not at {where.at}"
-        if manner == "initialized again"
-        else f"remove the change at {where.at}, or make it a part of the optimizer's step",
+        fix=fix,
         parameters=names,
         gaps=gaps,
         operation=op,

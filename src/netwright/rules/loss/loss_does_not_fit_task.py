@@ -72,12 +72,14 @@ def check(graphs: Graphs, task: Task, targets: Targets) -> list[Finding]:
         prediction, target = (
             (prediction_info(graph, term), target_info(graph, term)) if term else (None, None)
         )
-        if term is None or term.handmade or prediction is None or target is None or target.stats is None:
+        if term is None or prediction is None or target is None or target.stats is None:
             continue
         if objective.kind is TaskKind.AUTOENCODER or (term.target is not None and graph[term.target].tainted):
             continue
         counts = targets.counts[position] if position < len(targets.counts) else {}
         finding = None
+        if term.handmade and term.op not in SQUARED:
+            continue
         if term.op == "cross_entropy":
             finding = _cross_entropy(term, prediction, target)
         elif term.op in SQUARED:
