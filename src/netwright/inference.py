@@ -239,7 +239,8 @@ class _Reader:
         graph = self.graph
         if inner.op in ("__getitem__", "gather") and inner.refs:
             log = graph.source(inner.refs[0])
-            if log.op in ("log_softmax", "log") and len(inner.refs) > 1:
+            # Where the logarithm was forgotten, it is still the picked class that is pushed up.
+            if log.op in ("log_softmax", "log", "softmax") and len(inner.refs) > 1:
                 return self._term(part, node, "nll_loss", inner.refs[0], inner.refs[-1], reduction, True)
         if inner.op == "mul" and len(inner.refs) == 2:
             for log, other in (inner.refs, inner.refs[::-1]):

@@ -72,6 +72,8 @@ def _mark_doors(source: Source) -> None:
 @operator("NW101", "NW102", origin="Holden: normalize every input; Tobin: wrong preprocessing")
 def inputs_not_normalized(source: Source) -> None:
     """The inputs are used as they are: the scaling of pixels or the standardization is missing."""
+    if source.task in {"generative", "forecasting", "reinforcement"}:
+        raise DoesNotApply("targets and metric are in the same units")
     _mark_doors(source)
     outermost: list[ast.BinOp] = []
     for node in _scalings(source):
@@ -90,14 +92,36 @@ def inputs_not_normalized(source: Source) -> None:
 
 @operator("NW104", origin="Holden: normalize every output feature")
 def targets_not_normalized(source: Source) -> None:
-    """The regression targets are used in their own units."""
+    """The regression targets are used in their own units, in the evaluation too."""
     _mark_doors(source)
-    for node in _scalings(source):
-        if _of_target(source, node):
-            source.replace(node, _bare(source, node))
+    scalings = [node for node in _scalings(source) if _of_target(source, node)]
+    back = _scaled_back(source, scalings)
+    if not back and "r2" not in source.text.lower():
+        raise DoesNotApply("the metric is in units of the scaled targets")
+    for node in scalings:
+        source.replace(node, _bare(source, node))
+    for node in back:
+        source.replace(node, source.code(node.left.left))  # type: ignore[attr-defined]
     for call, argument in _scaled(source):
         if TARGETS.match(argument):
             source.replace(call, argument)
+
+
+def _scaled_back(source: Source, scalings: list[ast.BinOp]) -> list[ast.BinOp]:
+    """`output * std + mean` for targets scaled by `(y - mean) / std`."""
+    inverses = {
+        (source.code(node.right), source.code(node.left.right))
+        for node in scalings
+        if isinstance(node.left, ast.BinOp)
+    }
+    return [
+        node
+        for node in source.nodes(ast.BinOp)
+        if isinstance(node.op, ast.Add)
+        and isinstance(node.left, ast.BinOp)
+        and isinstance(node.left.op, ast.Mult)
+        and (source.code(node.left.right), source.code(node.right)) in inverses
+    ]
 
 
 @operator("NW117", origin="Tobin: wrong preprocessing; TrainCheck")

@@ -41,6 +41,15 @@ def target_ref(term: LossTerm) -> Ref | None:
     return None if term.target is None else Ref(term.target, term.target_output)
 
 
+def logits_ref(graph: Graph, term: LossTerm) -> Ref | None:
+    """The raw outputs of a class loss: what enters cross_entropy, or the log_softmax in front of a negative log-likelihood."""
+    ref = prediction_ref(term)
+    if ref is None or term.op == "cross_entropy":
+        return ref
+    log = graph.source(ref)
+    return log.refs[0] if term.op.startswith("nll_loss") and log.op == "log_softmax" and log.refs else None
+
+
 def prediction_info(graph: Graph, term: LossTerm) -> TensorInfo | None:
     """Form and values of the prediction."""
     ref = prediction_ref(term)

@@ -62,6 +62,8 @@ def check(
     if task.kind not in rule.tasks or objective is None or objective.term is None or not targets.counts:
         raise NotApplicable("this is not one classification")
     counts = targets.counts[0]
+    if any(label != int(label) for label in counts):
+        raise NotApplicable("labels are mixed or smoothed")
     total = sum(counts.values())
     if total < rule["samples"] or len(counts) < 2:
         raise NotApplicable(f"{total} labels of {len(counts)} classes seen are too few to know the shares")

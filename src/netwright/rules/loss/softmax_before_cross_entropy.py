@@ -23,8 +23,9 @@ PyTorch documentation of ``CrossEntropyLoss`` ("input is expected to contain the
 
 import math
 
-from ...evidence import Graphs, Ref, Task
+from ...evidence import Graphs, LossTerm, Task
 from ...rule import Finding, Kind, Rule, Severity
+from .._loss import logits_ref
 
 rule = Rule(
     code="NW302",
@@ -44,9 +45,10 @@ def check(graphs: Graphs, task: Task) -> list[Finding]:
     for objective in task.objectives:
         graph = graphs.train[objective.graph]
         for term in objective.terms:
-            if term.op != "cross_entropy" or term.prediction is None or term.handmade:
+            ref = logits_ref(graph, term)
+            if ref is None:
                 continue
-            source = graph.source(Ref(term.prediction, term.prediction_output))
+            source = graph.source(ref)
             if source.op not in ("softmax", "log_softmax"):
                 continue
             harmless = source.op == "log_softmax"
@@ -54,7 +56,7 @@ def check(graphs: Graphs, task: Task) -> list[Finding]:
             floor = math.log(1 + (classes - 1) / math.e)
             found.append(
                 rule.found(
-                    f"{source.op} at {source.edit.at} feeds cross_entropy at {term.where.at}, which normalizes again"
+                    f"{source.op} at {source.edit.at} feeds {_name(term)} at {term.where.at}, which normalizes again"
                     + (
                         "" if harmless else f": with {classes} classes the loss cannot fall below {floor:.3g}"
                     ),
@@ -68,3 +70,7 @@ def check(graphs: Graphs, task: Task) -> list[Finding]:
                 )
             )
     return found
+
+
+def _name(term: LossTerm) -> str:
+    return term.op if term.op == "cross_entropy" else "the log_softmax of the loss"

@@ -14,10 +14,13 @@ meaningless, and stops with an error as soon as one lies outside 0..1.
 Use ``CrossEntropyLoss`` on raw outputs instead of ``NLLLoss``, or put ``log_softmax`` last. Use ``BCEWithLogitsLoss`` on raw outputs instead of ``BCELoss``.
 
 ## Known false alarms
-None known: hand-written negative log-likelihoods and policy gradients are not looked at, and neither are densities.
+Hand-written losses are looked at only where the probability of the right class is averaged as it is, without any weights: robust training on noisy
+labels does that on purpose. Policy gradients and densities are not looked at.
 
 ## Source
 PyTorch documentation of ``NLLLoss`` ("the input is expected to contain log-probabilities"), ``KLDivLoss``, ``CTCLoss`` and ``BCELoss``.
+Ghosh, Kumar and Sastry, "Robust loss functions under label noise for deep neural networks" (2017), and Zhang and Sabuncu (2018): 1 - p as a loss trains slowly and to
+lower accuracy.
 """
 
 from ...evidence import Graph, Graphs, LossTerm, Node, Task
@@ -54,11 +57,13 @@ def check(graphs: Graphs, task: Task) -> list[Finding]:
     found: list[Finding] = []
     for graph, _, term in loss_terms(graphs, task):
         ref = prediction_ref(term)
-        if ref is None or term.handmade:
+        if ref is None or (term.handmade and term.op != "nll_loss"):
             continue
         source = graph.source(ref, THROUGH_CLAMP)
         finding = None
-        if term.op in _LOG_LOSSES:
+        if term.handmade:
+            finding = _without_log(term, source) if source.op == "softmax" else None
+        elif term.op in _LOG_LOSSES:
             finding = _log_loss(graph, term, source)
         elif term.op == BCE and source.op in _RAW:
             finding = _bce(term, source)
@@ -99,6 +104,20 @@ def _log_loss(graph: Graph, term: LossTerm, source: Node) -> Finding | None:
             highest=highest,
         )
     return None
+
+
+def _without_log(term: LossTerm, source: Node) -> Finding:
+    return rule.found(
+        f"the loss at {term.where.at} is the negative probability of the right class, from {source.op} at {source.edit.at}, without the "
+        "logarithm: it moves only between -1 and 0, with hardly any gradient where the answer is wrong",
+        where=term.where,
+        also=(source.edit,),
+        severity=Severity.WARNING,
+        confidence=0.7,
+        expected="the negative log-probability of the right class",
+        fix="use cross_entropy on the raw outputs, or log_softmax instead of softmax",
+        source=source.op,
+    )
 
 
 def _bce(term: LossTerm, source: Node) -> Finding:

@@ -26,6 +26,7 @@ import math
 
 from ...evidence import Graph, Graphs, LossTerm, Node, Objective, Ref, Targets, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
+from .._loss import logits_ref
 from .._ranges import REAL, Range, reachable
 
 rule = Rule(
@@ -77,6 +78,11 @@ def check(graphs: Graphs, task: Task, targets: Targets) -> list[Finding]:
 def _judge(
     graph: Graph, ref: Ref, objective: Objective, term: LossTerm, targets: Targets, position: int
 ) -> Finding | None:
+    logits = logits_ref(graph, term)
+    if logits is not None:
+        span, cause = reachable(graph, logits)
+        judged = cause is not None and span != REAL and cause.op not in _ELSEWHERE
+        return _against_classes(span, cause, objective, term) if judged and cause is not None else None
     span, cause = reachable(graph, ref)
     if cause is None or span == REAL:
         return None
@@ -84,8 +90,6 @@ def _judge(
         return _against_targets(span, cause, term, targets, position)
     if cause.op in _ELSEWHERE:
         return None
-    if term.op == "cross_entropy":
-        return _against_classes(span, cause, objective, term)
     if term.op == "binary_cross_entropy_with_logits" and cause.op != "sigmoid":
         return _against_binary(span, cause, term)
     return None
@@ -149,7 +153,7 @@ def _against_classes(span: Range, cause: Node, objective: Objective, term: LossT
     if floor < rule["floor"]:
         return None
     return rule.found(
-        f"{cause.op} at {cause.edit.at} keeps the outputs in {span} before cross_entropy: with {classes} classes the loss "
+        f"{cause.op} at {cause.edit.at} keeps the outputs in {span} before {term.op}: with {classes} classes the loss "
         f"cannot fall below {floor:.3g}",
         where=cause.edit.on(module=cause.module),
         also=(term.where,),
