@@ -30,7 +30,12 @@ def hidden_activations_removed(source: Source) -> None:
             source.mark(statement)
 
 
-@operator("NW206", "NW406", origin="DeepCrime: change activation function; Emam: not sigmoid")
+@operator(
+    "NW206",
+    "NW406",
+    seen=Seen.EXPERIMENT,
+    origin="DeepCrime: change activation function; Emam: not sigmoid",
+)
 def hidden_activations_sigmoid(source: Source) -> None:
     """All hidden activations are sigmoids."""
     exchange_activations(source, "nn.Sigmoid()", "torch.sigmoid({})")

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch.nn.parameter import UninitializedTensorMixin  # pyright: ignore[reportAttributeAccessIssue]
 
-from ..evidence import NOWHERE, ModuleCall, TensorInfo, Where
+from ..evidence import NOWHERE, RESHAPES, ModuleCall, TensorInfo, Where
 from .calls import FuncInfo
 from .facts import (
     LONG,
@@ -168,6 +168,8 @@ class Recorder:
         # Writing numbers into a parameter (initialization, a clamp) does not make it a result of the step.
         call.tainted = any((v.tainted or v.parameter) and not (v.parameter and t is target) for t, v in found)
         call.grad_enabled = torch.is_grad_enabled()
+        if call.tainted and not (call.grad_enabled or self.seen_forward) and info.plain in RESHAPES:
+            call.tainted = False  # a part of a parameter, taken to initialize it
         if call.tainted:
             self._before_tainted(call, info, found)
         storages = [s for t, _ in found if (s := storage_of(t)) is not None]
@@ -321,8 +323,18 @@ class Recorder:
         if call.inplace and not call.tainted and self.first_tainted is None:
             target = write_target(args, kwargs)
             storage = storage_of(target) if isinstance(target, torch.Tensor) else None
+            if storage is not None and not call.grad_enabled:
+                self._initialized_in_part(storage)
             if storage is not None and self.tape.written_often(storage, _MANY_WRITES):
                 self._filled(storage)
+
+    def _initialized_in_part(self, storage: int) -> None:
+        """A view of a parameter was written to before any step (the padding row of an embedding): what it holds now is its content."""
+        owners = [v for v in self._storages.get(storage, ()) if v.parameter]
+        for value in owners:
+            value.saved = None
+        if owners:
+            self.tape.forget_writes(storage)
 
     def _made(self, call: Call, out: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         target = write_target(args, kwargs) if call.inplace else None

@@ -32,6 +32,20 @@ for step in range(12):
         ("nn.functional.nll_loss(torch.log_softmax(out.relu(), 1), y)", {"NW204"}),
         ("-torch.log_softmax(out, 1)[torch.arange(300), y].mean()", set()),
         ("-(nn.functional.one_hot(y) * torch.log_softmax(out, 1)).sum(1).mean()", set()),
+        # Keras's losses, which normalize and clip, on outputs without a fitting last activation.
+        (
+            "-(nn.functional.one_hot(y) * (out.sigmoid() / out.sigmoid().sum(1, keepdim=True)).log()).sum(1).mean()",
+            {"NW304"},
+        ),
+        ("-(nn.functional.one_hot(y) * out.sigmoid().clamp(1e-7, 1).log()).sum(1).mean()", {"NW304"}),
+        ("-(nn.functional.one_hot(y) * torch.log(out.relu().clamp(1e-7, 1))).sum(1).mean()", {"NW304"}),
+        ("nn.functional.nll_loss(torch.log(out.tanh().clamp(1e-7, 1)), y)", {"NW304", "NW301"}),
+        ("-(nn.functional.one_hot(y) * (out.softmax(1) + 1e-7).clamp(1e-7, 1).log()).sum(1).mean()", set()),
+        # Several labels can be true: each output is a probability of its own.
+        (
+            "-((x[:, :3] > 0) * out.sigmoid().clamp(1e-7, 1).log() + (x[:, :3] <= 0) * (1 - out.sigmoid()).clamp(1e-7, 1).log()).mean()",
+            set(),
+        ),
         # A policy gradient: what is picked is weighed by a reward.
         ("-(out.softmax(1)[torch.arange(300), y] * x[:, 0]).mean()", set()),
     ],

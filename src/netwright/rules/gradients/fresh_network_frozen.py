@@ -11,7 +11,7 @@ Freezing keeps what a layer has learned. A fresh layer has learned nothing: the 
 Load the pretrained weights before freezing, or do not freeze.
 
 ## Known false alarms
-Random-feature networks (extreme learning machines, reservoirs) freeze fresh weights on purpose. Frozen embeddings, position
+Random-feature networks (extreme learning machines, reservoirs, networks of which only the normalization is trained) freeze fresh weights on purpose. Frozen embeddings, position
 tables, fixed filters, and whole frozen networks (targets, teachers) are not counted.
 
 ## Source
@@ -65,7 +65,8 @@ def check(parameters: Parameters) -> list[Finding]:
     for root in sorted({p.root for p in weights if p.root is not None}):
         mine = [p for p in weights if p.root == root]
         frozen = [p for p in mine if not p.requires_grad]
-        if len(frozen) == len(mine) or len(frozen) < rule["layers"]:
+        others = any(p.root == root and p.requires_grad and p.registered for p in parameters.parameters)
+        if not others or len(frozen) < rule["layers"]:
             continue
         share = numbers(frozen) / numbers(mine)
         head_alone = len(mine) - len(frozen) == 1

@@ -113,7 +113,10 @@ def _sum_of_exp(graph: Graph, node: Node) -> Node | None:
     """The ``exp`` of ``sum(exp(x))`` or ``exp(x) / sum(exp(x))``."""
     if node.op == "div" and len(node.refs) == 2:
         top, bottom = (graph.source(r) for r in node.refs)
-        return top if top.op == "exp" and _sum_of_exp(graph, bottom) is top else None
+        below = _sum_of_exp(graph, bottom)
+        # The same values, or the network called once more for them.
+        again = below is not None and (below is top or (below.where.known and below.where == top.where))
+        return top if top.op == "exp" and again else None
     if node.op != "sum" or not node.refs:
         return None
     inner = graph.source(node.refs[0])
