@@ -311,6 +311,8 @@ def channels_mixed_by_view(source: Source) -> None:
 @operator("NW115", "NW219", "NW221", origin="Tobin: wrong tensor shapes; batch and time swapped")
 def batch_and_time_swapped(source: Source) -> None:
     """The recurrent layer is told nothing of `batch_first`, so it runs over the batch instead of time."""
+    if "pack_padded_sequence" in source.text:
+        raise DoesNotApply("packed sequences know their dimensions")
     for call in source.calls("LSTM", "GRU", "RNN", "TransformerEncoderLayer", "MultiheadAttention"):
         first = keyword(call, "batch_first")
         if first is not None and source.code(first) == "True":

@@ -2,12 +2,13 @@
 
 ## What it measures
 Range and distinct values of the target of each loss, against what the loss is defined for: 0 to 1 for binary cross-entropy and
-for probabilities in cross-entropy, -1 and 1 for the margin losses, class indices from 0 for cross-entropy.
+for probabilities in cross-entropy, -1 and 1 for the margin losses, class indices from 0 for cross-entropy. Labels that are all the same
+class, after a conversion from floating-point numbers or in shuffled batches of three classes and more.
 
 ## Why it matters
 These losses accept any number without a word. Binary cross-entropy with labels -1 and 1 has no lower bound for the negative
 class, with 1 and 2 or 0 and 255 for the positive one, so training drives the outputs to infinity; margin losses with labels 0
-and 1 give the zeros no gradient at all. Indices counted from 1 spend one output on a class that never occurs.
+and 1 give the zeros no gradient at all. Labels divided by 255 with the inputs are all 0 as integers. Indices counted from 1 spend one output on a class that never occurs.
 
 ## How to fix
 Convert the labels: ``(y + 1) / 2`` for -1 and 1, ``y - 1`` for 1-based ones, ``y / 255`` for masks, ``2 * y - 1`` for margin losses.
@@ -23,7 +24,7 @@ PyTorch documentation of ``BCEWithLogitsLoss``, ``SoftMarginLoss``, ``HingeEmbed
 
 from collections.abc import Mapping
 
-from ...evidence import DoorTensor, Graphs, LossTerm, Objective, Targets, Task
+from ...evidence import DoorTensor, Graph, Graphs, Loaders, LossTerm, Node, Objective, Targets, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 
 _UNIT = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits"})
@@ -50,6 +51,9 @@ rule = Rule(
             unit="beyond 0..1",
             source="smoothed labels of 0.7 to 1.2 are advised for GANs (Chintala et al., ganhacks)",
         ),
+        "samples": Threshold(
+            value=64, unit="labels", source="below, all may be of one class in sorted or very unequal data"
+        ),
         "unseen": Threshold(
             value=0.01,
             unit="probability",
@@ -60,10 +64,11 @@ rule = Rule(
 
 
 @rule.check
-def check(graphs: Graphs, task: Task, targets: Targets) -> list[Finding]:
+def check(graphs: Graphs, task: Task, targets: Targets, loaders: Loaders) -> list[Finding]:
     """Compare the target of every main loss term with what that loss is defined for."""
     found: list[Finding] = []
     looked = False
+    shuffled = any(x.role == "train" and x.shuffled for x in loaders.loaders)
     for objective, target, counts in zip(task.objectives, targets.tensors, targets.counts, strict=False):
         term = objective.term
         if (
@@ -76,7 +81,9 @@ def check(graphs: Graphs, task: Task, targets: Targets) -> list[Finding]:
         if _masked(graphs, objective, term):
             continue
         looked = True
-        finding = _judge(graphs, objective, term, target, counts)
+        finding = _judge(graphs, objective, term, target, counts) or _constant(
+            graphs.train[objective.graph], objective, term, counts, shuffled
+        )
         if finding is not None:
             found.append(finding)
     if not looked:
@@ -105,6 +112,51 @@ def _judge(
             return _outside(term, target, "-1 and 1", "convert the labels with 2 * y - 1")
         return None
     return _from_one(graphs, objective, term, target, counts)
+
+
+def _constant(
+    graph: Graph, objective: Objective, term: LossTerm, counts: Mapping[float, int], shuffled: bool
+) -> Finding | None:
+    """All labels are one class, and they were made from numbers with fractions, or are shuffled and of more than two classes."""
+    total, classes = sum(counts.values()), objective.classes or 0
+    if (
+        term.op not in _INDEX
+        or len(counts) != 1
+        or total < rule["samples"]
+        or classes < 2
+        or term.target is None
+    ):
+        return None
+    cast = _cast(graph, graph[term.target])
+    if cast is None and (classes < 3 or not shuffled):
+        return None
+    (only,) = counts
+    where = cast.where if cast is not None else term.where
+    why = (
+        f"; they were floating-point numbers before {cast.op} at {cast.where.at}, which cuts off fractions"
+        if cast is not None
+        else ""
+    )
+    return rule.found(
+        f"all {total} labels seen are {only:g}{why}",
+        where=where,
+        also=(term.where,) if cast is not None else (),
+        expected=f"indices of {classes} classes",
+        fix="look at how the labels are made: whole numbers, not scaled with the inputs",
+        labels=total,
+    )
+
+
+def _cast(graph: Graph, node: Node) -> Node | None:
+    """The call that made whole numbers of floating-point numbers on the way to the target."""
+    for _ in range(12):
+        if not node.refs:
+            return None
+        before = graph.info(node.refs[0])
+        if node.kind == "op" and before is not None and before.floating:
+            return node if node.output is not None and node.output.integral else None
+        node = graph[node.refs[0]]
+    return None
 
 
 def _to_unit(target: DoorTensor) -> str:

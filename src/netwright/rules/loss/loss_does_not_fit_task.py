@@ -3,7 +3,7 @@
 ## What it measures
 The loss function against form and values of its target and against what makes the prediction: cross-entropy over a single output or
 with targets that are no probabilities, squared error on a softmax or sigmoid with class labels, on class numbers that the program then compares for equality, binary
-losses with more than two classes, softmax where several labels can be true.
+losses with more than two classes or with real numbers, a loss for counts with negative targets, softmax where several labels can be true.
 
 ## Why it matters
 Cross-entropy over one output is always 0 and teaches nothing. Squared error behind softmax or sigmoid has no gradient where the answer is wrong and sure
@@ -44,7 +44,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("S3", "E9"),
-    explains=("NW106", "NW204", "NW301"),
+    explains=("NW106", "NW204", "NW216", "NW301", "NW404"),
     remedies=("to-cross-entropy", "to-bce-with-logits", "to-mse"),
     thresholds={
         "mass": Threshold(
@@ -56,6 +56,11 @@ rule = Rule(
             value=50,
             unit="distinct labels",
             source="above this, whole numbers are more often counts than classes",
+        ),
+        "beyond": Threshold(
+            value=0.25,
+            unit="beyond 0..1",
+            source="smoothed labels of 0.7 to 1.2 are advised for GANs (Chintala et al., ganhacks)",
         ),
     },
 )
@@ -78,9 +83,11 @@ def check(graphs: Graphs, task: Task, targets: Targets) -> list[Finding]:
             continue
         counts = targets.counts[position] if position < len(targets.counts) else {}
         finding = None
-        if term.handmade and term.op not in SQUARED:
-            continue
-        if term.op == "cross_entropy":
+        if term.op == "nll_loss":
+            finding = _one_output(term, prediction)
+        elif term.op == "poisson_nll_loss":
+            finding = _counts(term, target)
+        elif term.op == "cross_entropy":
             finding = _cross_entropy(term, prediction, target)
         elif term.op in SQUARED:
             finding = _squared(graphs, graph, term, prediction, target, counts)
@@ -95,15 +102,7 @@ def _cross_entropy(term: LossTerm, prediction: TensorInfo, target: TensorInfo) -
     dim = 1 if len(prediction.shape) > 1 else 0
     classes, stats = prediction.shape[dim], target.stats
     if classes == 1 and prediction.numel > 1:
-        return rule.found(
-            f"cross_entropy at {term.where.at} gets one output per sample {prediction.shape}: a softmax over one value is always 1, "
-            "so this loss is 0 whatever the network says",
-            where=term.edit,
-            also=(term.where,),
-            expected="one output for each class in cross_entropy, or a binary loss for one output",
-            fix="use BCEWithLogitsLoss for yes/no labels (MSELoss for real numbers), or give the last layer one output per class",
-            outputs=1,
-        )
+        return _single(term, prediction, "a softmax over one value is always 1")
     if not target.floating or target.shape != prediction.shape or stats is None or classes < 2:
         return None
     mass = stats.mean * classes
@@ -129,6 +128,40 @@ def _cross_entropy(term: LossTerm, prediction: TensorInfo, target: TensorInfo) -
         target_min=stats.min,
         target_max=stats.max,
         target_sum=mass,
+    )
+
+
+def _single(term: LossTerm, prediction: TensorInfo, why: str) -> Finding:
+    return rule.found(
+        f"cross-entropy at {term.where.at} gets one output per sample {prediction.shape}: {why}, so this loss is 0 whatever the network says",
+        where=term.edit,
+        also=(term.where,),
+        expected="one output for each class in cross-entropy, or a binary loss for one output",
+        fix="use BCEWithLogitsLoss for yes/no labels (MSELoss for real numbers), or give the last layer one output per class",
+        outputs=1,
+    )
+
+
+def _one_output(term: LossTerm, prediction: TensorInfo) -> Finding | None:
+    """A negative log-likelihood over one output that is divided by its own sum."""
+    if len(prediction.shape) != 2 or prediction.shape[1] != 1 or prediction.stats is None:
+        return None
+    close = abs(prediction.stats.min) < rule["mass"] and abs(prediction.stats.max) < rule["mass"]
+    return _single(term, prediction, "divided by its own sum it is always 1") if close else None
+
+
+def _counts(term: LossTerm, target: TensorInfo) -> Finding | None:
+    stats = target.stats
+    if stats is None or stats.min >= 0:
+        return None
+    return rule.found(
+        f"{term.op} at {term.where.at} is made for counts (0, 1, 2, ...) and gets targets down to {stats.min:.3g}",
+        where=term.edit,
+        also=(term.where,),
+        expected="counts as targets of poisson_nll_loss",
+        fix="use MSELoss to fit real numbers, without a last activation",
+        target_min=stats.min,
+        target_max=stats.max,
     )
 
 
@@ -209,6 +242,21 @@ def _binary(
     ref = prediction_ref(term)
     source = graph.source(ref, THROUGH_CLAMP) if ref is not None else None
     width = prediction.shape[-1] if len(prediction.shape) > 1 else 1
+    stats = target.stats
+    if (
+        stats is not None
+        and not stats.integers
+        and (stats.min < -rule["beyond"] or stats.max > 1 + rule["beyond"])
+    ):
+        return rule.found(
+            f"{term.op} at {term.where.at} asks for probabilities of yes and no, but the targets are real numbers from {stats.min:.4g} to {stats.max:.4g}",
+            where=term.edit,
+            also=(term.where,),
+            expected="targets between 0 and 1 in a binary loss",
+            fix="use MSELoss to fit real numbers, without a sigmoid at the end; scale the targets to mean 0 and standard deviation 1",
+            target_min=stats.min,
+            target_max=stats.max,
+        )
     if (
         source is not None
         and source.op == "softmax"
