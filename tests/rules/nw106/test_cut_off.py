@@ -27,7 +27,7 @@ def test_labels_divided_like_pixels(tmp_path):
     script = tmp_path / "train.py"
     script.write_text(PROGRAM.replace("SCALED", "y / 255"))
     (finding,) = [f for f in examine(script).fired if f["code"] == "NW106"]
-    assert finding["where"]["line"] == 17
+    assert finding["where"]["line"] == 16
 
 
 def test_labels_divided_like_pixels_and_picked_by_the_program(tmp_path):
