@@ -10,9 +10,10 @@ class InputReach:
     """Whether the inputs reach the prediction of one objective.
 
     ``zeroed`` and ``shuffled`` are the largest change of the prediction, as a share of its largest magnitude, when all inputs
-    are set to zero and when the samples come in another order, with slightly shaken weights (``None``: not measured).
+    are set to zero and when the samples come in another order (``None``: not measured); where nothing changes, with slightly shaken weights.
     ``connected`` says that the prediction depends on an input through the calls at all. ``lost_op`` and ``lost_at`` are the first call
-    that gets different values and gives the same, ``where`` the line of the loss.
+    that gets different values and gives the same, ``where`` the line of the loss. ``died`` says that this call gave different values in
+    the first step and gives a single one since.
     """
 
     objective: int
@@ -23,6 +24,7 @@ class InputReach:
     lost_op: str | None = None
     lost_at: Where = NOWHERE
     where: Where = NOWHERE
+    died: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

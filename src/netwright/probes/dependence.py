@@ -37,7 +37,7 @@ _LARGE = 50_000_000
 
 
 def input_dependence(observed: Observed, task: Task) -> InputDependence:
-    """The predictions on real, zeroed and shuffled inputs, with slightly shaken weights."""
+    """The predictions on real, zeroed and shuffled inputs."""
     reaches: list[InputReach] = []
     why = "no loss between a prediction and a target was recognised"
     for position, (objective, capture) in enumerate(
@@ -113,8 +113,22 @@ def _shaken(capture: GraphCapture) -> dict[int, torch.Tensor]:
 def _reach(
     capture: GraphCapture, position: int, goal: int, term: LossTerm, doors: Mapping[int, torch.Tensor]
 ) -> InputReach:
+    """With the weights as they are; where they hide every difference, as zeros on purpose do, with shaken ones."""
+    found = _reach_with(capture, position, goal, term, doors, {})
+    if found.connected and not (found.zeroed or found.shuffled):
+        return _reach_with(capture, position, goal, term, doors, _shaken(capture))
+    return found
+
+
+def _reach_with(
+    capture: GraphCapture,
+    position: int,
+    goal: int,
+    term: LossTerm,
+    doors: Mapping[int, torch.Tensor],
+    weights: Mapping[int, torch.Tensor],
+) -> InputReach:
     names = tuple(dict.fromkeys(capture.doors.values()))
-    weights = _shaken(capture)
     real = Replay(capture.tape, [goal], given={**weights, **_copied(doors)}, grad=False)
     used = {v for call in real.calls for v in call.reads}
     if not used & doors.keys():
@@ -133,7 +147,18 @@ def _reach(
         lost_op=call.name if call is not None else None,
         lost_at=call.where if call is not None else NOWHERE,
         where=term.edit,
+        died=call is not None and _died(capture, call, real),
     )
+
+
+def _died(capture: GraphCapture, call: Call, now: Replay) -> bool:
+    """Whether a call that gives one value now gave different ones in the first step, before the weights were updated."""
+    node = next((n for (n, _), v in capture.value_of_node.items() if v in call.outputs), None)
+    output = None if node is None else capture.graph.nodes[node].output
+    value = now.env.get(call.outputs[0]) if call.outputs else None
+    if output is None or output.stats is None or value is None or value.numel() < 2:
+        return False
+    return output.stats.std > 0 and bool((value == value.reshape(-1)[0]).all())
 
 
 def _given(capture: GraphCapture, goal: int) -> tuple[str, ...]:

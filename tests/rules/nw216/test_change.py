@@ -2,14 +2,15 @@
 
 import pytest
 
-from netwright.evidence import InputDependence, InputReach
-from netwright.rule import NotApplicable
+from netwright.evidence import InputDependence, InputReach, OptimizerInfo, Optimizers
+from netwright.rule import NotApplicable, Severity
 from netwright.rules.model.output_ignores_input import rule
 
 
-def judge(zeroed, shuffled):
-    reach = InputReach(objective=0, inputs=("x",), zeroed=zeroed, shuffled=shuffled)
-    return rule.function(InputDependence(reaches=(reach,)))
+def judge(zeroed, shuffled, died=False, **group):
+    reach = InputReach(objective=0, inputs=("x",), zeroed=zeroed, shuffled=shuffled, died=died)
+    optimizer = OptimizerInfo(index=0, type="SGD", groups=(group,))
+    return rule.function(InputDependence(reaches=(reach,)), Optimizers(optimizers=(optimizer,)))
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,17 @@ def test_change(zeroed, shuffled, findings):
 def test_nothing_measured():
     with pytest.raises(NotApplicable):
         judge(None, None)
+
+
+@pytest.mark.parametrize(
+    ("died", "group", "severity"),
+    [
+        (True, {"betas": (0.9, 0.999)}, Severity.INFO),
+        (True, {"momentum": 0.9}, Severity.INFO),
+        (True, {"momentum": 0}, Severity.ERROR),
+        (False, {"betas": (0.9, 0.999)}, Severity.ERROR),
+    ],
+)
+def test_units_that_died_in_the_first_steps_may_come_back_with_momentum(died, group, severity):
+    (finding,) = judge(0, 0, died, **group)
+    assert finding.severity is severity

@@ -14,7 +14,7 @@ One of several classes: raw outputs, one for each class, and ``CrossEntropyLoss`
 raw outputs and ``BCEWithLogitsLoss``. Real numbers: no last activation and ``MSELoss``.
 
 ## Known false alarms
-Squared error on one-hot codes (the Brier score) is a warning only behind softmax or sigmoid; autoencoders and targets that the network computes itself are not looked at.
+Squared error on one-hot codes (the Brier score) is a warning only behind softmax, and information behind a sigmoid, where many small networks learn well with it; autoencoders and targets that the network computes itself are not looked at.
 Ordered classes fitted as numbers are reported only when the program rounds the prediction and compares it for equality.
 
 ## Source
@@ -210,7 +210,7 @@ def _saturating(term: LossTerm, source: Node) -> Finding:
         "answer is wrong and sure, the gradient vanishes",
         where=term.edit,
         also=(source.edit,),
-        severity=Severity.WARNING,
+        severity=Severity.WARNING if source.op == "softmax" else Severity.INFO,
         confidence=0.8,
         expected="a loss made for class labels",
         fix=f"use {instead} on the raw outputs and remove the {source.op} at {source.edit.at}",

@@ -2,7 +2,7 @@
 
 ## What it measures
 The prediction of the captured step is computed again with all inputs set to zero and with the samples in another order,
-with slightly shaken weights. When it is the same each time, the input has no part in it; the call where the difference is
+and where it is the same each time, once more with slightly shaken weights. When it still is, the input has no part in it; the call where the difference is
 lost is named.
 
 ## Why it matters
@@ -14,6 +14,7 @@ the wrong tensor passed on, or all units may be dead.
 
 ## Known false alarms
 A zero-initialized last layer gives constant outputs at the start and is healthy: the weights are shaken for this test.
+Units that all die in the first steps can come back where the optimizer has momentum: information.
 Networks whose inputs are the same for all samples, or empty, are not judged.
 
 ## Source
@@ -21,7 +22,7 @@ TheDeepChecker (Ben Braiek and Khomh, 2022): training on zeroed inputs must diff
 "Checklist for debugging neural networks", intermediate outputs and connections.
 """
 
-from ...evidence import InputDependence, InputReach
+from ...evidence import InputDependence, InputReach, Optimizers
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 
 rule = Rule(
@@ -38,15 +39,22 @@ rule = Rule(
 
 
 @rule.check
-def check(dependence: InputDependence) -> list[Finding]:
+def check(dependence: InputDependence, optimizers: Optimizers) -> list[Finding]:
     """Compare the outputs on real, zeroed and shuffled inputs."""
     measured = [r for r in dependence.reaches if r.zeroed is not None or r.shuffled is not None]
     if not measured:
         raise NotApplicable(dependence.why or "the step could not be run with other inputs")
-    return [_finding(r) for r in measured if max(r.zeroed or 0.0, r.shuffled or 0.0) <= rule["change"]]
+    return [
+        _finding(r, optimizers) for r in measured if max(r.zeroed or 0.0, r.shuffled or 0.0) <= rule["change"]
+    ]
 
 
-def _finding(reach: InputReach) -> Finding:
+def _recovers(optimizers: Optimizers) -> bool:
+    """Whether an optimizer goes on moving weights that get no gradient any more."""
+    return any(g.get("momentum") or g.get("betas") for o in optimizers.optimizers for g in o.groups)
+
+
+def _finding(reach: InputReach, optimizers: Optimizers) -> Finding:
     names = ", ".join(reach.inputs)
     lost = f"; the difference is lost in {reach.lost_op} at {reach.lost_at.at}" if reach.lost_op else ""
     never = "" if reach.connected else f"; no call on the way to the loss uses {names}"
@@ -54,6 +62,7 @@ def _finding(reach: InputReach) -> Finding:
         f"the prediction is the same for real, zeroed and shuffled inputs ({names}){lost or never}",
         where=reach.lost_at if reach.lost_at.known else reach.where,
         also=(reach.where,),
+        severity=Severity.INFO if reach.died and _recovers(optimizers) else None,
         expected="a prediction that changes with the input",
         fix="use the input (and what was computed from it) at this line"
         if reach.lost_at.known
