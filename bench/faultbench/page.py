@@ -66,12 +66,14 @@ def _alarms(results: dict[str, Any]) -> Iterator[str]:
     yield ""
     for part in (results["healthy"], results["fixed"]):
         for entry in part["list"]:
-            yield f"- `python -m bench.faultbench check {entry['id']}`: {'; '.join(entry['said'])}"
+            reaches = f" (reaches {entry['reaches']})" if "reaches" in entry else ""
+            yield f"- `python -m bench.faultbench check {entry['id']}`{reaches}: {'; '.join(entry['said'])}"
     if results["healthy"]["list"] or results["fixed"]["list"]:
         yield ""
     yield (
-        "A fixed version is the program with the published or inferred fix of its main fault and nothing more: some still hold "
-        "another fault, so not every alarm on them is false."
+        "A fixed version is the program with the published or inferred fix of its main fault and nothing more. "
+        f"{results['fixed']['left']} findings on them name a fault that the fact sheet knows of and the fix leaves in place; they are listed and not "
+        "counted. What a fixed version reaches at three seeds tells which of the others stand beside a program that works."
     )
     yield ""
 

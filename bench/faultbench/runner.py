@@ -218,9 +218,7 @@ def _results(
         "planted": [dataclasses.asdict(j) for j in planted],
         "real": [dataclasses.asdict(j) for j in real],
         "healthy": score.alarms([(n, v) for n, v in verdicts.items() if n.startswith("healthy/")]),
-        "fixed": score.alarms(
-            [(n, v) for n, v in verdicts.items() if n.startswith("real/") and "/fixed/" in n]
-        ),
+        "fixed": _fixed(cases, bites, verdicts),
         "null": _null_rate(bites),
         "recipes": {
             r.name: {
@@ -244,10 +242,9 @@ def _results(
 def _judge_case(case: Case, bites: dict[str, Any], verdicts: dict[str, Verdict]) -> score.Judged:
     program = programs.real(case, "faulty", 0)
     measured = _measured(bites["real"], case.name, program)
-    truth = tuple(code for fault in case.faults for code in score.WORDS[fault])
     return score.judge(
         verdicts[program.id],
-        truth=truth,
+        truth=_truth(case),
         lines=case.places,
         counts=measured["state"] == "bites" if measured is not None else case.effect == "ok",
         why=measured["state"]
@@ -259,6 +256,24 @@ def _judge_case(case: Case, bites: dict[str, Any], verdicts: dict[str, Verdict])
         kind=",".join(case.faults),
         seen="",
     )
+
+
+def _fixed(cases: Sequence[Case], bites: dict[str, Any], verdicts: dict[str, Verdict]) -> dict[str, Any]:
+    """Alarms on the fixed versions, with the metric that each reaches at three seeds where that was measured."""
+    ids = {programs.real(case, "fixed", 0).id: case for case in cases}
+    left = {name: score.with_equivalents(_truth(case)) for name, case in ids.items()}
+    found = score.alarms([(n, v) for n, v in verdicts.items() if n in ids], left)
+    for entry in found["list"]:
+        case = ids[entry["id"]]
+        measured = _measured(bites["real"], case.name, programs.real(case, "faulty", 0))
+        entry["reaches"] = (
+            f"{case.metric.name} {measured['fixed']}" if measured is not None else "not trained here"
+        )
+    return found
+
+
+def _truth(case: Case) -> tuple[str, ...]:
+    return tuple(code for fault in case.faults for code in score.WORDS[fault])
 
 
 def _null_rate(bites: dict[str, Any]) -> dict[str, Any]:
