@@ -263,7 +263,7 @@ def _initialize_again(source: Source, loads: list[ast.Expr]) -> None:
     )
 
 
-@operator("NW413", seen=Seen.TRAINING, origin="DeepCrime: gradient clip")
+@operator("NW413", origin="DeepCrime: gradient clip")
 def clipping_far_too_small(source: Source) -> None:
     """Gradients are clipped to a norm of 0.001."""
     if any(

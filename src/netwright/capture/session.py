@@ -1,6 +1,7 @@
 """One recording of one program: puts the recorder in place, notes every event in order, takes everything away again."""
 
 import contextlib
+import math
 import os
 import sys
 import threading
@@ -382,6 +383,7 @@ class Session:
             grads_there=sum(1 for g in after if g is not None) / max(len(after), 1),
             stepped_since=any(t.stepped_since_fill for t in stale),
             loss=value,
+            gradient=math.sqrt(sum(g * g for g in after if g)),
             graph_line=line.at,
             scaled=self.scaled,
         )

@@ -43,7 +43,7 @@ class Event:
     ``step`` counts optimizer steps (of any optimizer) completed before it. ``optimizer`` is a position in ``Optimizers``.
     ``detail`` by kind: ``backward``: ``grads_before`` (share of the reached parameters whose gradient was non-zero before the call),
     ``grads_after`` (share of all parameters with a non-zero gradient after it), ``grads_there`` (with any gradient, zero too), ``stepped_since`` (whether an optimizer step lies between the last backward that filled those gradients and this one),
-    ``scaled`` (bool), ``loss`` (value), ``graph_line``; ``optimizer_step``: ``with_grad`` (share of its parameters with non-zero gradient at the
+    ``scaled`` (bool), ``loss`` (value), ``gradient`` (norm of all gradients after it), ``graph_line``; ``optimizer_step``: ``with_grad`` (share of its parameters with non-zero gradient at the
     call), ``backward_since`` (a backward since its previous step), ``changed`` (share changed), ``skipped`` (bool), ``closure`` (bool),
     ``uncleared`` (share of its parameters whose gradient still holds what an earlier step of the same optimizer has used, with a backward added),
     ``nested`` (inside another optimizer's step, as wrappers do);
