@@ -1,0 +1,1 @@
+"""NW6xx: the course of training."""

@@ -1,0 +1,85 @@
+"""The loss grows without bound from the first steps on.
+
+## What it measures
+The values that ``backward`` is called on in the first steps: how many times the first one they reach, and whether they grow from step to step.
+
+## Why it matters
+A step that is too long lands higher on the other side of the valley, and the next gradient is larger still: the loss multiplies at each step until it is infinite, and the weights
+are NaN. What was learned before is gone.
+
+## How to fix
+Lower the learning rate, by tens until the loss falls; normalize inputs and targets, whose size sets the largest rate that works. Clip gradients where a few of them are large.
+
+## Known false alarms
+Losses of programs with several of them (GANs) may grow on purpose and are not looked at, nor are losses that pass through 0. A loss that jumps once and comes back (a first step with
+momentum, an unlucky batch) does not grow from step to step.
+
+## Source
+Bengio, "Practical recommendations for gradient-based training of deep architectures" (2012), section 3.1.1: a rate more than twice the best one makes the training loss diverge.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+from ...evidence import Events, Optimizers, Task
+from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
+
+rule = Rule(
+    code="NW602",
+    name="loss-diverging",
+    severity=Severity.ERROR,
+    kind=Kind.HYPERPARAMETER,
+    guides=("H6", "T7"),
+    thresholds={
+        "growth": Threshold(
+            value=100.0, unit="times the first loss", source="about seven doublings: no noise of batches"
+        ),
+        "rising": Threshold(
+            value=0.75, unit="share of the steps", source="noise of batches rises in half of them"
+        ),
+        "steps": Threshold(value=5, unit="losses", source="fewer may be one jump"),
+    },
+)
+
+
+@rule.check
+def check(events: Events, task: Task, optimizers: Optimizers) -> Finding | None:
+    """Follow the loss over the first steps."""
+    losses = events.losses
+    if len(task.objectives) != 1 or len(losses) < rule["steps"]:
+        raise NotApplicable("the first steps of one loss were not seen")
+    if not math.isfinite(losses[0]) or any(v <= 0 for v in losses):
+        raise NotApplicable("the loss is not positive and finite from the first step on")
+    growth, last = _growth(losses)
+    if growth <= rule["growth"]:
+        return None
+    used = [o for o in optimizers.optimizers if o.steps]
+    rates = [r for o in used for g in o.groups if isinstance(r := g.get("lr"), int | float)]
+    where = used[0].where if used and used[0].where.known else optimizers.manual
+    step = events.of("backward")[-1].where
+    place = where if where is not None and where.known else step
+    rate = f" with {used[0].type} at rate {max(rates):g}" if used and rates else ""
+    return rule.found(
+        f"the loss grows from {losses[0]:.3g} to {last} in {len(losses)} steps{rate}",
+        where=place,
+        also=(step,),
+        expected="a loss that falls, or stays about the same, in the first steps",
+        fix="lower the learning rate ten times or more"
+        if rates
+        else "make the step by hand ten times shorter or more",
+        first=losses[0],
+        growth=growth if math.isfinite(growth) else None,
+        losses=tuple(v if math.isfinite(v) else None for v in losses[:16]),
+    )
+
+
+def _growth(losses: Sequence[float]) -> tuple[float, str]:
+    """How many times the first loss the last one is, and how to say it; 1 where it did not grow from step to step."""
+    finite = [v for v in losses if math.isfinite(v)]
+    rising = sum(b > a for a, b in itertools.pairwise(finite))
+    if len(finite) < 2 or rising < rule["rising"] * (len(finite) - 1):
+        return 1.0, ""
+    if len(finite) < len(losses):
+        return math.inf, "infinity"
+    return finite[-1] / finite[0], f"{finite[-1]:.3g}"
