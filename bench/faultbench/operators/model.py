@@ -235,6 +235,10 @@ def biases_removed(source: Source) -> None:
 
 def _initialize(source: Source, *lines: str) -> None:
     statement, name = network_variable(source)
+    built = called(statement.value) if isinstance(statement.value, ast.Call) else ""
+    for kind in source.nodes(ast.ClassDef):
+        if kind.name == built and not any("Module" in source.code(base) for base in kind.bases):
+            raise DoesNotApply("the network stands inside an object of the program's own")
     source.after(statement, f"for p in {name}.parameters():", *(f"    {line}" for line in lines))
     source.mark(statement)
     mark_layers(source)

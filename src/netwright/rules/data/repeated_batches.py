@@ -1,4 +1,4 @@
-"""The same samples come again and again: one batch at every step, the same random choices at every step, or copies within a batch.
+"""The same samples or random choices come again and again: at every step, or as copies within a batch.
 
 ## What it measures
 How many of the first batches equal an earlier one bit for bit although the loader's data set has more to give and the loader
