@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from . import __version__
+from .evidence import EXPERIMENTS
 from .options import RunOptions
 
 if TYPE_CHECKING:
@@ -108,13 +109,35 @@ def run(**options: Any) -> NoReturn:
 
 
 @main.command(context_settings=_FORWARD)
+@click.option(
+    "--experiments",
+    is_flag=True,
+    help="Also try things out on a copy of the captured step: learn a batch by heart, other learning rates, a gradient check.",
+)
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(sorted(EXPERIMENTS.values())),
+    help="Of the experiments only this one (repeatable).",
+)
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=1),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time for all experiments together.",
+)
 @_run_options
-def check(**options: Any) -> NoReturn:
+def check(*, experiments: bool, only: tuple[str, ...], **options: Any) -> NoReturn:
     """Run a training program's first steps only, then say what is wrong with it.
+
+    With --experiments (or --only) the program waits while copies of its parameters are trained; the program itself stays untouched.
 
     The exit code is 0 when the check is done, 4 when --fail-on is met.
     """
-    sys.exit(_doctor(stop_after_preflight=True, **options))
+    wanted = only or (("all",) if experiments else ())
+    sys.exit(_doctor(stop_after_preflight=True, experiments=wanted, **options))
 
 
 def _doctor(*, target: str, is_module: bool, no_report: bool, stop_after_preflight: bool, **rest: Any) -> int:

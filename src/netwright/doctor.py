@@ -19,6 +19,7 @@ from . import launch
 from .config import Config, left_out, load_config
 from .engine import Checked, Judgement, State, judge, measure
 from .evidence import (
+    EXPERIMENTS,
     Crash,
     EvalInputs,
     Evaluation,
@@ -122,6 +123,7 @@ def begin(patient: Patient) -> None:
 
         session = Session(Limits(steps=patient.options.steps), on_recorded=lambda: _recorded(patient))
         session.ends_program = patient.options.stop_after_preflight
+        session.keep_start = bool(patient.options.experiments)
         patient.session = session
         session.start()
     except Exception:  # the harm boundary
@@ -137,6 +139,8 @@ def _recorded(patient: Patient) -> None:
     except Exception:  # the harm boundary
         patient.traces.append(traceback.format_exc())
     patient.spent += time.perf_counter() - start
+    if patient.options.experiments:
+        _experiment(patient)
     if patient.options.stop_after_preflight and patient.session is not None:
         waits = 0.0 if patient.session.recording.evaluations else patient.options.wait_evaluation
         patient.deadline = time.perf_counter() + waits
@@ -185,6 +189,32 @@ def _measure_training(patient: Patient) -> None:
             patient.traces.append(traceback.format_exc())
 
 
+def _experiment(patient: Patient) -> None:
+    """Try things out on copies of the step while the program waits. What is found is evidence like any other."""
+    if patient.session is None:
+        return
+    from .experiments.catalogue import material, planned
+    from .report.progress import shown
+
+    try:
+        given = material(patient.session)
+    except NotApplicable as why:
+        patient.notes.append(f"no experiment was done: {why}")
+        return
+    for experiment, seconds in planned(patient.options.experiments, patient.options.budget):
+        try:
+            with shown(experiment.name, patient.stream, quiet=patient.options.quiet) as progress:
+                patient.evidence[experiment.makes] = experiment.run(given, seconds, progress)
+        except NotApplicable as why:
+            patient.evidence[experiment.makes] = why
+            patient.notes.append(f"{experiment.name} was not done: {why}")
+        except Exception as error:  # the harm boundary
+            patient.traces.append(traceback.format_exc())
+            patient.evidence[experiment.makes] = NotApplicable(
+                f"{experiment.name} failed: {type(error).__name__}: {error}"
+            )
+
+
 def _crash(patient: Patient, ending: launch.Ending) -> Crash | NotApplicable:
     """What the recording knows of the crash; asked before the recording is closed, while its last iteration is there."""
     from .crash import describe
@@ -200,6 +230,10 @@ def _crash(patient: Patient, ending: launch.Ending) -> Crash | NotApplicable:
 
 def _measure_rest(patient: Patient, crash: Crash | NotApplicable) -> None:
     session = patient.session
+    for kind, name in EXPERIMENTS.items():
+        patient.evidence.setdefault(
+            kind, NotApplicable(f"the experiment {name} was not asked for (--experiments)")
+        )
     if session is not None:
         from .capture.sandbox import untouched
         from .probes import Observed

@@ -15,7 +15,7 @@ class RunOptions:
     ``stop_after_preflight`` is ``netwright check``. ``fail_on`` is ``"error"``, ``"warning"`` or ``None``. ``select`` and ``ignore`` are codes,
     names or prefixes of codes. ``run_dir`` is where the run is recorded (``None``: nothing is written unless ``json_path`` or
     ``html_path`` says so). ``wait_evaluation`` is how many seconds to wait for a first evaluation pass after the training steps, ``steps``
-    how many optimizer steps to capture.
+    how many optimizer steps to capture. ``experiments`` are names of experiments to run after them (``"all"``: every one), within ``budget`` seconds.
     """
 
     target: str
@@ -32,3 +32,5 @@ class RunOptions:
     run_dir: Path | None = None
     wait_evaluation: float = 1.0
     steps: int = 8
+    experiments: tuple[str, ...] = ()
+    budget: float = 60.0

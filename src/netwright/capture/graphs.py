@@ -41,7 +41,10 @@ class CallMeasure:
 
 @dataclass(slots=True)
 class GraphCapture:
-    """A graph with what probes need beside it: data tensors by node, parameters by node, measures by node."""
+    """A graph with what probes need beside it: data tensors by node, parameters by node, measures by node.
+
+    ``start`` holds copies of the parameters as they were in this step, by the ``id`` of the program's tensor, where they are wanted (experiments).
+    """
 
     graph: Graph
     tape: Tape
@@ -53,6 +56,7 @@ class GraphCapture:
     doors: dict[int, str] = field(default_factory=dict[int, str])
     why_not_replayed: str | None = None
     optimizer: int | None = None
+    start: dict[int, torch.Tensor] = field(default_factory=dict[int, torch.Tensor])
 
 
 def build(

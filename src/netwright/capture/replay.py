@@ -1,6 +1,7 @@
 """Runs a recorded step again: with the same values it gives the same loss to the last bit, with others what the program would have given."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
 
 import torch
 
@@ -9,6 +10,10 @@ from .facts import MUTATES, storage_of, write_target
 from .flatten import tensors
 from .tape import Call, Slot, Tape, Value, replace
 
+DROPOUTS: frozenset[str] = frozenset(
+    "dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout feature_alpha_dropout".split()
+)
+_TO_FLOAT = frozenset(["float", "half", "bfloat16"])
 Watch = Callable[[Call, list[torch.Tensor]], None]
 
 
@@ -42,6 +47,8 @@ class Replay:
         given: tensors to use in place of recorded values, by value index (inputs, targets, parameters).
         fresh_random: draw new random numbers instead of the recorded ones.
         grad: whether parameters take part in autograd.
+        omit: plain names of calls that hand on their first argument instead (dropout).
+        dtype: run in this floating-point type instead of the recorded one.
     """
 
     def __init__(
@@ -52,12 +59,16 @@ class Replay:
         given: Mapping[int, torch.Tensor] | None = None,
         fresh_random: bool = False,
         grad: bool = True,
+        omit: frozenset[str] = frozenset(),
+        dtype: torch.dtype | None = None,
     ) -> None:
         self.tape = tape
         self.goals = list(goals)
         self.env: dict[int, torch.Tensor] = dict(given or {})
         self.fresh_random = fresh_random
         self.grad = grad
+        self.omit = omit
+        self.dtype = dtype
         self.stop = frozenset(v.index for v in tape.values if v.held is not None and v.maker is not None)
         self.calls = tape.slice(self.goals, self.stop | frozenset(self.env))
         held = [v.held for v in tape.values if v.held is not None]
@@ -69,14 +80,17 @@ class Replay:
         Raises:
             CannotReplay: a part of the step is opaque, or a value is gone.
         """
-        before = torch.is_grad_enabled()
+        before, kind = torch.is_grad_enabled(), torch.get_default_dtype()
         try:
+            if self.dtype is not None:
+                torch.set_default_dtype(self.dtype)
             for call in self.calls:
                 outputs = self._run(call)
                 if watch is not None:
                     watch(call, outputs)
         finally:
             torch.set_grad_enabled(before)
+            torch.set_default_dtype(kind)
         return [self._resolve(goal) for goal in self.goals]
 
     def _run(self, call: Call) -> list[torch.Tensor]:
@@ -91,7 +105,11 @@ class Replay:
         if call.rng is not None and not self.fresh_random:
             torch.set_rng_state(call.rng)
         torch.set_grad_enabled(call.grad_enabled and self.grad)
-        if call.autocast is not None:
+        if self.omit and plain_name(call.name) in self.omit:
+            out: object = args[0]
+        elif self.dtype is not None:
+            out = self._in_other_type(call, args, kwargs)
+        elif call.autocast is not None:
             with torch.autocast(call.autocast[0], dtype=call.autocast[1], cache_enabled=False):
                 out = call.func(*args, **kwargs)
         else:
@@ -101,6 +119,20 @@ class Replay:
         for index, tensor in zip(call.outputs, made, strict=False):
             self.env[index] = tensor
         return made
+
+    def _in_other_type(self, call: Call, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
+        """A call with every floating-point type in it replaced, and without autocast."""
+        change = self._replaced
+        function = torch.Tensor.double if plain_name(call.name) in _TO_FLOAT else call.func
+        out = function(
+            *cast("tuple[Any, ...]", replace(args, change)), **cast("dict[str, Any]", replace(kwargs, change))
+        )
+        if isinstance(out, torch.Tensor) and out.is_floating_point() and not call.inplace:
+            return out.to(self.dtype)
+        return out
+
+    def _replaced(self, item: object) -> object:
+        return self.dtype if isinstance(item, torch.dtype) and item.is_floating_point else item
 
     def _refuse_writes(self, call: Call, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """A call that writes must write to a copy: the program's own memory is never written to."""
@@ -125,6 +157,8 @@ class Replay:
         else:
             assert value.held is not None
             tensor = value.held.detach()
+        if self.dtype is not None and tensor.is_floating_point():
+            tensor = tensor.to(self.dtype)
         wants = value.info.requires_grad or value.parameter
         if wants and self.grad and (tensor.is_floating_point() or tensor.is_complex()):
             tensor.requires_grad_(True)

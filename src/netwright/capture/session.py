@@ -18,7 +18,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from ..evidence import NOWHERE, Event, Where
 from .evaluations import WANTED, EvaluationCapture, EvaluationWatch
 from .frames import user_frame, user_where, where_of
-from .graphs import GraphCapture, build, measure
+from .graphs import GraphCapture, available_memory, build, measure
 from .measure import number_of
 from .mode import RecordingMode
 from .parameters import ParameterWatch
@@ -101,6 +101,8 @@ class Session:
         self.on_recorded = on_recorded or (lambda: None)
         self.on_tick: Callable[[], None] | None = None
         self.resting = False
+        # Set by whoever trains copies of the step from its first weights.
+        self.keep_start = False
         # Set by whoever ends the program from on_tick: then backward is followed to the end.
         self.ends_program = False
         self.recorder = Recorder()
@@ -396,12 +398,20 @@ class Session:
         key = (where, line)
         if key not in self._keys and len(self._keys) < 8:
             self._keys.add(key)
+            if self.keep_start:
+                self._keep_start(capture)
             recording.captures.append(measure(capture))
         elif len(recording.later) < _LATER:
             recording.later.append(capture)
         self.recorder.differentiated = tape.calls[-1].index + 1 if tape.calls else 0
         if value is not None and recording.captures and recording.captures[0].graph.backward == where:
             recording.losses.append(value)
+
+    def _keep_start(self, capture: GraphCapture) -> None:
+        """Copies of the parameters before the first update, if there is room for them."""
+        tensors = list(capture.parameters.values())
+        if 4 * sum(t.numel() * t.element_size() for t in tensors) < available_memory():
+            capture.start = {id(t): t.detach().clone() for t in tensors}
 
     def _mark_used(self) -> None:
         """Parameters that calls of this iteration read; what was written to them before, as initializers do, is no use."""

@@ -15,6 +15,13 @@ from .dependence import InputReach as InputReach
 from .evaluation import Evaluation as Evaluation
 from .evaluation import Metrics as Metrics
 from .evaluation import NoisyOp as NoisyOp
+from .experiments import EXPERIMENTS as EXPERIMENTS
+from .experiments import Derivative as Derivative
+from .experiments import GradientCheck as GradientCheck
+from .experiments import Outcome as Outcome
+from .experiments import Overfit as Overfit
+from .experiments import OverfitRun as OverfitRun
+from .experiments import RangeTest as RangeTest
 from .graph import RESHAPES as RESHAPES
 from .graph import Graph as Graph
 from .graph import Graphs as Graphs

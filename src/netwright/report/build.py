@@ -8,11 +8,14 @@ from ..engine import Judgement, State
 from ..evidence import (
     Crash,
     EvalInputs,
+    GradientCheck,
     Graphs,
     ModuleCall,
     ModuleInfo,
     Modules,
+    Overfit,
     Program,
+    RangeTest,
     Signals,
     Targets,
     Task,
@@ -23,6 +26,7 @@ from ..registry import all_rules
 from ..rule import Finding, Kind, Rule, Severity
 from .graph_table import tabulate
 from .model import CANNOT_TELL, HEALTHY, SICK, Pictures, Report, Sample, every, gravest
+from .tried import sentences
 
 T = TypeVar("T")
 
@@ -65,6 +69,7 @@ def build_report(
         verdict=_verdict(findings, captured=bool(seen or (graphs and graphs.train))),
         findings=findings,
         checked=judgement.checked,
+        tried=tuple(sentences(evidence)),
         notes=(*notes, *_failures(judgement, evidence)),
         traces=tuple(dict.fromkeys(judgement.traces)),
         seconds=seconds,
@@ -78,6 +83,9 @@ def build_report(
             modules=_plain_modules(_get(evidence, Modules)),
             samples=tuple(samples),
             calls=_plain_calls(_get(evidence, Crash)),
+            overfit=_get(evidence, Overfit),
+            range_test=_get(evidence, RangeTest),
+            gradient_check=_get(evidence, GradientCheck),
         ),
     )
 

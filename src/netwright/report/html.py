@@ -20,6 +20,7 @@ from .model import SICK, Pictures, Report, every, gravest
 from .samples import draw
 from .source import excerpt
 from .svg import Series, bars, histogram, log_lines, ranges
+from .tried import pictures as drawn
 from .words import figure, headline, place, shapes, tally, task_words
 
 _FEATURES = 24
@@ -63,6 +64,7 @@ def to_html(report: Report) -> str:
         targets=list(_targets(pictures)),
         samples=[draw(s) for s in pictures.samples[:_SAMPLES]],
         signals=list(_signals(pictures.signals)),
+        tried=[(title, Markup(picture)) for title, picture in drawn(pictures) if picture],
         graphs=_graphs(pictures),
         modules=pictures.modules,
         calls=pictures.calls,

@@ -21,6 +21,7 @@ def to_json(report: Report) -> str:
             "verdict": report.verdict,
             "findings": [_finding(f) for f in report.findings],
             "checked": to_plain(report.checked),
+            "tried": to_plain(report.tried),
             "notes": to_plain(report.notes),
             "traces": to_plain(report.traces),
             "seconds": to_plain(report.seconds),
@@ -55,6 +56,7 @@ def from_json(text: str, pictures: str | None = None) -> Report:
                 Checked(code=c["code"], name=c["name"], state=State(c["state"]), reason=c["reason"])
                 for c in data["checked"]
             ),
+            tried=tuple(data.get("tried", ())),
             notes=tuple(data.get("notes", ())),
             traces=tuple(data.get("traces", ())),
             seconds=data.get("seconds", 0.0),

@@ -8,9 +8,12 @@ from ..engine import Checked, State
 from ..evidence import (
     NOWHERE,
     EvalInputs,
+    GradientCheck,
     ModuleCall,
     ModuleInfo,
+    Overfit,
     Program,
+    RangeTest,
     Signals,
     Targets,
     Task,
@@ -81,13 +84,16 @@ class Pictures:
     modules: tuple[ModuleInfo, ...] = ()
     samples: tuple[Sample, ...] = ()
     calls: tuple[ModuleCall, ...] = ()
+    overfit: Overfit | None = None
+    range_test: RangeTest | None = None
+    gradient_check: GradientCheck | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything a reader needs. ``findings`` are ordered, gravest first, each with its consequences beneath it.
 
-    ``notes`` say in plain words what could not be seen. ``traces`` are tracebacks of parts of netwright that failed (NW000).
+    ``tried`` says what each experiment found. ``notes`` say in plain words what could not be seen. ``traces`` are tracebacks of parts of netwright that failed (NW000).
     """
 
     program: Program
@@ -95,6 +101,7 @@ class Report:
     task: Task | None = None
     findings: tuple[Finding, ...] = ()
     checked: tuple[Checked, ...] = ()
+    tried: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     traces: tuple[str, ...] = ()
     seconds: float = 0.0

@@ -50,6 +50,8 @@ def show(
         _show_findings(console, report, findings)
     else:
         _show_nothing(console, report, path)
+    for line in report.tried:
+        _line(console, Text("Tried      ", "dim"), Text(line))
     _show_notes(console, report)
     if verbose:
         _show_checked(console, report)

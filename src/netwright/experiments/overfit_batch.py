@@ -1,0 +1,197 @@
+"""Can the network learn a batch by heart? Without dropout and weight decay, with the program's optimizer first, then with Adam at 3e-4."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ..capture.graphs import GraphCapture
+from ..capture.sandbox import untouched
+from ..capture.step import Step
+from ..evidence import NOWHERE, LossTerm, Objective, Outcome, Overfit, OverfitRun, TaskKind, Where
+from ..inference import read_objective
+from ..rule import NotApplicable
+from .curves import outcome
+from .progress import Progress, unseen
+from .trainee import ERRORS, Trainee
+
+ADAM_RATE = 3e-4  # Karpathy, "A recipe for training neural networks": the safe rate to begin with
+_STEPS = 400
+_ASKED_EVERY = 10
+_RIGHT = {TaskKind.CLASSIFICATION: 0.9999, TaskKind.DENSE_CLASSIFICATION: 0.99, TaskKind.LANGUAGE_MODEL: 0.99}
+_ERROR = 0.1  # root mean square error in standard deviations of the target: 99 % of its variance
+_FALLEN = 0.01  # of the first loss, where a task has neither right answers nor errors
+_CLASS_LOSSES = ("cross_entropy", "nll_loss", "nll_loss2d")
+
+
+@dataclass(frozen=True, slots=True)
+class _Score:
+    accuracy: float | None
+    error: float | None
+
+
+def overfit_batch(
+    step: Step,
+    optimizer: torch.optim.Optimizer | None = None,
+    *,
+    others: Sequence[Step] = (),
+    seconds: float = 10.0,
+    where: Where = NOWHERE,
+    progress: Progress = unseen,
+) -> Overfit:
+    """Train copies of the step's parameters on its batch alone, and where that works on all batches given.
+
+    The outcome of each run is named as in Tobin, "Troubleshooting deep neural networks" (it goes up, explodes, oscillates, stays on a plateau). Learned by heart means every answer right
+    (classes; 99 % of the positions of a dense task), an error of a tenth of the target's standard deviation (amounts), or a hundredth of the first loss.
+
+    Args:
+        step: the captured step.
+        optimizer: the program's optimizer, for its kind and settings; without it only Adam is tried.
+        others: further steps of the program, each with its own batch.
+        seconds: time for all runs together.
+        where: the line that made the optimizer.
+        progress: called with the share that is done.
+
+    Raises:
+        NotApplicable: the step cannot be run again; the message says why.
+    """
+    capture = step.capture
+    objective = read_objective(capture.graph, 0)
+    runs: list[OverfitRun] = []
+    deadline = time.perf_counter() + seconds
+    with untouched():
+        try:
+            trainee = Trainee([capture, *(s.capture for s in others)])
+            # One batch with the program's optimizer, which is what will train; with Adam where that fails; then all batches with what worked.
+            for number, (own, count) in enumerate(((True, 1), (False, 1), (True, len(trainee.captures)))):
+                if not _wanted(runs, own, count, optimizer):
+                    continue
+                share = (deadline - time.perf_counter()) / (2 if number < 2 else 1)
+                runs.append(_run(trainee, objective, optimizer if own else None, count, share))
+                progress((number + 1) / 3)
+        except ERRORS as error:
+            raise NotApplicable(f"the step could not be trained: {type(error).__name__}: {error}") from None
+    loss = objective.term.where if objective.term is not None else capture.graph.backward
+    return Overfit(runs=tuple(runs), where=where, loss_at=loss)
+
+
+def _wanted(
+    runs: Sequence[OverfitRun], own: bool, count: int, optimizer: torch.optim.Optimizer | None
+) -> bool:
+    done = any(r.outcome is Outcome.REACHED for r in runs)
+    if count > 1:
+        return optimizer is not None and done and runs[-1].own
+    return optimizer is not None if own else not done
+
+
+def _run(
+    trainee: Trainee, objective: Objective, given: torch.optim.Optimizer | None, count: int, seconds: float
+) -> OverfitRun:
+    trainee.reset()
+    optimizer = trainee.like(given) if given is not None else torch.optim.Adam(trainee.trained, lr=ADAM_RATE)
+    start = time.perf_counter()
+    losses: list[float] = []
+    score, reached = _Score(None, None), False
+    while len(losses) < _STEPS * count and (time.perf_counter() - start < seconds or len(losses) < 8 * count):
+        losses.append(trainee.step(optimizer, len(losses) % count))
+        if not math.isfinite(losses[-1]):
+            break
+        if len(losses) % (_ASKED_EVERY * count) == 0:
+            score = _scored(trainee, objective, count)
+            if _reached(score, objective, losses, count):
+                reached = True
+                break
+    whole = _by_pass(losses, count)
+    name = type(optimizer).__name__
+    rate = optimizer.param_groups[0].get("lr", 0.0)
+    return OverfitRun(
+        data="one batch" if count == 1 else f"{count} batches",
+        samples=sum(_samples(c) for c in trainee.captures[:count]),
+        optimizer=f"{name} at rate {rate:.3g}",
+        own=given is not None,
+        outcome=Outcome.REACHED if reached else outcome(whole),
+        losses=tuple(whole),
+        accuracy=score.accuracy,
+        error=score.error,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _by_pass(losses: Sequence[float], count: int) -> list[float]:
+    """The mean loss of each pass over the batches, so that batches of different difficulty make no waves."""
+    if count == 1:
+        return list(losses)
+    passes = [losses[i : i + count] for i in range(0, len(losses), count)]
+    return [sum(p) / len(p) for p in passes]
+
+
+def _samples(capture: GraphCapture) -> int:
+    tensors = [t for n in capture.doors if (t := capture.data.get(n)) is not None and t.dim()]
+    return max(tensors, key=lambda t: t.numel()).shape[0] if tensors else 0
+
+
+def _reached(score: _Score, objective: Objective, losses: Sequence[float], count: int) -> bool:
+    if score.accuracy is not None:
+        return score.accuracy >= _RIGHT.get(objective.kind, 0.9999)
+    if score.error is not None:
+        return score.error <= _ERROR
+    first, last = sum(losses[:count]) / count, sum(losses[-count:]) / count
+    return 0 <= last <= _FALLEN * first
+
+
+def _scored(trainee: Trainee, objective: Objective, count: int) -> _Score:
+    right = total = 0
+    squares: list[torch.Tensor] = []
+    targets: list[torch.Tensor] = []
+    for index in range(count):
+        pair = _answers(trainee, index)
+        if pair is None:
+            return _Score(None, None)
+        term, prediction, target = pair
+        if term.op in _CLASS_LOSSES or term.op.startswith("binary_cross_entropy"):
+            hits = _hits(term, prediction, target)
+            if hits is None:
+                return _Score(None, None)
+            right, total = right + int(hits.sum()), total + hits.numel()
+        elif (
+            objective.kind in (TaskKind.REGRESSION, TaskKind.DENSE_REGRESSION)
+            and prediction.shape == target.shape
+        ):
+            squares.append((prediction.double() - target.double()).square().reshape(-1))
+            targets.append(target.double().reshape(-1))
+        else:
+            return _Score(None, None)
+    if total:
+        return _Score(right / total, None)
+    spread = float(torch.cat(targets).std()) if squares else 0.0
+    return _Score(None, math.sqrt(float(torch.cat(squares).mean())) / spread if spread > 0 else None)
+
+
+def _answers(trainee: Trainee, index: int) -> tuple[LossTerm, torch.Tensor, torch.Tensor] | None:
+    """The prediction of a batch on the copies, and its target."""
+    capture = trainee.captures[index]
+    term = read_objective(capture.graph, 0).term
+    if term is None or term.prediction is None or term.target is None:
+        return None
+    value = capture.value_of_node.get((term.prediction, term.prediction_output))
+    target = capture.data.get(term.target)
+    if value is None or target is None:
+        return None
+    prediction = trainee.run(index, value, grad=False)[1].detach()
+    return term, prediction, target.detach()
+
+
+def _hits(term: LossTerm, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
+    """Which answers are right; None where the shapes do not say."""
+    if term.op in _CLASS_LOSSES:
+        classes = prediction.argmax(1 if prediction.dim() > 1 else 0)
+        if not target.is_floating_point():
+            kept = target >= 0  # ignore_index is -100 by default
+            return (classes == target)[kept] if classes.shape == target.shape else None
+        return classes == target.argmax(1) if target.shape == prediction.shape and target.dim() > 1 else None
+    if prediction.shape != target.shape:
+        return None
+    bar = 0.0 if term.op.endswith("logits") else 0.5
+    return (prediction > bar) == (target > 0.5)

@@ -1,0 +1,144 @@
+"""Copies of the program's parameters, trained by running the captured steps again."""
+
+import inspect
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ..capture.graphs import GraphCapture, available_memory
+from ..capture.replay import DROPOUTS, CannotReplay, Replay
+from ..rule import NotApplicable
+
+ERRORS = (
+    CannotReplay,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    IndexError,
+    AttributeError,
+    MemoryError,
+    AssertionError,
+)
+_COPIES = 6  # weights, gradients, two moments of an optimizer, a start to go back to, one for the allocator
+
+
+class Trainee:
+    """The captured steps on copies of their parameters, as these were in the first step where that is known. Use it inside
+    :func:`netwright.capture.sandbox.untouched`.
+
+    Args:
+        captures: steps of the same program, one batch each.
+        dropout: whether dropout stays on.
+
+    Raises:
+        NotApplicable: the step cannot be run again, or there is no memory for the copies.
+    """
+
+    def __init__(self, captures: Sequence[GraphCapture], *, dropout: bool = False) -> None:
+        usable = [c for c in captures if c.loss is not None]
+        if not usable:
+            raise NotApplicable("the loss was not recorded")
+        if (why := usable[0].why_not_replayed) is not None:
+            raise NotApplicable(f"the step could not be run again: {why}")
+        self.captures = usable
+        self.omit: frozenset[str] = frozenset[str]() if dropout else DROPOUTS
+        found = {id(t): t for c in usable for t in c.parameters.values()}
+        need = _COPIES * sum(t.numel() * t.element_size() for t in found.values())
+        if need > available_memory() // 2:
+            raise NotApplicable(
+                f"copies of the parameters take {need >> 20} MiB and {available_memory() >> 20} MiB are free"
+            )
+        first = usable[0].start
+        self.start = {key: first[key] if key in first else t.detach().clone() for key, t in found.items()}
+        self.weights = {
+            key: t.clone().requires_grad_(found[key].requires_grad) for key, t in self.start.items()
+        }
+
+    @property
+    def trained(self) -> list[torch.Tensor]:
+        """The copies that take part in training."""
+        return [w for w in self.weights.values() if w.requires_grad]
+
+    def reset(self) -> None:
+        """Go back to the weights that the copies began with."""
+        with torch.no_grad():
+            for key, weight in self.weights.items():
+                weight.copy_(self.start[key])
+                weight.grad = None
+
+    def run(self, index: int, *goals: int, grad: bool = True) -> list[torch.Tensor]:
+        """The loss of a batch on the copies, then the values of ``goals``.
+
+        Raises:
+            CannotReplay: a part of the step cannot be run again.
+        """
+        capture = self.captures[index]
+        given = {
+            capture.value_of_node[(node, 0)]: self.weights[id(t)] for node, t in capture.parameters.items()
+        }
+        assert capture.loss is not None
+        return Replay(capture.tape, [capture.loss, *goals], given=given, grad=grad, omit=self.omit).run()
+
+    def backward(self, index: int) -> float:
+        """Put the gradients of a batch's loss into the copies; the loss. Not by ``backward()``, which is the program's to call."""
+        loss = self.run(index)[0]
+        weights = self.trained
+        grads = torch.autograd.grad(loss.sum(), weights, allow_unused=True)
+        for weight, grad in zip(weights, grads, strict=True):
+            weight.grad = grad
+        return float(loss.detach().sum())
+
+    def step(self, optimizer: torch.optim.Optimizer, index: int) -> float:
+        """One training step on a batch; the loss before it."""
+        losses: list[float] = []
+
+        def closure() -> torch.Tensor:
+            losses.append(self.backward(index))
+            return torch.tensor(losses[-1])
+
+        # Past the hooks on every optimizer's step, of which some belong to the program.
+        function = inspect.unwrap(type(optimizer).step)
+        with torch.no_grad():
+            if isinstance(optimizer, torch.optim.LBFGS):
+                function(optimizer, torch.enable_grad()(closure))
+            else:
+                with torch.enable_grad():
+                    closure()
+                function(optimizer)
+        return losses[0]
+
+    def mean_loss(self) -> float:
+        """The mean loss over all batches, without a step."""
+        values = [float(self.run(i, grad=False)[0].sum()) for i in range(len(self.captures))]
+        return sum(values) / len(values) if all(math.isfinite(v) for v in values) else math.nan
+
+    def like(
+        self, optimizer: torch.optim.Optimizer, *, factor: float = 1.0, decay: bool = False
+    ) -> torch.optim.Optimizer:
+        """An optimizer of the same kind and settings for the copies, its rates multiplied by ``factor``.
+
+        Raises:
+            NotApplicable: the optimizer cannot be built anew, or holds none of the step's parameters.
+        """
+        groups: list[dict[str, Any]] = []
+        for group in optimizer.param_groups:
+            held = [self.weights[id(p)] for p in group["params"] if id(p) in self.weights]
+            settings = {k: v for k, v in group.items() if k not in ("params", "initial_lr")}
+            if not decay and "weight_decay" in settings:
+                settings["weight_decay"] = 0
+            settings["lr"] = float(settings.get("lr", 1.0)) * factor
+            if held:
+                groups.append({**settings, "params": held})
+        if not groups:
+            raise NotApplicable("the optimizer holds none of the parameters that the step uses")
+        build: Any = type(optimizer)
+        try:
+            return build(groups)
+        except (TypeError, ValueError):
+            pass
+        try:
+            return build(groups, lr=groups[0]["lr"])
+        except (TypeError, ValueError) as error:
+            raise NotApplicable(f"{type(optimizer).__name__} cannot be built anew: {error}") from None

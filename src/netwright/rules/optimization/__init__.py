@@ -1,0 +1,1 @@
+"""NW5xx: optimizer, learning rate, schedule, batch size."""

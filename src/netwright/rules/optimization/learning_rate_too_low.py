@@ -1,0 +1,71 @@
+"""The learning rate is far below those that train.
+
+## What it measures
+The loss after a few steps from the weights as they are, at a range of learning rates on copies of the program's parameters (the range test): how far it falls at the rate in use and at the best one.
+
+## Why it matters
+With a hundredth of a fitting rate the same progress takes a hundred times as many steps. The loss curve looks flat, as if nothing could be learned.
+
+## How to fix
+Raise the rate by threes until the loss falls clearly, and stay a factor of three below the rate at which it grows.
+
+## Known false alarms
+Small rates are right for weights that were loaded, in a warm-up and under a scheduler: none of them is judged. The best rate over a few steps is often higher than the best one over a whole
+training; two powers of ten are asked for.
+
+## Source
+Smith, "Cyclical learning rates for training neural networks" (2017), for the range test; Bengio (2012), section 3.1.1: the best rate is usually within a factor of two of the largest that trains.
+"""
+
+from ...evidence import Parameters, RangeTest
+from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
+
+rule = Rule(
+    code="NW502",
+    name="learning-rate-too-low",
+    severity=Severity.WARNING,
+    kind=Kind.HYPERPARAMETER,
+    guides=("H6", "S4", "E7"),
+    explains=("NW601", "NW610"),
+    thresholds={
+        "share": Threshold(
+            value=0.01,
+            unit="of the best rate",
+            source="two powers of ten; over many steps the best rate is lower than over a few",
+        ),
+        "moved": Threshold(
+            value=0.98, unit="of the loss before", source="the loss hardly moves at the rate in use"
+        ),
+        "fallen": Threshold(value=0.8, unit="of the loss before", source="and falls clearly at the best one"),
+    },
+)
+
+
+@rule.check
+def check(test: RangeTest, parameters: Parameters) -> Finding | None:
+    """Compare the rate in use with the best one."""
+    if not test.constant:
+        raise NotApplicable("the learning rate changes by a schedule")
+    if not parameters.fresh:
+        raise NotApplicable("weights were loaded, and small rates are right for them")
+    if test.best is None:
+        raise NotApplicable("the loss grew at every rate that was tried")
+    at = dict(zip(test.rates, test.losses, strict=True))
+    loss, best = at.get(test.in_use), at[test.best]
+    if (
+        loss is None
+        or best is None
+        or loss < rule["moved"]
+        or best > rule["fallen"]
+        or test.in_use > rule["share"] * test.best
+    ):
+        return None
+    return rule.found(
+        f"{test.steps} steps at the rate in use, {test.in_use:.1e}, leave the loss at {loss:.3f} of what it was; at {test.best:.1e} it falls to {best:.2f}",
+        where=test.where,
+        expected=f"a rate near {test.best:.0e} for {test.optimizer} here",
+        fix=f"try lr={test.best / 3:.0e} to {test.best:.0e}",
+        in_use=test.in_use,
+        best=test.best,
+        loss=loss,
+    )
