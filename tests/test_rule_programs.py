@@ -4,17 +4,24 @@ from pathlib import Path
 
 import pytest
 
+from netwright.evidence import EXPERIMENTS
+from netwright.registry import find_rule
+
 from .programs import allowed, examine, marks
 
 FOLDER = Path(__file__).parent / "rules"
 CODES = sorted(p.name for p in FOLDER.iterdir() if (p / "bad.py").exists())
-INFO_ONLY = {"NW001"}
+
+
+def experiments(code):
+    """The experiments that a rule asks for."""
+    return tuple(EXPERIMENTS[kind] for kind in find_rule(code).needs.values() if kind in EXPERIMENTS)
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_faulty_program(code):
     script = FOLDER / code / "bad.py"
-    outcome = examine(script, verbose=True)
+    outcome = examine(script, verbose=True, experiments=experiments(code))
     name = code.upper()
     expected = marks(script)
     assert name in expected, f"{script} marks no line with # [{name}]"
@@ -34,7 +41,7 @@ def test_faulty_program(code):
 
 @pytest.mark.parametrize("code", CODES)
 def test_healthy_twin(code):
-    outcome = examine(FOLDER / code / "good.py")
+    outcome = examine(FOLDER / code / "good.py", experiments=experiments(code))
     assert not outcome.fired, outcome.describe()
     assert outcome.report["verdict"] == "healthy", outcome.describe()
     assert outcome.code == 0, outcome.stderr

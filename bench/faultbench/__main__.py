@@ -44,6 +44,7 @@ def main() -> None:
     "--train/--no-train", default=True, help="Measure which faults bite, or take it from bites.json."
 )
 @click.option("--null", is_flag=True, help="Also measure how often the test of harm takes luck for a fault.")
+@click.option("--experiments", is_flag=True, help="With netwright's experiments beside the pre-flight.")
 @click.option("--jobs", type=int, default=2, show_default=True)
 @click.option(
     "--results", type=click.Path(dir_okay=False, path_type=Path), default=None, help="JSON of the results."
@@ -59,6 +60,7 @@ def run(
     cases: bool,
     train: bool,
     null: bool,
+    experiments: bool,
     jobs: int,
     results: Path | None,
     write_page: bool,
@@ -78,10 +80,10 @@ def run(
     )
     if programs.data_folder() is None:
         click.echo("NETWRIGHT_DATA names no folder: programs on larger data sets are left out", err=True)
-    answer = runner.run(plan, runner.netwright_checker())
+    answer = runner.run(plan, runner.netwright_checker(experiments=experiments))
     if results is not None:
         results.write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
-    text = page.render(answer)
+    text = page.render(answer, tool="netwright check --experiments" if experiments else "netwright check")
     if write_page:
         RESULTS.write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
         PAGE.write_text(text, encoding="utf-8")

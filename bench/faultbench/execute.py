@@ -90,9 +90,9 @@ def _run_bare(script: str, folder: str) -> None:
             sys.stdout.flush()
 
 
-def check(program: Program, *, fingerprint: str) -> dict[str, Any]:
+def check(program: Program, *, fingerprint: str, experiments: bool = False) -> dict[str, Any]:
     """Run `netwright check` on a program: its report as a dict, with `seconds` of wall time and `ended` beside it."""
-    key = f"check-{fingerprint}-{program.digest}"
+    key = f"{'tried' if experiments else 'check'}-{fingerprint}-{program.digest}"
     kept = _kept(key)
     if kept is not None:
         return kept
@@ -104,6 +104,7 @@ def check(program: Program, *, fingerprint: str) -> dict[str, Any]:
             "netwright",
             "check",
             "--quiet",
+            *(["--experiments"] if experiments else []),
             "--no-report",
             "--json",
             str(answer),

@@ -73,10 +73,12 @@ def run(plan: Plan, checker: Checker) -> dict[str, Any]:
     )
 
 
-def netwright_checker() -> Checker:
-    """netwright's own pre-flight, as installed here."""
+def netwright_checker(*, experiments: bool = False) -> Checker:
+    """netwright's own pre-flight, as installed here, with its experiments or without."""
     fingerprint = execute.netwright_fingerprint()
-    return lambda program: from_report(execute.check(program, fingerprint=fingerprint))
+    return lambda program: from_report(
+        execute.check(program, fingerprint=fingerprint, experiments=experiments)
+    )
 
 
 def _measure(

@@ -2,7 +2,7 @@
 
 ## What it measures
 Copies of the program's parameters trained on one captured batch again and again, without dropout and weight decay, with the program's own optimizer and with Adam at 3e-4: whether the loss
-stops falling before the answers are right.
+hardly falls any more before the answers are right.
 
 ## Why it matters
 Any sound network learns a handful of samples by heart. One that does not has a fault in the program (a wrong loss, a cut in the graph, labels that do not belong to their inputs) or far too little
@@ -12,11 +12,13 @@ capacity; more data and more epochs cannot help.
 Look for the bug first: does the loss get the right tensors, do all layers get gradients, can the last activation give the targets? Then make the network wider.
 
 ## Known false alarms
-A loss that still falls when time is up is not reported, nor a batch of which most answers are right: equal inputs with different labels cannot be learned by heart.
+A loss that still falls by a tenth over the last half of the steps is not reported, nor runs of few steps (large networks), nor a batch of which most answers are right: equal inputs with different labels cannot be learned by heart.
 
 ## Source
 Tobin, "Troubleshooting deep neural networks": overfit a single batch; Karpathy, "A recipe for training neural networks", overfit one batch.
 """
+
+import statistics
 
 from ...evidence import Outcome, Overfit, OverfitRun
 from ...rule import Finding, Kind, Rule, Severity, Threshold
@@ -36,11 +38,16 @@ rule = Rule(
             unit="standard deviations of the target",
             source="half of the variance is not explained",
         ),
+        "fall": Threshold(
+            value=0.1,
+            unit="of the loss, over the last half of the run",
+            source="ten times as many steps would be needed and more",
+        ),
         "steps": Threshold(value=100, unit="steps", source="fewer steps may not be enough for any network"),
     },
 )
 
-_STUCK = (Outcome.PLATEAU, Outcome.OSCILLATING)
+_STUCK = (Outcome.PLATEAU, Outcome.OSCILLATING, Outcome.FALLING)
 
 
 @rule.check
@@ -73,6 +80,10 @@ def check(overfit: Overfit) -> Finding | None:
 
 def _stuck(run: OverfitRun) -> bool:
     if run.outcome not in _STUCK or len(run.losses) < rule["steps"]:
+        return False
+    half = len(run.losses) // 2
+    middle, end = statistics.median(run.losses[half - 10 : half + 10]), statistics.median(run.losses[-20:])
+    if middle - end > rule["fall"] * abs(end):
         return False
     if run.accuracy is not None:
         return run.accuracy < rule["right"]
