@@ -65,7 +65,10 @@ def overfit_batch(
         try:
             trainee = Trainee([capture, *(s.capture for s in others)])
             # One batch with the program's optimizer, which is what will train; with Adam where that fails; then all batches with what worked.
-            for number, (own, count) in enumerate(((True, 1), (False, 1), (True, len(trainee.captures)))):
+            attempts = [(True, 1), (False, 1)]
+            if len(trainee.captures) > 1:
+                attempts.append((True, len(trainee.captures)))
+            for number, (own, count) in enumerate(attempts):
                 if not _wanted(runs, own, count, optimizer):
                     continue
                 share = (deadline - time.perf_counter()) / (2 if number < 2 else 1)
