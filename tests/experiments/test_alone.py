@@ -54,7 +54,7 @@ def classes(rate=1e-2, width=64):
 
 def test_the_largest_stable_rate_of_a_parabola():
     step, optimizer = record(straight_line())
-    found = range_test(step, optimizer)
+    found = range_test(step, optimizer, seconds=90)
     # SGD on a parabola of curvature 8 contracts below 2 / 8 and is exact at 1 / 8; rates are half a decade apart.
     assert found.largest <= 0.25 < found.largest * 10**0.5
     assert 0.125 / 10**0.5 < found.best < 0.125 * 10**0.5
@@ -71,20 +71,20 @@ def test_an_optimizer_without_a_rate_above_zero_is_not_judged():
 
 def test_a_batch_is_learned_by_heart_without_dropout():
     step, optimizer = record(classes())
-    (run,) = overfit_batch(step, optimizer).runs
+    (run,) = overfit_batch(step, optimizer, seconds=90).runs
     assert (run.outcome, run.own, run.samples, run.accuracy) == (Outcome.REACHED, True, 40, 1.0)
 
 
 def test_adam_tells_a_bad_optimizer_from_a_bad_network():
     step, optimizer = record(classes(rate=1e-9, width=512))
-    own, adam = overfit_batch(step, optimizer).runs
+    own, adam = overfit_batch(step, optimizer, seconds=90).runs
     assert (own.own, own.outcome) == (True, Outcome.PLATEAU)
     assert (adam.own, adam.outcome, adam.accuracy) == (False, Outcome.REACHED, 1.0)
 
 
 def test_amounts_are_judged_in_standard_deviations_of_the_target():
     step, optimizer = record(straight_line(rate=0.1))
-    (run,) = overfit_batch(step, optimizer).runs
+    (run,) = overfit_batch(step, optimizer, seconds=90).runs
     assert run.outcome is Outcome.REACHED
     assert run.error <= 0.1
 
@@ -123,13 +123,13 @@ def _network(square):
 )
 def test_right_gradients(square, worst):
     step, _ = record(_network(square))
-    found = gradient_check(step)
+    found = gradient_check(step, seconds=60)
     assert found.deterministic
     assert max(d.error for d in found.directions if not d.kink) < worst
 
 
 def test_half_a_gradient_is_wrong_by_half_where_it_passes():
     step, _ = record(_network(lambda h: Halved.apply(h)))
-    errors = [d.error for d in gradient_check(step).directions if d.what != "all parameters"]
+    errors = [d.error for d in gradient_check(step, seconds=60).directions if d.what != "all parameters"]
     # Both tensors of the first layer are behind the function, both of the last are not.
     assert sorted(round(e, 3) for e in errors) == [0.0, 0.0, 0.5, 0.5]
