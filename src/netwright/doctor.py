@@ -138,9 +138,9 @@ def _recorded(patient: Patient) -> None:
         _measure_training(patient)
     except Exception:  # the harm boundary
         patient.traces.append(traceback.format_exc())
-    patient.spent += time.perf_counter() - start
     if patient.options.experiments:
         _experiment(patient)
+    patient.spent += time.perf_counter() - start
     if patient.options.stop_after_preflight and patient.session is not None:
         waits = 0.0 if patient.session.recording.evaluations else patient.options.wait_evaluation
         patient.deadline = time.perf_counter() + waits
