@@ -96,7 +96,7 @@ def _calls(session: "Session") -> tuple[ModuleCall, ...]:
     for network in recorder.networks.values():
         for name, module in network.named_modules():
             paths.setdefault(str(id(module)), name or type(network).__name__)
-    calls = recorder.calls_made
+    calls = recorder.module_calls.calls
     start = max((i for i, c in enumerate(calls) if c.depth == 0), default=0)
     tail = calls[start:] if len(calls) - start > 1 else calls[-200:]
     return tuple(replace(c, module=paths.get(c.module, c.type)) for c in tail[-400:])

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch.nn.parameter import UninitializedTensorMixin  # pyright: ignore[reportAttributeAccessIssue]
 
-from ..evidence import NOWHERE, RESHAPES, ModuleCall, TensorInfo, Where
+from ..evidence import NOWHERE, RESHAPES, TensorInfo, Where
 from .calls import FuncInfo
 from .facts import (
     LONG,
@@ -27,7 +27,6 @@ from .facts import (
     failed_info,
     has_history,
     is_parameter,
-    plain_attributes,
     sensitive_modules,
     shorten,
     storage_of,
@@ -36,6 +35,7 @@ from .facts import (
 from .flatten import tensors
 from .frames import applied_where, user_frame, user_frames, user_where, where_of
 from .measure import info_of
+from .module_calls import ModuleCalls
 from .sandbox import Unseen
 from .tape import Call, ModuleFrame, RootCall, Slot, Tape, Value
 
@@ -87,7 +87,7 @@ class Recorder:
         self.frozen: dict[int, tuple[weakref.ref[torch.Tensor], Where]] = {}
         self.applied: dict[int, Where] = {}
         self.failure: Failure | None = None
-        self.calls_made: list[ModuleCall] = []
+        self.module_calls = ModuleCalls()
         self.broken: str | None = None
         self.evaluating = False
         self.seen_forward = False
@@ -467,7 +467,7 @@ class Recorder:
         frame = ModuleFrame(
             use.module, key, kind.__name__, kind.__module__.startswith("torch."), self.stack, next_index
         )
-        self._note_call(module, frame, args, kwargs)
+        self.module_calls.begun(module, frame, args, kwargs, self.made_where(module))
         if self.network_of(frame) is None and self.has_parameters(module):
             self._door(module, frame, args, kwargs)
         self.stack = frame
@@ -552,7 +552,7 @@ class Recorder:
         made = [t for _, t in tensors(out)]
         if use is not None and use.output_shape is None and made:
             use.output_shape = tuple(made[0].shape)
-        self._note_result(frame, made)
+        self.module_calls.returned(frame, made)
         root = next((r for r in reversed(self.tape.roots) if r.key == frame.key and not r.end), None)
         unknown = [t for t in made if has_history(t) and self.tape.find(t) is None]
         if unknown:
@@ -593,48 +593,11 @@ class Recorder:
             if self.failure is None or self.failure.error is not error:
                 self.failure = Failure(error=error, where=user_where(2))
             self._failed_in(frame)
-            if self.calls_made:
-                self._mark_failed(frame)
+            self.module_calls.failed(frame)
         except Exception:
             self.give_up()
         finally:
             self.stack = frame.parent
-
-    # -- the table of module calls, for the explanation of a crash -----------------------------------------------------------
-
-    def _note_call(
-        self, module: torch.nn.Module, frame: ModuleFrame, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        if len(self.calls_made) > 4000:
-            del self.calls_made[:2000]
-        depth, parent = 0, frame.parent
-        while parent is not None:
-            depth, parent = depth + 1, parent.parent
-        self.calls_made.append(
-            ModuleCall(
-                module=str(frame.key),
-                type=frame.type,
-                inputs=tuple(info_of(t) for _, t in list(tensors((args, kwargs)))[:8]),
-                outputs=(),
-                made=self.made_where(module),
-                depth=depth,
-                config=plain_attributes(module) if frame.torch_own else {},
-            )
-        )
-
-    def _note_result(self, frame: ModuleFrame, made: list[torch.Tensor]) -> None:
-        self._finish_call(frame, outputs=tuple(info_of(t) for t in made[:8]))
-
-    def _mark_failed(self, frame: ModuleFrame) -> None:
-        self._finish_call(frame, failed=True)
-
-    def _finish_call(self, frame: ModuleFrame, **change: Any) -> None:
-        key = str(frame.key)
-        for position in range(len(self.calls_made) - 1, -1, -1):
-            known = self.calls_made[position]
-            if known.module == key and not known.outputs and not known.failed:
-                self.calls_made[position] = replace(known, **change)
-                return
 
     def path_in_stack(self, frame: ModuleFrame) -> str:
         """Dotted path of a running module below the outermost running one."""
