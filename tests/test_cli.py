@@ -40,9 +40,11 @@ def test_the_flags_are_these():
         name: sorted(o for p in c.params if isinstance(p, click.Option) for o in p.opts)
         for name, c in main.commands.items()
     }
-    for name in ("run", "check"):
+    tried = ["--experiments", "--only", "--budget"]
+    for name, more in (("run", []), ("check", tried)):
         assert flags[name] == sorted(
             [
+                *more,
                 "-m",
                 "--json",
                 "--html",
@@ -59,6 +61,21 @@ def test_the_flags_are_these():
             ]
         )
     assert set(flags) == {"run", "check", "explain", "report", "rules", "demo"}
+
+
+@pytest.mark.parametrize(
+    ("given", "experiments", "budget"),
+    [
+        ([], (), 60.0),
+        (["--experiments", "--budget", "30"], ("all",), 30.0),
+        (["--experiments", "--only", "range-test"], ("range-test",), 60.0),
+        (["--only", "range-test", "--only", "gradient-check"], ("range-test", "gradient-check"), 60.0),
+    ],
+)
+def test_experiments_are_chosen_by_name(asked, given, experiments, budget):
+    called("check", *given, "train.py", expect=7)
+    (options,) = asked
+    assert (options.experiments, options.budget) == (experiments, budget)
 
 
 def test_what_follows_the_script_is_the_scripts(asked):
