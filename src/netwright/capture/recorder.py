@@ -320,13 +320,16 @@ class Recorder:
 
     def _after(self, call: Call, out: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._made(call, out, args, kwargs)
-        if call.inplace and not call.tainted and self.first_tainted is None:
-            target = write_target(args, kwargs)
-            storage = storage_of(target) if isinstance(target, torch.Tensor) else None
-            if storage is not None and not call.grad_enabled:
-                self._initialized_in_part(storage)
-            if storage is not None and self.tape.written_often(storage, _MANY_WRITES):
-                self._filled(storage)
+        if not call.inplace or call.tainted:
+            return
+        target = write_target(args, kwargs)
+        storage = storage_of(target) if isinstance(target, torch.Tensor) else None
+        if storage is None:
+            return
+        if not (call.grad_enabled or self.seen_forward):
+            self._initialized_in_part(storage)
+        if self.first_tainted is None and self.tape.written_often(storage, _MANY_WRITES):
+            self._filled(storage)
 
     def _initialized_in_part(self, storage: int) -> None:
         """A view of a parameter was written to before any step (the padding row of an embedding): what it holds now is its content."""

@@ -15,7 +15,7 @@ from ..capture.tape import Call
 from ..evidence import NOWHERE, Derivative, GradientCheck, Where
 from ..rule import NotApplicable
 from .progress import Progress, unseen
-from .trainee import ERRORS
+from .trainee import ERRORS, differentiates
 
 _STEPS = (1e-5, 1e-6, 1e-7)  # relative to the size of the parameters; float64 resolves 1e-16
 _CUTS = frozenset(["detach", "data"])
@@ -96,6 +96,7 @@ class _Check:
         given = dict(self.constants)
         given |= {capture.value_of_node[(n, 0)]: w for n, w in zip(self.nodes, weights, strict=True)}
         assert capture.loss is not None
+        grad = grad or differentiates(capture)
         return Replay(capture.tape, [capture.loss], given=given, grad=grad, dtype=torch.float64).run(watch)[0]
 
     def loss(self, weights: list[torch.Tensor]) -> float:

@@ -24,6 +24,11 @@ ERRORS = (
 _COPIES = 6  # weights, gradients, two moments of an optimizer, a start to go back to, one for the allocator
 
 
+def differentiates(capture: GraphCapture) -> bool:
+    """Whether the step itself asks for derivatives on its way to the loss (a physics-informed network, a gradient penalty)."""
+    return any(call.name == "grad" for call in capture.tape.calls)
+
+
 class Trainee:
     """The captured steps on copies of their parameters, as these were in the first step where that is known. Use it inside
     :func:`netwright.capture.sandbox.untouched`.
@@ -79,6 +84,7 @@ class Trainee:
             capture.value_of_node[(node, 0)]: self.weights[id(t)] for node, t in capture.parameters.items()
         }
         assert capture.loss is not None
+        grad = grad or differentiates(capture)
         return Replay(capture.tape, [capture.loss, *goals], given=given, grad=grad, omit=self.omit).run()
 
     def backward(self, index: int) -> float:

@@ -11,14 +11,14 @@ Beyond that rate steps are longer than the valley is wide. The loss grows or jum
 Take a third of the largest rate that trains, or the one that lowered the loss most.
 
 ## Known false alarms
-A rate at which the loss grows a little at first and falls later is not reported: the loss must grow by half. Programs with a warm-up are in its small rates when they are looked at.
+A rate at which the loss grows a little at first and falls later is not reported: the loss must grow by half. Large rates are fine where gradients are clipped: such programs are not judged. Programs with a warm-up are in its small rates when they are looked at.
 
 ## Source
 Bengio, "Practical recommendations for gradient-based training of deep architectures" (2012), section 3.1.1: begin with a large rate and, when training diverges, divide it by 3 until it does not;
 Smith, "Cyclical learning rates for training neural networks" (2017), for the range test.
 """
 
-from ...evidence import RangeTest
+from ...evidence import Events, RangeTest
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 
 rule = Rule(
@@ -42,8 +42,10 @@ rule = Rule(
 
 
 @rule.check
-def check(test: RangeTest) -> Finding | None:
+def check(test: RangeTest, events: Events) -> Finding | None:
     """Compare the rate in use with those that train."""
+    if events.of("clip"):
+        raise NotApplicable("the program clips its gradients, and the test does not")
     if test.best is None or test.largest is None:
         raise NotApplicable("the loss grew at every rate that was tried")
     at = dict(zip(test.rates, test.losses, strict=True))
