@@ -9,6 +9,7 @@ from bench.faultbench import score
 from bench.faultbench.operators import operators
 from bench.faultbench.score import Judged
 
+_LOOKED_AT = 2  # recipes an operator on which misses are looked at while rules are written
 HEAD = "| | programs | detected | cause at rank 1 | within 3 | right line | findings that are right | check, median s |\n|---|---|---|---|---|---|---|---|"
 
 
@@ -42,6 +43,7 @@ def _page(results: dict[str, Any], tool: str) -> Iterator[str]:
     yield ""
     yield HEAD
     yield _row("planted faults whose evidence lies in the first steps", start)
+    yield _row("&nbsp; of these from the third recipe of an operator on", _later(planted, start))
     yield _row("planted faults that need an experiment", [j for j in counted if j.seen == "experiment"])
     yield _row("planted faults that need training", [j for j in counted if j.seen == "training"])
     yield _row("real programs (faulty version)", [j for j in real if j.counts])
@@ -50,6 +52,17 @@ def _page(results: dict[str, Any], tool: str) -> Iterator[str]:
     yield from _sections(planted, counted, real)
     yield from _recipes(results)
     yield from _ended(results)
+
+
+def _later(planted: Sequence[Judged], counted: Sequence[Judged]) -> list[Judged]:
+    """Pairs beyond the first two recipes of each operator."""
+    seen: dict[str, int] = {}
+    later: set[str] = set()
+    for j in planted:
+        seen[j.operator] = seen.get(j.operator, 0) + 1
+        if seen[j.operator] > _LOOKED_AT:
+            later.add(j.id)
+    return [j for j in counted if j.id in later]
 
 
 def _alarms(results: dict[str, Any]) -> Iterator[str]:
