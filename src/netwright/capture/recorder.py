@@ -40,6 +40,7 @@ from .sandbox import Unseen
 from .tape import Call, ModuleFrame, RootCall, Slot, Tape, Value
 
 _MANY_WRITES = 512
+_PARTS = RESHAPES | {"data", "detach"}
 
 
 @dataclass(slots=True)
@@ -168,7 +169,8 @@ class Recorder:
         # Writing numbers into a parameter (initialization, a clamp) does not make it a result of the step.
         call.tainted = any((v.tainted or v.parameter) and not (v.parameter and t is target) for t, v in found)
         call.grad_enabled = torch.is_grad_enabled()
-        if call.tainted and not (call.grad_enabled or self.seen_forward) and info.plain in RESHAPES:
+        apart = not call.grad_enabled or info.plain in ("data", "detach")
+        if call.tainted and apart and not self.seen_forward and info.plain in _PARTS:
             call.tainted = False  # a part of a parameter, taken to initialize it
         if call.tainted:
             self._before_tainted(call, info, found)
@@ -326,7 +328,7 @@ class Recorder:
         storage = storage_of(target) if isinstance(target, torch.Tensor) else None
         if storage is None:
             return
-        if not (call.grad_enabled or self.seen_forward):
+        if not self.seen_forward and isinstance(target, torch.Tensor) and not target.requires_grad:
             self._initialized_in_part(storage)
         if self.first_tainted is None and self.tape.written_often(storage, _MANY_WRITES):
             self._filled(storage)

@@ -114,19 +114,34 @@ class _Check:
         """Random directions: over all parameters, then over each alone, small ones first."""
         generator = torch.Generator().manual_seed(0)
 
-        def drawn(weight: torch.Tensor) -> torch.Tensor:
+        def drawn(index: int) -> torch.Tensor:
+            weight = self.weights[index]
             noise = torch.randn(weight.shape, generator=generator, dtype=torch.float64).to(weight.device)
             size = float(weight.square().mean().sqrt()) or 1.0
+            for row in self._without_gradient(self.nodes[index]):
+                noise[row] = 0
             return noise * size
 
         for _ in range(count):
-            yield "all parameters", NOWHERE, [drawn(w) for w in self.weights]
+            yield "all parameters", NOWHERE, [drawn(i) for i in range(len(self.weights))]
         for index in sorted(range(len(self.nodes)), key=lambda i: self.weights[i].numel()):
             node = self.capture.graph.nodes[self.nodes[index]]
             used = next((c.where for c in self.capture.graph.consumers(node)), NOWHERE)
             alone: list[torch.Tensor | None] = [None] * len(self.nodes)
-            alone[index] = drawn(self.weights[index])
+            alone[index] = drawn(index)
             yield node.name or f"parameter of shape {tuple(self.weights[index].shape)}", used, alone
+
+    def _without_gradient(self, node: int) -> Iterator[int]:
+        """Rows of an embedding that stand for padding: they get no gradient by definition."""
+        for call in self.capture.graph.ops("embedding", "embedding_bag"):
+            padding = call.arg(2, "padding_idx") if call.op == "embedding" else call.kwargs.get("padding_idx")
+            if (
+                isinstance(padding, int)
+                and not isinstance(padding, bool)
+                and padding >= 0
+                and node in {r.node for r in call.refs}
+            ):
+                yield padding
 
     def derivative(self, what: str, where: Where, direction: Sequence[torch.Tensor | None]) -> Derivative:
         """The derivative along a direction, both ways."""
