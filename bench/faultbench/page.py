@@ -7,8 +7,10 @@ from typing import Any
 
 from bench.faultbench import score
 from bench.faultbench.operators import operators
+from bench.faultbench.programs import HERE, tomllib
 from bench.faultbench.score import Judged
 
+REASONS: dict[str, dict[str, str]] = tomllib.loads((HERE / "misses.toml").read_text(encoding="utf-8"))
 _LOOKED_AT = 2  # recipes an operator on which misses are looked at while rules are written
 HEAD = "| | programs | detected | cause at rank 1 | within 3 | right line | findings that are right | check, median s |\n|---|---|---|---|---|---|---|---|"
 
@@ -137,10 +139,18 @@ def _misses(title: str, judged: Sequence[Judged]) -> Iterator[str]:
     yield ""
     for j in judged:
         said = ", ".join(j.said) or "nothing"
-        yield f"- `python -m bench.faultbench check {j.id}`: expected {' or '.join(j.truth)}, said {said}"
+        yield f"- `python -m bench.faultbench check {j.id}`: expected {' or '.join(j.truth)}, said {said}{_reason(j)}"
     if not judged:
         yield "None."
     yield ""
+
+
+def _reason(judged: Judged) -> str:
+    """What `misses.toml` knows of a miss."""
+    parts = judged.id.split("/")
+    key = judged.operator if parts[0] == "real" else "/".join(parts[1:3])
+    known = REASONS[parts[0]].get(key)
+    return f": {known}" if known else " (not looked at)"
 
 
 def _real(real: Sequence[Judged]) -> Iterator[str]:
@@ -149,6 +159,11 @@ def _real(real: Sequence[Judged]) -> Iterator[str]:
     yield "| program | faults | said | cause at | line |\n|---|---|---|---|---|"
     for j in (j for j in real if j.counts):
         yield f"| `{j.operator}` | {j.kind.replace(',', ', ')} | {', '.join(j.said) or 'nothing'} | {j.rank or '–'} | {_yes(j.line)} |"
+    yield ""
+    yield "Why the cause was not named first, as far as someone has looked:"
+    yield ""
+    for j in (j for j in real if j.counts and j.rank != 1):
+        yield f"- `{j.operator}`{_reason(j)}"
     yield ""
     apart = [j for j in real if not j.counts]
     if apart:
