@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from . import __version__
-from .evidence import EXPERIMENTS
 from .options import RunOptions
 
 if TYPE_CHECKING:
@@ -19,6 +18,25 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 _HELP = {"help_option_names": ["-h", "--help"]}
+
+
+class _ExperimentName(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
+    """The name of an experiment. The names are only loaded when one is given, or the help asks for them."""
+
+    name = "experiment"
+
+    def _choice(self) -> click.Choice[str]:
+        from .evidence import EXPERIMENTS
+
+        return click.Choice(sorted(EXPERIMENTS.values()))
+
+    def get_metavar(self, *args: Any, **kwargs: Any) -> str | None:
+        return self._choice().get_metavar(*args, **kwargs)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return self._choice().convert(value, param, ctx)
+
+
 _FORWARD = {**_HELP, "allow_interspersed_args": False, "ignore_unknown_options": False}
 
 
@@ -117,7 +135,7 @@ def run(**options: Any) -> NoReturn:
 @click.option(
     "--only",
     multiple=True,
-    type=click.Choice(sorted(EXPERIMENTS.values())),
+    type=_ExperimentName(),
     help="Of the experiments only this one (repeatable).",
 )
 @click.option(

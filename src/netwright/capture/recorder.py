@@ -325,10 +325,9 @@ class Recorder:
         if not call.inplace or call.tainted:
             return
         target = write_target(args, kwargs)
-        storage = storage_of(target) if isinstance(target, torch.Tensor) else None
-        if storage is None:
+        if not isinstance(target, torch.Tensor) or (storage := storage_of(target)) is None:
             return
-        if not self.seen_forward and isinstance(target, torch.Tensor) and not target.requires_grad:
+        if not self.seen_forward and not target.requires_grad:
             self._initialized_in_part(storage)
         if self.first_tainted is None and self.tape.written_often(storage, _MANY_WRITES):
             self._filled(storage)

@@ -10,9 +10,6 @@ from .facts import MUTATES, storage_of, write_target
 from .flatten import tensors
 from .tape import Call, Slot, Tape, Value, replace
 
-DROPOUTS: frozenset[str] = frozenset(
-    "dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout feature_alpha_dropout".split()
-)
 _TO_FLOAT = frozenset(["float", "half", "bfloat16"])
 Watch = Callable[[Call, list[torch.Tensor]], None]
 

@@ -22,6 +22,7 @@ from .experiments import Outcome as Outcome
 from .experiments import Overfit as Overfit
 from .experiments import OverfitRun as OverfitRun
 from .experiments import RangeTest as RangeTest
+from .graph import DROPOUTS as DROPOUTS
 from .graph import RESHAPES as RESHAPES
 from .graph import Graph as Graph
 from .graph import Graphs as Graphs

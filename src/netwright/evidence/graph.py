@@ -14,6 +14,7 @@ RESHAPES = frozenset(
     "reshape_as ravel requires_grad_ alias identity channel_shuffle pixel_shuffle swapdims adjoint pin_memory dropout "
     "alpha_dropout dropout1d dropout2d dropout3d feature_alpha_dropout feature_dropout".split()
 )
+DROPOUTS = frozenset(op for op in RESHAPES if "dropout" in op)
 
 
 @dataclass(frozen=True, slots=True)

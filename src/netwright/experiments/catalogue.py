@@ -7,6 +7,7 @@ import torch
 
 from ..capture.session import Session
 from ..capture.step import Step
+from ..evidence import EXPERIMENTS as NAMES
 from ..evidence import NOWHERE, Event, GradientCheck, Overfit, RangeTest, Where
 from ..rule import NotApplicable
 from .gradient_check import gradient_check
@@ -30,11 +31,15 @@ class Material:
 class Experiment:
     """One experiment. ``share`` is its part of the budget when all are run, ``limit_s`` the most it needs."""
 
-    name: str
     makes: type
     share: float
     limit_s: float
     run: Callable[[Material, float, Progress], object]
+
+    @property
+    def name(self) -> str:
+        """What it is called on the command line."""
+        return NAMES[self.makes]
 
 
 def _overfit(material: Material, seconds: float, progress: Progress) -> Overfit:
@@ -67,9 +72,9 @@ def _gradients(material: Material, seconds: float, progress: Progress) -> Gradie
 
 
 EXPERIMENTS = (
-    Experiment("gradient-check", GradientCheck, 0.15, 5.0, _gradients),
-    Experiment("overfit-batch", Overfit, 0.4, 20.0, _overfit),
-    Experiment("range-test", RangeTest, 0.45, 25.0, _range),
+    Experiment(GradientCheck, 0.15, 5.0, _gradients),
+    Experiment(Overfit, 0.4, 20.0, _overfit),
+    Experiment(RangeTest, 0.45, 25.0, _range),
 )
 
 

@@ -15,7 +15,7 @@ from ..capture.tape import Call
 from ..evidence import NOWHERE, Derivative, GradientCheck, Where
 from ..rule import NotApplicable
 from .progress import Progress, unseen
-from .trainee import ERRORS, differentiates
+from .trainee import ERRORS, differentiates, require_replay
 
 _STEPS = (1e-5, 1e-6, 1e-7)  # relative to the size of the parameters; float64 resolves 1e-16
 _CUTS = frozenset(["detach", "data"])
@@ -41,10 +41,7 @@ def gradient_check(
     """
     began = time.perf_counter()
     capture = step.capture
-    if capture.loss is None:
-        raise NotApplicable("the loss was not recorded")
-    if capture.why_not_replayed is not None:
-        raise NotApplicable(f"the step could not be run again: {capture.why_not_replayed}")
+    require_replay(capture)
     found: list[Derivative] = []
     with untouched():
         try:

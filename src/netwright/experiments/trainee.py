@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from ..capture.graphs import GraphCapture, available_memory
-from ..capture.replay import DROPOUTS, CannotReplay, Replay
+from ..capture.replay import CannotReplay, Replay
+from ..evidence import DROPOUTS
 from ..rule import NotApplicable
 
 ERRORS = (
@@ -29,6 +30,18 @@ def differentiates(capture: GraphCapture) -> bool:
     return any(call.name == "grad" for call in capture.tape.calls)
 
 
+def require_replay(capture: GraphCapture) -> None:
+    """Say why a step cannot be run again.
+
+    Raises:
+        NotApplicable: it cannot.
+    """
+    if capture.loss is None:
+        raise NotApplicable("the loss was not recorded")
+    if capture.why_not_replayed is not None:
+        raise NotApplicable(f"the step could not be run again: {capture.why_not_replayed}")
+
+
 class Trainee:
     """The captured steps on copies of their parameters, as these were in the first step where that is known. Use it inside
     :func:`netwright.capture.sandbox.untouched`.
@@ -43,17 +56,14 @@ class Trainee:
 
     def __init__(self, captures: Sequence[GraphCapture], *, dropout: bool = False) -> None:
         usable = [c for c in captures if c.loss is not None]
-        if not usable:
-            raise NotApplicable("the loss was not recorded")
-        if (why := usable[0].why_not_replayed) is not None:
-            raise NotApplicable(f"the step could not be run again: {why}")
+        require_replay((usable or captures)[0])
         self.captures = usable
         self.omit: frozenset[str] = frozenset[str]() if dropout else DROPOUTS
         found = {id(t): t for c in usable for t in c.parameters.values()}
-        need = _COPIES * sum(t.numel() * t.element_size() for t in found.values())
-        if need > available_memory() // 2:
+        need, have = _COPIES * sum(t.numel() * t.element_size() for t in found.values()), available_memory()
+        if need > have // 2:
             raise NotApplicable(
-                f"copies of the parameters take {need >> 20} MiB and {available_memory() >> 20} MiB are free"
+                f"copies of the parameters take {need >> 20} MiB and {have >> 20} MiB are free"
             )
         first = usable[0].start
         self.start = {key: first[key] if key in first else t.detach().clone() for key, t in found.items()}

@@ -2,7 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 
-from ..evidence import NOWHERE, Event, Graph, Node, Optimizers, ParameterInfo, TensorInfo, Where
+from ..evidence import (
+    NOWHERE,
+    Event,
+    Graph,
+    Node,
+    OptimizerInfo,
+    Optimizers,
+    ParameterInfo,
+    TensorInfo,
+    Where,
+)
 
 
 def listed(names: Sequence[str], limit: int = 3) -> str:
@@ -25,6 +35,15 @@ def number(event: Event, key: str) -> float | None:
 def flag(event: Event, key: str) -> bool:
     """A truth value in an event's detail; False when it was not recorded."""
     return event.detail.get(key) is True
+
+
+# Optimizers whose step grows with the gradient; the others divide by its size.
+SCALED_STEP = frozenset({"SGD", "ASGD"})
+
+
+def learning_rates(*optimizers: OptimizerInfo) -> list[float]:
+    """The rates of all parameter groups that have one."""
+    return [r for o in optimizers for g in o.groups if isinstance(r := g.get("lr"), int | float)]
 
 
 def first_known(*places: Where | None) -> Where:

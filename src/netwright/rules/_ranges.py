@@ -3,10 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from ..evidence import RESHAPES, Graph, Node, Ref
+from ..evidence import DROPOUTS, RESHAPES, Graph, Node, Ref
 
 _INF = math.inf
-_DROPOUTS = frozenset(op for op in RESHAPES if "dropout" in op)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def reachable(graph: Graph, ref: Ref, depth: int = 0) -> tuple[Range, Node | Non
     node = graph[ref]
     if depth > 24 or node.kind != "op":
         return REAL, None
-    if node.op in RESHAPES and node.refs and node.op not in _DROPOUTS:
+    if node.op in RESHAPES and node.refs and node.op not in DROPOUTS:
         return reachable(graph, node.refs[0], depth + 1)
     if node.op in _FIXED:
         return (

@@ -24,6 +24,7 @@ Paszke et al., PyTorch documentation of ``torch.utils.data`` (``iter`` starts a 
 """
 
 from ...evidence import (
+    DROPOUTS,
     BatchOrder,
     DoorTensor,
     Event,
@@ -56,8 +57,8 @@ rule = Rule(
     },
 )
 
-_DRAWS = frozenset(
-    "dropout alpha_dropout dropout1d dropout2d dropout3d feature_dropout feature_alpha_dropout rand randn randint rand_like randn_like "
+_DRAWS = DROPOUTS | frozenset(
+    "rand randn randint rand_like randn_like "
     "randint_like randperm normal bernoulli multinomial poisson uniform exponential rrelu gumbel_softmax".split()
 )
 _REPEATS = frozenset(["repeat", "repeat_interleave", "expand", "tile", "broadcast_to", "expand_as"])
@@ -126,7 +127,7 @@ def _drawn(graphs: Graphs, seed: Where) -> Node | None:
 
 def _at_random(node: Node) -> bool:
     """Whether a call draws here: dropout only in training."""
-    return "dropout" not in node.op or (node.arg(2, "training", True) is True and node.arg(1, "p", 0.5) != 0)
+    return node.op not in DROPOUTS or (node.arg(2, "training", True) is True and node.arg(1, "p", 0.5) != 0)
 
 
 def _batches(order: BatchOrder, loader: LoaderInfo | None, events: Events) -> Finding | None:

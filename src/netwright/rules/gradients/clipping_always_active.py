@@ -20,9 +20,9 @@ Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural net
 
 import statistics
 
-from ...evidence import Events, OptimizerInfo, Optimizers
+from ...evidence import Event, Events, OptimizerInfo, Optimizers
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._gradients import number
+from .._gradients import SCALED_STEP, flag, learning_rates, number
 
 rule = Rule(
     code="NW413",
@@ -43,8 +43,6 @@ rule = Rule(
     },
 )
 
-_SCALED_STEP = frozenset({"SGD", "ASGD"})
-
 
 @rule.check
 def check(events: Events, optimizers: Optimizers) -> Finding | None:
@@ -53,12 +51,12 @@ def check(events: Events, optimizers: Optimizers) -> Finding | None:
     if not clips:
         raise NotApplicable("gradients are not clipped to a norm")
     stepping = [o for o in optimizers.optimizers if o.steps]
-    if not stepping or any(o.type not in _SCALED_STEP for o in stepping):
+    if not stepping or any(o.type not in SCALED_STEP for o in stepping):
         raise NotApplicable("the optimizer's step does not grow with the gradient")
     shares = _shares(events)
     if len(shares) < rule["steps"] or max(shares) > rule["share"]:
         return None
-    return _finding(clips[-1].where.at, events, statistics.median(shares), len(shares), stepping[0])
+    return _finding(clips[-1], statistics.median(shares), len(shares), stepping[0])
 
 
 def _shares(events: Events) -> list[float]:
@@ -67,7 +65,7 @@ def _shares(events: Events) -> list[float]:
     gradient: float | None = None
     for event in events.of("backward", "clip"):
         if event.kind == "backward":
-            gradient = number(event, "gradient") if event.detail.get("scaled") is not True else None
+            gradient = None if flag(event, "scaled") else number(event, "gradient")
             continue
         limit = number(event, "limit")
         if gradient and limit is not None and event.detail.get("kind") == "clip_grad_norm_":
@@ -76,11 +74,9 @@ def _shares(events: Events) -> list[float]:
     return found
 
 
-def _finding(at: str, events: Events, share: float, steps: int, optimizer: OptimizerInfo) -> Finding:
-    clip = events.of("clip")[-1]
-    limit = number(clip, "limit") or 0.0
-    rates = [r for g in optimizer.groups if isinstance(r := g.get("lr"), int | float)]
-    rate = max(rates, default=0.0)
+def _finding(clip: Event, share: float, steps: int, optimizer: OptimizerInfo) -> Finding:
+    at, limit = clip.where.at, number(clip, "limit") or 0.0
+    rate = max(learning_rates(optimizer), default=0.0)
     return rule.found(
         f"clip_grad_norm_ at {at} leaves {share:.1g} of every gradient in {steps} steps (limit {limit:g}, norm about {limit / share:.3g}): with "
         f"{optimizer.type} at rate {rate:g} the steps are those of a rate of {rate * share:.1g}",

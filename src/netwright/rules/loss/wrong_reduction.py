@@ -36,6 +36,7 @@ from ...evidence import (
     TaskKind,
 )
 from ...rule import Finding, Kind, Rule, Severity, Threshold
+from .._gradients import SCALED_STEP, learning_rates
 from .._loss import prediction_info
 
 rule = Rule(
@@ -59,8 +60,6 @@ rule = Rule(
     },
 )
 
-_SCALED_STEP = frozenset({"SGD", "ASGD"})
-
 
 @rule.check
 def check(
@@ -73,7 +72,7 @@ def check(
         if term is None:
             continue
         optimizer = _optimizer(graph, optimizers)
-        scaled = optimizer is not None and optimizer.type in _SCALED_STEP and not events.of("clip")
+        scaled = optimizer is not None and optimizer.type in SCALED_STEP and not events.of("clip")
         counts = targets.counts[position] if position < len(targets.counts) else {}
         judged = (
             _sum(graph, term, optimizer) if scaled and optimizer is not None else None,
@@ -93,7 +92,7 @@ def _optimizer(graph: Graph, optimizers: Optimizers) -> OptimizerInfo | None:
 
 def _sum(graph: Graph, term: LossTerm, optimizer: OptimizerInfo) -> Finding | None:
     info = prediction_info(graph, term)
-    rates = [r for g in optimizer.groups if isinstance(r := g.get("lr"), int | float)]
+    rates = learning_rates(optimizer)
     if term.reduction != "sum" or term.weight is None or info is None or not info.shape or not rates:
         return None
     samples = _samples(term, info.shape)

@@ -79,17 +79,15 @@ def _judge(
     graph: Graph, ref: Ref, objective: Objective, term: LossTerm, targets: Targets, position: int
 ) -> Finding | None:
     logits = logits_ref(graph, term)
-    if logits is not None:
-        span, cause = reachable(graph, logits)
-        judged = cause is not None and span != REAL and cause.op not in _ELSEWHERE
-        return _against_classes(span, cause, objective, term) if judged and cause is not None else None
-    span, cause = reachable(graph, ref)
+    span, cause = reachable(graph, ref if logits is None else logits)
     if cause is None or span == REAL:
         return None
     if term.op in _VALUES:
         return _against_targets(span, cause, term, targets, position)
     if cause.op in _ELSEWHERE:
         return None
+    if logits is not None:
+        return _against_classes(span, cause, objective, term)
     if term.op == "binary_cross_entropy_with_logits" and cause.op != "sigmoid":
         return _against_binary(span, cause, term)
     return None

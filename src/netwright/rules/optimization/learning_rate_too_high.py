@@ -1,7 +1,7 @@
 """The learning rate is beyond the largest one that trains.
 
 ## What it measures
-The loss after a few steps from the weights as they are, at a range of learning rates on copies of the program's parameters (the range test): what it comes to at the rate in use, and
+The loss after a few steps from the first weights, at a range of learning rates on copies of the program's parameters (the range test): what it comes to at the rate in use, and
 the largest rate at which it does not grow.
 
 ## Why it matters

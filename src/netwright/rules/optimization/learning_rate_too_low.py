@@ -1,7 +1,7 @@
 """The learning rate is far below those that train.
 
 ## What it measures
-The loss after a few steps from the weights as they are, at a range of learning rates on copies of the program's parameters (the range test): how far it falls at the rate in use and at the best one.
+The loss after a few steps from the first weights, at a range of learning rates on copies of the program's parameters (the range test): how far it falls at the rate in use and at the best one.
 
 ## Why it matters
 With a hundredth of a fitting rate the same progress takes a hundred times as many steps. The loss curve looks flat, as if nothing could be learned.

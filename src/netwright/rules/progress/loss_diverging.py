@@ -24,6 +24,7 @@ from collections.abc import Sequence
 
 from ...evidence import Events, Optimizers, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
+from .._gradients import learning_rates
 
 rule = Rule(
     code="NW602",
@@ -55,7 +56,7 @@ def check(events: Events, task: Task, optimizers: Optimizers) -> Finding | None:
     if growth <= rule["growth"]:
         return None
     used = [o for o in optimizers.optimizers if o.steps]
-    rates = [r for o in used for g in o.groups if isinstance(r := g.get("lr"), int | float)]
+    rates = learning_rates(*used)
     where = used[0].where if used and used[0].where.known else optimizers.manual
     step = events.of("backward")[-1].where
     place = where if where is not None and where.known else step
