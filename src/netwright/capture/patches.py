@@ -1,6 +1,7 @@
 """Class-level patches that are in place only while something is being recorded, and are taken back afterwards."""
 
 import functools
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -26,8 +27,8 @@ class Patches:
         raw = vars(owner).get(name)
         original = getattr(owner, name)
         wrapper: object
-        if isinstance(raw, classmethod):
-            inner: Callable[..., Any] = raw.__func__
+        if isinstance(raw, classmethod | types.ClassMethodDescriptorType):
+            inner: Callable[..., Any] = raw.__func__ if isinstance(raw, classmethod) else _unbound(raw)
             wrapper = classmethod(functools.wraps(inner)(make(inner)))
         else:
             wrapper = functools.wraps(original)(make(original))
@@ -60,3 +61,13 @@ class Patches:
             setattr(target, attribute, original)
         else:
             delattr(target, attribute)
+
+
+def _unbound(method: types.ClassMethodDescriptorType) -> Callable[..., Any]:
+    """A class method written in C (torch 2.14: ``autograd.Function.apply``) as a function of the class it is called on."""
+
+    @functools.wraps(method)
+    def call(owner: type, *args: Any, **kwargs: Any) -> Any:
+        return method.__get__(None, owner)(*args, **kwargs)
+
+    return call
