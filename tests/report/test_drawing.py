@@ -1,5 +1,6 @@
 import base64
 import math
+import re
 import zlib
 
 import pytest
@@ -9,7 +10,7 @@ from netwright.evidence import Where
 from netwright.report import Sample
 from netwright.report.samples import draw
 from netwright.report.source import excerpt
-from netwright.report.svg import Series, bars, histogram, log_lines, nice_ticks, png, ranges, strip
+from netwright.report.svg import Series, bars, histogram, line_chart, nice_ticks, png, ranges, strip
 
 
 def test_ticks_are_round_and_inside():
@@ -23,11 +24,11 @@ def test_pictures_of_nothing_are_empty():
     assert (
         bars({}, label="x")
         == ranges([], label="x")
-        == log_lines([], [], label="x")
+        == line_chart([], [], label="x")
         == strip([], label="x")
         == ""
     )
-    assert log_lines(["a"], [Series(name="f", kind="forward", values=(0.0,))], label="x") == ""
+    assert line_chart(["a"], [Series(name="f", kind="forward", values=(0.0,))], label="x") == ""
 
 
 def test_constant_values_can_be_drawn():
@@ -37,7 +38,7 @@ def test_constant_values_can_be_drawn():
 
 def test_a_gap_in_a_line_stays_a_gap():
     line = Series(name="f", kind="forward", values=(1.0, None, 2.0, 3.0))
-    assert log_lines(list("abcd"), [line], label="x").count("<polyline") == 2
+    assert line_chart(list("abcd"), [line], label="x").count("<polyline") == 2
 
 
 def test_png_holds_the_pixels():
@@ -86,3 +87,12 @@ def test_excerpt_of_a_file_that_changed_or_went_is_the_remembered_line(tmp_path)
         assert [n.text for n in excerpt(where)] == ["x = 1"]
     assert excerpt(Where()) == ()
     assert excerpt(Where(file="/gone.py", line=9)) == ()
+
+
+def test_a_linear_axis_has_room_for_negative_values():
+    line = Series(name="gap", kind="forward", values=(-0.5, 0.0, 0.25))
+    picture = line_chart(list("abc"), [line], label="x", log=False)
+    heights = [float(y) for y in re.findall(r'cy="([\d.]+)"', picture)]
+    assert heights == sorted(heights, reverse=True)
+    assert (heights[0] - heights[1]) / (heights[1] - heights[2]) == pytest.approx(2, rel=0.02)
+    assert "1e" not in picture

@@ -14,6 +14,7 @@ from ..capture.step import Step
 from ..capture.tape import Call
 from ..evidence import NOWHERE, Derivative, GradientCheck, Where
 from ..rule import NotApplicable
+from .experiment import Experiment, Material
 from .progress import Progress, unseen
 from .trainee import ERRORS, differentiates, require_replay
 
@@ -165,3 +166,10 @@ class _Check:
         return self.loss(
             [w if d is None else w + size * d for w, d in zip(self.weights, direction, strict=True)]
         )
+
+
+def _of(material: Material, seconds: float, progress: Progress) -> GradientCheck:
+    return gradient_check(material.step, seconds=seconds, progress=progress)
+
+
+EXPERIMENT = Experiment(GradientCheck, 0.15, 5.0, _of)

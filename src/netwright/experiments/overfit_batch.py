@@ -14,6 +14,7 @@ from ..evidence import NOWHERE, LossTerm, Objective, Outcome, Overfit, OverfitRu
 from ..inference import read_objective
 from ..rule import NotApplicable
 from .curves import outcome
+from .experiment import Experiment, Material
 from .progress import Progress, unseen
 from .trainee import ERRORS, Trainee
 
@@ -198,3 +199,17 @@ def _hits(term: LossTerm, prediction: torch.Tensor, target: torch.Tensor) -> tor
         return None
     bar = 0.0 if term.op.endswith("logits") else 0.5
     return (prediction > bar) == (target > 0.5)
+
+
+def _of(material: Material, seconds: float, progress: Progress) -> Overfit:
+    return overfit_batch(
+        material.step,
+        material.optimizer,
+        others=material.others,
+        seconds=seconds,
+        where=material.where,
+        progress=progress,
+    )
+
+
+EXPERIMENT = Experiment(Overfit, 0.4, 20.0, _of)

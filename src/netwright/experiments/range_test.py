@@ -10,6 +10,7 @@ from ..capture.sandbox import untouched
 from ..capture.step import Step
 from ..evidence import NOWHERE, RangeTest, Where
 from ..rule import NotApplicable
+from .experiment import Experiment, Material
 from .progress import Progress, unseen
 from .trainee import ERRORS, Trainee
 
@@ -109,3 +110,20 @@ def _after(trainee: Trainee, optimizer: torch.optim.Optimizer, factor: float, be
     if not math.isfinite(after):
         return math.inf
     return after / before if before > 0 else 1.0 + (after - before) / abs(before)
+
+
+def _of(material: Material, seconds: float, progress: Progress) -> RangeTest:
+    if material.optimizer is None:
+        raise NotApplicable("no optimizer made a step, so there is no rate to compare with")
+    return range_test(
+        material.step,
+        material.optimizer,
+        others=material.others,
+        constant=material.constant,
+        seconds=seconds,
+        where=material.where,
+        progress=progress,
+    )
+
+
+EXPERIMENT = Experiment(RangeTest, 0.45, 25.0, _of)

@@ -8,14 +8,11 @@ from ..engine import Judgement, State
 from ..evidence import (
     Crash,
     EvalInputs,
-    GradientCheck,
     Graphs,
     ModuleCall,
     ModuleInfo,
     Modules,
-    Overfit,
     Program,
-    RangeTest,
     Signals,
     Targets,
     Task,
@@ -26,7 +23,7 @@ from ..registry import all_rules
 from ..rule import Finding, Kind, Rule, Severity
 from .graph_table import tabulate
 from .model import CANNOT_TELL, HEALTHY, SICK, Pictures, Report, Sample, every, gravest
-from .tried import sentences
+from .tried import charts, sentences
 
 T = TypeVar("T")
 
@@ -83,9 +80,7 @@ def build_report(
             modules=_plain_modules(_get(evidence, Modules)),
             samples=tuple(samples),
             calls=_plain_calls(_get(evidence, Crash)),
-            overfit=_get(evidence, Overfit),
-            range_test=_get(evidence, RangeTest),
-            gradient_check=_get(evidence, GradientCheck),
+            charts=tuple(charts(evidence)),
         ),
     )
 

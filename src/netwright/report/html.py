@@ -19,8 +19,7 @@ from .code import code_html, prose_html
 from .model import SICK, Pictures, Report, every, gravest
 from .samples import draw
 from .source import excerpt
-from .svg import Series, bars, histogram, log_lines, ranges
-from .tried import pictures as drawn
+from .svg import Series, bars, histogram, line_chart, ranges
 from .words import figure, headline, place, shapes, tally, task_words
 
 _FEATURES = 24
@@ -64,7 +63,11 @@ def to_html(report: Report) -> str:
         targets=list(_targets(pictures)),
         samples=[draw(s) for s in pictures.samples[:_SAMPLES]],
         signals=list(_signals(pictures.signals)),
-        tried=[(title, Markup(picture)) for title, picture in drawn(pictures) if picture],
+        charts=[
+            (c, Markup(p))
+            for c in pictures.charts
+            if (p := line_chart(c.names, c.series, label=c.title, log=c.log))
+        ],
         graphs=_graphs(pictures),
         modules=pictures.modules,
         calls=pictures.calls,
@@ -245,7 +248,9 @@ def _signals(signals: Signals | None) -> Iterator[tuple[str, Markup]]:
             ),
         )
         title = f"Objective {graph + 1}" if len(graphs) > 1 else ""
-        picture = log_lines(names, lines, label="root mean square of each layer's output and of its gradient")
+        picture = line_chart(
+            names, lines, label="root mean square of each layer's output and of its gradient"
+        )
         if picture:
             yield title, Markup(picture)
 

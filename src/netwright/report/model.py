@@ -8,12 +8,9 @@ from ..engine import Checked, State
 from ..evidence import (
     NOWHERE,
     EvalInputs,
-    GradientCheck,
     ModuleCall,
     ModuleInfo,
-    Overfit,
     Program,
-    RangeTest,
     Signals,
     Targets,
     Task,
@@ -21,6 +18,7 @@ from ..evidence import (
     Where,
 )
 from ..rule import Finding, Severity
+from .svg import Series
 
 SCHEMA = "netwright.report/1"
 
@@ -73,6 +71,16 @@ class GraphTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """Lines over named positions: what an experiment found. ``log`` says whether the axis of values is logarithmic."""
+
+    title: str
+    names: tuple[str, ...]
+    series: tuple[Series, ...]
+    log: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pictures:
     """Evidence that is drawn rather than judged. Every part may be missing. ``calls`` lead up to a crash."""
 
@@ -84,9 +92,7 @@ class Pictures:
     modules: tuple[ModuleInfo, ...] = ()
     samples: tuple[Sample, ...] = ()
     calls: tuple[ModuleCall, ...] = ()
-    overfit: Overfit | None = None
-    range_test: RangeTest | None = None
-    gradient_check: GradientCheck | None = None
+    charts: tuple[Chart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,13 +163,13 @@ class Series:
     values: tuple[float | None, ...]
 
 
-def log_lines(names: Sequence[str], series: Sequence[Series], *, label: str) -> str:
-    """Lines over named positions on a logarithmic axis; zeros sit hollow on the floor."""
-    known = [v for s in series for v in s.values if v is not None and math.isfinite(v) and v > 0]
+def line_chart(names: Sequence[str], series: Sequence[Series], *, label: str, log: bool = True) -> str:
+    """Lines over named positions, on a logarithmic axis (zeros sit hollow on its floor) or on a linear one."""
+    known = [v for s in series for v in s.values if v is not None and math.isfinite(v) and (v > 0 or not log)]
     if not known or not names:
         return ""
-    low, high = math.floor(math.log10(min(known))), math.ceil(math.log10(max(known)))
-    high = max(high, low + 2)
+    ticks = _decades(known) if log else _steps(known)
+    low, high = ticks[0][0], ticks[-1][0]
     longest = min(26, max(len(n) for n in names))
     width, left, right, foot = 960.0, 58.0, 16.0, 18.0 + longest * 4.6
     height = 240.0 + foot
@@ -179,14 +179,16 @@ def log_lines(names: Sequence[str], series: Sequence[Series], *, label: str) -> 
     def y(value: float | None) -> float | None:
         if value is None or not math.isfinite(value):
             return None
-        return floor if value <= 0 else floor - (math.log10(value) - low) / (high - low) * (floor - top)
+        if log and value <= 0:
+            return floor
+        return floor - ((math.log10(value) if log else value) - low) / (high - low) * (floor - top)
 
     body: list[str] = []
-    for power in range(low, high + 1, max(1, math.ceil((high - low) / 8))):
-        level = floor - (power - low) / (high - low) * (floor - top)
+    for position, text in ticks:
+        level = floor - (position - low) / (high - low) * (floor - top)
         body += [
             _line(left, level, width - right, level, "grid"),
-            _text(left - 8, level + 4, f"1e{power}", anchor="end"),
+            _text(left - 8, level + 4, text, anchor="end"),
         ]
     every = max(1, math.ceil(len(names) / 40))
     for i, name in enumerate(names):
@@ -200,12 +202,30 @@ def log_lines(names: Sequence[str], series: Sequence[Series], *, label: str) -> 
                 f'<polyline points="{" ".join(f"{_n(px)},{_n(py)}" for px, py, _, _ in run)}" class="line {s.kind}"/>'
             )
             for px, py, value, name in run if len(names) <= 160 else []:
-                hollow = " hollow" if value <= 0 else ""
+                hollow = " hollow" if log and value <= 0 else ""
                 body.append(
                     f'<circle cx="{_n(px)}" cy="{_n(py)}" r="3.2" class="dot {s.kind}{hollow}">'
                     f"<title>{escape(name)}: {escape(s.name)} {value:.3g}</title></circle>"
                 )
     return _svg(width, height, body, label)
+
+
+def _decades(values: Sequence[float]) -> list[tuple[float, str]]:
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    high = max(high, low + 2)
+    every = max(1, math.ceil((high - low) / 8))
+    powers = [*range(low, high, every), high]
+    return [(power, f"1e{power}") for power in powers]
+
+
+def _steps(values: Sequence[float]) -> list[tuple[float, str]]:
+    low, high = min(values), max(values)
+    if not high > low:
+        low, high = low - 0.5, high + 0.5
+    ticks = nice_ticks(low, high)
+    gap = ticks[1] - ticks[0] if len(ticks) > 1 else high - low
+    ticks = [ticks[0] - gap, *ticks, ticks[-1] + gap]
+    return [(t, short(t)) for t in ticks if low - gap < t < high + gap]
 
 
 def _runs(

@@ -1,0 +1,52 @@
+"""Learning a few batches by heart."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+from ..where import NOWHERE, Where
+
+
+class Outcome(Enum):
+    """How a training curve ends (the four of Tobin's guide, and the two good ones)."""
+
+    REACHED = "reaches its goal"
+    FALLING = "still falls"
+    UP = "goes up"
+    EXPLODED = "explodes"
+    OSCILLATING = "oscillates"
+    PLATEAU = "stays on a plateau"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverfitRun:
+    """One attempt to learn a few batches by heart.
+
+    ``data`` says which (``"one batch"``, ``"8 batches"``), ``samples`` how many samples these are (0: not known). ``optimizer`` is what trained, ``own`` whether it is the
+    program's. ``losses`` is the whole curve. ``accuracy`` is the share of right answers in the end (classes), ``error`` the root mean square error in standard deviations of the target
+    (amounts); ``None`` where the task has none.
+    """
+
+    data: str
+    samples: int
+    optimizer: str
+    own: bool
+    outcome: Outcome
+    losses: tuple[float, ...]
+    accuracy: float | None = None
+    error: float | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overfit:
+    """Whether the program's network can learn a few of its own batches by heart, without dropout and weight decay.
+
+    ``where`` is the line that makes the optimizer, ``loss_at`` that of the loss.
+    """
+
+    experiment: ClassVar[str] = "overfit-batch"
+
+    runs: tuple[OverfitRun, ...]
+    where: Where = NOWHERE
+    loss_at: Where = NOWHERE

@@ -1,0 +1,45 @@
+"""What an experiment is, and what it is given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from ..capture.session import Session
+from ..capture.step import Step
+from ..evidence import EXPERIMENTS, Where
+from .progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What an experiment works on.
+
+    ``step`` is a captured step, ``others`` are further ones of the same line with their own batches, ``optimizer`` is the one that follows it, made on the line ``where``.
+    ``constant`` says that its learning rate stayed the same over the steps seen. ``session`` has everything else that was recorded.
+    """
+
+    step: Step
+    others: tuple[Step, ...]
+    optimizer: torch.optim.Optimizer | None
+    where: Where
+    constant: bool
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One experiment. ``share`` is its part of the budget when all are run, ``limit_s`` the most it needs.
+
+    Its name, and its turn among the others, stand in :data:`netwright.evidence.EXPERIMENTS` by what it ``makes``.
+    """
+
+    makes: type
+    share: float
+    limit_s: float
+    run: Callable[[Material, float, Progress], object]
+
+    @property
+    def name(self) -> str:
+        """What it is called on the command line."""
+        return EXPERIMENTS[self.makes]

@@ -1,0 +1,30 @@
+"""What the experiments found, in a sentence each and as charts: one file for each experiment, called as the experiment is.
+
+A file has ``sentence(found)`` and, where there is something to draw, ``charts(found)``.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from types import ModuleType
+
+from ...evidence import EXPERIMENTS
+from ..model import Chart
+
+
+def _module(name: str) -> ModuleType:
+    return import_module("." + name.replace("-", "_"), __name__)
+
+
+def sentences(evidence: Mapping[type, object]) -> Iterator[str]:
+    """One sentence for each experiment that was done."""
+    for kind, name in EXPERIMENTS.items():
+        if isinstance(found := evidence.get(kind), kind):
+            yield _module(name).sentence(found)
+
+
+def charts(evidence: Mapping[type, object]) -> Iterator[Chart]:
+    """What there is to draw of the experiments that were done."""
+    for kind, name in EXPERIMENTS.items():
+        if isinstance(found := evidence.get(kind), kind):
+            draw = getattr(_module(name), "charts", None)
+            yield from draw(found) if draw is not None else ()
