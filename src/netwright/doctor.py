@@ -119,11 +119,15 @@ def admit(options: RunOptions) -> Patient:
 def begin(patient: Patient) -> None:
     """torch is there: put the recording in place. A failure of ours leaves the program alone."""
     try:
+        from .capture.gathering import Gathering
         from .capture.session import Limits, Session
 
         session = Session(Limits(steps=patient.options.steps), on_recorded=lambda: _recorded(patient))
         session.ends_program = patient.options.stop_after_preflight
-        session.keep_start = bool(patient.options.experiments)
+        if patient.options.experiments:
+            session.keep_start = True
+            session.gathering = Gathering(seconds=min(5.0, patient.options.budget / 10))
+            session.on_measured = lambda: _measured(patient)
         patient.session = session
         session.start()
     except Exception:  # the harm boundary
@@ -131,13 +135,20 @@ def begin(patient: Patient) -> None:
         patient.session = None
 
 
-def _recorded(patient: Patient) -> None:
-    """The training steps are there: measure what rules ask for while it is fresh; ``check`` then ends the program."""
+def _measured(patient: Patient) -> None:
+    """The training steps are there: measure what rules ask for while it is fresh."""
     start = time.perf_counter()
     try:
         _measure_training(patient)
     except Exception:  # the harm boundary
         patient.traces.append(traceback.format_exc())
+    patient.spent += time.perf_counter() - start
+
+
+def _recorded(patient: Patient) -> None:
+    """Nothing more is recorded: try things out where that is wanted; ``check`` then ends the program."""
+    _measured(patient)
+    start = time.perf_counter()
     if patient.options.experiments:
         _experiment(patient)
     patient.spent += time.perf_counter() - start
@@ -312,6 +323,8 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
             session.on_recorded = lambda: None
             session.finish_recording()
             _measure_training(patient)
+            if patient.options.experiments and ending.error is None:
+                _experiment(patient)
         session.evaluation_ends()
     _measure_rest(patient, crash)
     judgement = judge(

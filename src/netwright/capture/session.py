@@ -18,6 +18,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from ..evidence import NOWHERE, Event, Where
 from .evaluations import WANTED, EvaluationCapture, EvaluationWatch
 from .frames import user_frame, user_where, where_of
+from .gathering import Gathering
 from .graphs import GraphCapture, available_memory, build, measure
 from .measure import number_of
 from .mode import RecordingMode
@@ -103,6 +104,9 @@ class Session:
         self.resting = False
         # Set by whoever trains copies of the step from its first weights.
         self.keep_start = False
+        # Set by whoever wants further batches after the measured steps; on_measured is then called between the two.
+        self.gathering: Gathering | None = None
+        self.on_measured: Callable[[], None] = lambda: None
         # Set by whoever ends the program from on_tick: then backward is followed to the end.
         self.ends_program = False
         self.recorder = Recorder()
@@ -329,7 +333,7 @@ class Session:
         try:
             with self.own():
                 self.evaluation.flush(roots)
-                if not self.recorded:
+                if not self.recorded and not self._gathers:
                     self._mark_used()
                     before = self.parameters.norms(t.tensor for t in self.parameters.tracked.values())
         except Busy:
@@ -347,11 +351,29 @@ class Session:
         finally:
             self.recorder.paused = paused
         with contextlib.suppress(Busy), self.own():
-            self._after_backward(where, roots, before)
+            if self._gathers:
+                self._gather(where, roots)
+            else:
+                self._after_backward(where, roots, before)
         self.phase = "update"
         if self.recording.backwards >= self.limits.backwards:
             self._maybe_finish()
         return None
+
+    @property
+    def _gathers(self) -> bool:
+        return self.gathering is not None and self.gathering.active
+
+    def _gather(self, where: Where, roots: list[torch.Tensor]) -> None:
+        assert self.gathering is not None
+        self.recording.backwards += 1
+        tape = self.recorder.tape
+        goals = [v.index for t in roots if (v := tape.find(t)) is not None]
+        value = number_of(roots[0]) if roots else None
+        self.gathering.add(
+            build(self.recorder, goals, loss_value=value, backward=where, step=self.recording.steps)
+        )
+        self.recorder.differentiated = tape.calls[-1].index + 1 if tape.calls else 0
 
     def _after_backward(self, where: Where, roots: list[torch.Tensor], before: list[float | None]) -> None:
         if self.started is None:
@@ -449,7 +471,7 @@ class Session:
     # -- optimizer steps ----------------------------------------------------------------------------------------------------------
 
     def _before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        if self.recorder.paused or self.recorded:
+        if self.recorder.paused or self.recorded or self._gathers:
             return
         with contextlib.suppress(Busy), self.own():
             index = self.optimizer_index(optimizer)
@@ -481,7 +503,12 @@ class Session:
             return None
         if self.recorder.broken:
             return self._maybe_finish()
-        if not self.recorder.paused:
+        if self._gathers:
+            with contextlib.suppress(Busy), self.own():
+                self.evaluation.flush([])
+                self.recorder.next_tape()
+            self.phase = "forward"
+        elif not self.recorder.paused:
             with contextlib.suppress(Busy), self.own():
                 index = self.optimizer_index(optimizer)
                 record = self.recording.optimizers[index]
@@ -514,12 +541,32 @@ class Session:
 
     def _maybe_finish(self) -> None:
         limits, recording = self.limits, self.recording
+        if self.gathering is not None and self.gathering.active:
+            if self.gathering.ended():
+                self.finish_recording()
+            return
         elapsed = time.perf_counter() - (self.started or time.perf_counter())
         enough = recording.steps >= limits.steps * max(
             1, len({r.type for r in recording.optimizers if r.steps})
         )
         slow = elapsed > limits.seconds and recording.backwards >= 2
         if enough or slow or recording.backwards >= limits.backwards:
+            self._measured_steps_are_there()
+
+    def _measured_steps_are_there(self) -> None:
+        """Go on to further batches where they are wanted, else stop recording."""
+        if (
+            self.gathering is None
+            or self.recorder.broken
+            or not any(r.steps for r in self.recording.optimizers)
+        ):
+            self.finish_recording()
+            return
+        self.recording.captured_steps = self.recording.steps
+        with self.away():
+            self.on_measured()
+        self.gathering.begin([*self.recording.captures, *self.recording.later])
+        if self.gathering.over:
             self.finish_recording()
 
     def iteration_without_optimizer(self) -> None:
@@ -540,7 +587,8 @@ class Session:
         if self.recorded:
             return
         self.recorded = True
-        self.recording.captured_steps = self.recording.steps
+        if not self._gathers:
+            self.recording.captured_steps = self.recording.steps
         with contextlib.suppress(Busy), self.own():
             self.evaluation.flush([])
         self._step_aside(watching=True)
@@ -568,6 +616,8 @@ class Session:
         """A DataLoader begins an epoch: the first one iterated before training steps is the training loader."""
         record = self.loader(loader)
         record.epochs += 1
+        if self._gathers and self.gathering is not None and record.trained and not self.recorded:
+            self.gathering.over = True  # the same samples come again
         if self.recorded:
             if not record.trained and any(r.trained for r in self.recording.loaders):
                 self.evaluation_begins("other_loader")

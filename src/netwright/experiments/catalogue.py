@@ -36,7 +36,16 @@ def material(session: Session) -> Material:
     record = recording.optimizers[index] if index is not None else (known[0] if len(known) == 1 else None)
     optimizer = record.optimizer() if record is not None else None
     where = record.where if record is not None else NOWHERE
-    return Material(Step(first), later, optimizer, where, _constant(recording.events), session)
+    more = session.gathering.captures if session.gathering is not None else []
+    return Material(
+        step=Step(first),
+        others=later,
+        optimizer=optimizer,
+        where=where,
+        constant=_constant(recording.events),
+        session=session,
+        gathered=tuple(Step(c) for c in more if c.graph.backward == first.graph.backward),
+    )
 
 
 def _constant(events: Sequence[Event]) -> bool:

@@ -16,6 +16,7 @@ class Material:
     """What an experiment works on.
 
     ``step`` is a captured step, ``others`` are further ones of the same line with their own batches, ``optimizer`` is the one that follows it, made on the line ``where``.
+    ``gathered`` are more of them, there for their batches: the weights had moved on by then.
     ``constant`` says that its learning rate stayed the same over the steps seen. ``session`` has everything else that was recorded.
     """
 
@@ -25,6 +26,7 @@ class Material:
     where: Where
     constant: bool
     session: Session
+    gathered: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
