@@ -37,10 +37,10 @@ def asked(monkeypatch, tmp_path):
 
 def test_the_flags_are_these():
     flags = {
-        name: sorted(o for p in c.params if isinstance(p, click.Option) for o in p.opts)
+        name: sorted(o for p in c.params if isinstance(p, click.Option) for o in (*p.opts, *p.secondary_opts))
         for name, c in main.commands.items()
     }
-    tried = ["--experiments", "--only", "--budget"]
+    tried = ["--experiments", "--no-experiments", "--only", "--budget"]
     for name, more in (("run", []), ("check", tried)):
         assert flags[name] == sorted(
             [
@@ -66,8 +66,9 @@ def test_the_flags_are_these():
 @pytest.mark.parametrize(
     ("given", "experiments", "budget"),
     [
-        ([], (), 60.0),
-        (["--experiments", "--budget", "30"], ("all",), 30.0),
+        ([], ("all",), 60.0),
+        (["--no-experiments"], (), 60.0),
+        (["--budget", "30"], ("all",), 30.0),
         (["--experiments", "--only", "range-test"], ("range-test",), 60.0),
         (["--only", "range-test", "--only", "gradient-check"], ("range-test", "gradient-check"), 60.0),
     ],
@@ -110,6 +111,7 @@ def test_every_option_arrives(asked):
             run_dir=None,
             wait_evaluation=0.5,
             steps=3,
+            experiments=("all",),
         )
     ]
 

@@ -104,7 +104,7 @@ def check(program: Program, *, fingerprint: str, experiments: bool = False) -> d
             "netwright",
             "check",
             "--quiet",
-            *(["--experiments"] if experiments else []),
+            "--experiments" if experiments else "--no-experiments",
             "--no-report",
             "--json",
             str(answer),

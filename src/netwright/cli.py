@@ -128,9 +128,9 @@ def run(**options: Any) -> NoReturn:
 
 @main.command(context_settings=_FORWARD)
 @click.option(
-    "--experiments",
-    is_flag=True,
-    help="Also try things out on a copy of the captured step: learn a batch by heart, other learning rates, a gradient check.",
+    "--experiments/--no-experiments",
+    default=True,
+    help="Whether to try things out on copies of the captured step as well: learn a batch by heart, other learning rates, a gradient check (default: yes).",
 )
 @click.option(
     "--only",
@@ -150,11 +150,11 @@ def run(**options: Any) -> NoReturn:
 def check(*, experiments: bool, only: tuple[str, ...], **options: Any) -> NoReturn:
     """Run a training program's first steps only, then say what is wrong with it.
 
-    With --experiments (or --only) the program waits while copies of its parameters are trained; the program itself stays untouched.
+    The program waits while experiments train copies of its parameters; the program itself stays untouched.
 
     The exit code is 0 when the check is done, 4 when --fail-on is met.
     """
-    wanted = only or (("all",) if experiments else ())
+    wanted = (only or ("all",)) if experiments else ()
     sys.exit(_doctor(stop_after_preflight=True, experiments=wanted, **options))
 
 

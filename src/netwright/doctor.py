@@ -37,10 +37,11 @@ from .registry import all_rules
 from .report.build import build_report
 from .report.deliver import deliver, exit_code
 from .report.model import CANNOT_TELL, HEALTHY, Report, Sample
-from .rule import NotApplicable, Rule, override_thresholds
+from .rule import NotApplicable, NotAsked, Rule, override_thresholds
 
 if TYPE_CHECKING:
     from .capture.session import Session
+    from .experiments.experiment import Experiment, Material
 
 _LATE = (Evaluation, EvalInputs, Metrics, Crash, Program)
 _SWALLOWED = 20
@@ -65,6 +66,7 @@ class Patient:
     spent: float = 0.0
     deadline: float | None = None
     stops: int = 0
+    tried: bool = False
     stream: TextIO = field(default_factory=lambda: sys.stderr)
 
     @property
@@ -202,28 +204,42 @@ def _measure_training(patient: Patient) -> None:
 
 def _experiment(patient: Patient) -> None:
     """Try things out on copies of the step while the program waits. What is found is evidence like any other."""
-    if patient.session is None:
+    if patient.session is None or patient.tried:
         return
+    patient.tried = True
     from .experiments.catalogue import material, planned
-    from .report.progress import shown
 
     try:
         given = material(patient.session)
     except NotApplicable as why:
         patient.notes.append(f"no experiment was done: {why}")
         return
+    left: list[str] = []
     for experiment, seconds in planned(patient.options.experiments, patient.options.budget):
-        try:
-            with shown(experiment.name, patient.stream, quiet=patient.options.quiet) as progress:
-                patient.evidence[experiment.makes] = experiment.run(given, seconds, progress)
-        except NotApplicable as why:
-            patient.evidence[experiment.makes] = why
-            patient.notes.append(f"{experiment.name} was not done: {why}")
-        except Exception as error:  # the harm boundary
-            patient.traces.append(traceback.format_exc())
-            patient.evidence[experiment.makes] = NotApplicable(
-                f"{experiment.name} failed: {type(error).__name__}: {error}"
-            )
+        if seconds:
+            patient.evidence[experiment.makes] = _tried(patient, experiment, given, seconds)
+        else:
+            left.append(experiment.name)
+            patient.evidence[experiment.makes] = NotApplicable("left out, the budget was spent")
+    if left:
+        patient.notes.append(
+            f"left out, as the {patient.options.budget:g} s for experiments were over: {', '.join(left)} (--budget SECONDS gives more, --only NAME runs one of them)"
+        )
+
+
+def _tried(patient: Patient, experiment: "Experiment", given: "Material", seconds: float) -> object:
+    """What an experiment found, or why it could not be done."""
+    from .report.progress import shown
+
+    name = experiment.name
+    try:
+        with shown(name, patient.stream, quiet=patient.options.quiet) as progress:
+            return experiment.run(given, seconds, progress)
+    except NotApplicable as why:
+        return why
+    except Exception as error:  # the harm boundary
+        patient.traces.append(traceback.format_exc())
+        return NotApplicable(f"it failed: {type(error).__name__}: {error}")
 
 
 def _crash(patient: Patient, ending: launch.Ending) -> Crash | NotApplicable:
@@ -243,7 +259,7 @@ def _measure_rest(patient: Patient, crash: Crash | NotApplicable) -> None:
     session = patient.session
     for kind, name in EXPERIMENTS.items():
         patient.evidence.setdefault(
-            kind, NotApplicable(f"the experiment {name} was not asked for (--experiments)")
+            kind, NotAsked(f"the experiment {name} was not done (netwright check --only {name})")
         )
     if session is not None:
         from .capture.sandbox import untouched

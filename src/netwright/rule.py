@@ -35,6 +35,10 @@ class NotApplicable(Exception):
     """Raised by a probe or a rule that cannot tell here. The message is the reason, shown to the user."""
 
 
+class NotAsked(NotApplicable):
+    """Evidence of an experiment that nobody asked for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
     """A number that decides, its unit, and the reason it is that number."""

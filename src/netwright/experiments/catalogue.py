@@ -1,6 +1,7 @@
 """The experiments by name, cheapest and most telling first, and the material that a recording gives them."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import import_module
 
@@ -9,6 +10,8 @@ from ..capture.step import Step
 from ..evidence import EXPERIMENTS, NOWHERE, Event
 from ..rule import NotApplicable
 from .experiment import Experiment, Material
+
+_LEAST_S = 1.0  # less than this is not worth a start
 
 
 @cache
@@ -54,8 +57,16 @@ def _constant(events: Sequence[Event]) -> bool:
     return len(rates) <= 1 and not any(e.kind == "scheduler_step" for e in events)
 
 
-def planned(names: Sequence[str], budget_s: float) -> tuple[tuple[Experiment, float], ...]:
-    """The experiments asked for (``all`` is every one), each with its seconds out of a budget."""
+def planned(
+    names: Sequence[str], budget_s: float, clock: Callable[[], float] = time.perf_counter
+) -> Iterator[tuple[Experiment, float]]:
+    """The experiments asked for (``all`` is every one), each with its seconds; 0 where nothing is left of the budget.
+
+    An experiment gets its share of what is left when its turn comes, so that time one does not need goes to those after it.
+    """
+    ends = clock() + budget_s
     chosen = [e for e in all_experiments() if e.name in names or "all" in names]
-    whole = sum(e.share for e in chosen)
-    return tuple((e, min(e.limit_s, budget_s * e.share / whole)) for e in chosen)
+    for index, experiment in enumerate(chosen):
+        left = ends - clock()
+        share = experiment.share / sum(e.share for e in chosen[index:])
+        yield experiment, min(experiment.limit_s, left * share) if left > _LEAST_S else 0.0

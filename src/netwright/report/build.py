@@ -23,7 +23,7 @@ from ..registry import all_rules
 from ..rule import Finding, Kind, Rule, Severity
 from .graph_table import tabulate
 from .model import CANNOT_TELL, HEALTHY, SICK, Pictures, Report, Sample, every, gravest
-from .tried import charts, sentences
+from .tried import charts, reasons, sentences
 
 T = TypeVar("T")
 
@@ -67,6 +67,7 @@ def build_report(
         findings=findings,
         checked=judgement.checked,
         tried=tuple(sentences(evidence)),
+        not_tried=tuple(reasons(evidence)),
         notes=(*notes, *_failures(judgement, evidence)),
         traces=tuple(dict.fromkeys(judgement.traces)),
         seconds=seconds,

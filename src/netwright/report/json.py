@@ -22,6 +22,7 @@ def to_json(report: Report) -> str:
             "findings": [_finding(f) for f in report.findings],
             "checked": to_plain(report.checked),
             "tried": to_plain(report.tried),
+            "not_tried": to_plain(report.not_tried),
             "notes": to_plain(report.notes),
             "traces": to_plain(report.traces),
             "seconds": to_plain(report.seconds),
@@ -57,6 +58,7 @@ def from_json(text: str, pictures: str | None = None) -> Report:
                 for c in data["checked"]
             ),
             tried=tuple(data.get("tried", ())),
+            not_tried=tuple(data.get("not_tried", ())),
             notes=tuple(data.get("notes", ())),
             traces=tuple(data.get("traces", ())),
             seconds=data.get("seconds", 0.0),

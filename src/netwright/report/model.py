@@ -99,7 +99,7 @@ class Pictures:
 class Report:
     """Everything a reader needs. ``findings`` are ordered, gravest first, each with its consequences beneath it.
 
-    ``tried`` says what each experiment found. ``notes`` say in plain words what could not be seen. ``traces`` are tracebacks of parts of netwright that failed (NW000).
+    ``tried`` says what each experiment found, ``not_tried`` why others could not be done. ``notes`` say in plain words what could not be seen. ``traces`` are tracebacks of parts of netwright that failed (NW000).
     """
 
     program: Program
@@ -108,6 +108,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     checked: tuple[Checked, ...] = ()
     tried: tuple[str, ...] = ()
+    not_tried: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     traces: tuple[str, ...] = ()
     seconds: float = 0.0

@@ -50,8 +50,7 @@ def show(
         _show_findings(console, report, findings)
     else:
         _show_nothing(console, report, path)
-    for line in report.tried:
-        _line(console, Text("Tried      ", "dim"), Text(line))
+    _show_tried(console, report, verbose=verbose)
     _show_notes(console, report)
     if verbose:
         _show_checked(console, report)
@@ -89,6 +88,19 @@ def _show_nothing(console: Console, report: Report, path: Path | None) -> None:
         _line(console, mark, Text(f"cannot tell. {headline(report)}{saved}"))
         return
     _line(console, mark, Text(headline(report), "green"), Text(f"{task}. {tally(report)}{saved}", "dim"))
+
+
+def _show_tried(console: Console, report: Report, *, verbose: bool) -> None:
+    """What the experiments found; without being asked only which ones were done."""
+    mark = Text("Tried      ", "dim")
+    if verbose:
+        for line in report.tried:
+            _line(console, mark, Text(line))
+        for line in report.not_tried:
+            _line(console, Text("Not tried  ", "dim"), Text(line, "dim"))
+    elif report.tried:
+        names = ", ".join(line.partition(":")[0] for line in report.tried)
+        _line(console, mark, Text(names), Text(" (-v says what they found)", "dim"))
 
 
 def _show_findings(console: Console, report: Report, findings: Iterable[Finding]) -> None:

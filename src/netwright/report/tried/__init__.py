@@ -8,6 +8,7 @@ from importlib import import_module
 from types import ModuleType
 
 from ...evidence import EXPERIMENTS
+from ...rule import NotApplicable, NotAsked
 from ..model import Chart
 
 
@@ -20,6 +21,14 @@ def sentences(evidence: Mapping[type, object]) -> Iterator[str]:
     for kind, name in EXPERIMENTS.items():
         if isinstance(found := evidence.get(kind), kind):
             yield _module(name).sentence(found)
+
+
+def reasons(evidence: Mapping[type, object]) -> Iterator[str]:
+    """Why experiments that were wanted could not be done."""
+    for kind, name in EXPERIMENTS.items():
+        why = evidence.get(kind)
+        if isinstance(why, NotApplicable) and not isinstance(why, NotAsked):
+            yield f"{name}: {why}"
 
 
 def charts(evidence: Mapping[type, object]) -> Iterator[Chart]:
