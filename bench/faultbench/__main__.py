@@ -1,4 +1,4 @@
-"""The command line: `python -m bench.faultbench run`, `list`, `show`, `check`, `train`, `export`, `score`."""
+"""The command line: `python -m bench.faultbench run`, `list`, `show`, `check`, `train`, `export`, `score`, `compare`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from bench.faultbench import compare as comparison
 from bench.faultbench import execute, page, programs, runner
 from bench.faultbench.operators import Seen, operators
 from bench.faultbench.programs import HERE, Program
@@ -18,6 +19,7 @@ from bench.faultbench.verdict import Verdict, from_peer
 
 RESULTS = HERE / "results.json"
 PAGE = HERE.parents[1] / "docs" / "faultbench.md"
+COMPARED = HERE.parents[1] / "docs" / "faultbench-experiments.md"
 
 
 @click.group()
@@ -82,8 +84,9 @@ def run(
         click.echo("NETWRIGHT_DATA names no folder: programs on larger data sets are left out", err=True)
     answer = runner.run(plan, runner.netwright_checker(experiments=experiments))
     if results is not None:
+        results.parent.mkdir(parents=True, exist_ok=True)
         results.write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
-    text = page.render(answer, tool="netwright check --experiments" if experiments else "netwright check")
+    text = page.render(answer, tool="netwright check" if experiments else "netwright check --no-experiments")
     if write_page:
         RESULTS.write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
         PAGE.write_text(text, encoding="utf-8")
@@ -169,6 +172,24 @@ def score(verdicts: Path, per_operator: int) -> None:
 
     plan = runner.Plan(per_operator=per_operator, healthy_seeds=programs.SEEDS, train=False)
     click.echo(page.render(runner.run(plan, checker), tool=read.get("tool", "another tool")))
+
+
+@main.command()
+@click.argument(
+    "results", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--name", "names", multiple=True, help="What gave each of them, in the same order.")
+@click.option("--write-page", is_flag=True, help="Write docs/faultbench-experiments.md.")
+def compare(results: tuple[Path, ...], names: tuple[str, ...], *, write_page: bool) -> None:
+    """Put results of several tools, or of several ways to run one, side by side."""
+    if names and len(names) != len(results):
+        raise click.UsageError("as many --name as results")
+    given = names or tuple(path.stem for path in results)
+    tools = {n: json.loads(p.read_text(encoding="utf-8")) for n, p in zip(given, results, strict=True)}
+    text = comparison.render(tools)
+    if write_page:
+        COMPARED.write_text(text, encoding="utf-8")
+    click.echo(text)
 
 
 def find(name: str) -> tuple[Program, tuple[int, ...]]:

@@ -15,16 +15,16 @@ _LOOKED_AT = 2  # recipes an operator on which misses are looked at while rules 
 HEAD = "| | programs | detected | cause at rank 1 | within 3 | right line | findings that are right | check, median s |\n|---|---|---|---|---|---|---|---|"
 
 
-def render(results: dict[str, Any], *, tool: str = "netwright check") -> str:
+def render(results: dict[str, Any], *, tool: str = "netwright check --no-experiments") -> str:
     """The page."""
     return "\n".join(_page(results, tool)) + "\n"
 
 
 def _page(results: dict[str, Any], tool: str) -> Iterator[str]:
-    planted = [_judged(j) for j in results["planted"]]
+    planted = [read(j) for j in results["planted"]]
     counted = [j for j in planted if j.counts]
     start = [j for j in counted if j.seen == "start"]
-    real = [_judged(j) for j in results["real"]]
+    real = [read(j) for j in results["real"]]
     yield "# FaultBench"
     yield ""
     yield (
@@ -76,7 +76,7 @@ def _alarms(results: dict[str, Any]) -> Iterator[str]:
         ("fixed versions of real programs", results["fixed"]),
     ):
         yield (
-            f"| {title} | {part['programs']} | {part['alarms']} | {part['per_program']} | {_rate(part['programs_with_any'])} | {part['seconds']} |"
+            f"| {title} | {part['programs']} | {part['alarms']} | {part['per_program']} | {rate(part['programs_with_any'])} | {part['seconds']} |"
         )
     yield ""
     for part in (results["healthy"], results["fixed"]):
@@ -191,7 +191,7 @@ def _recipes(results: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield (
         "Metric of three seeds, what every seed is held to, and what a trivial predictor gets. With three other seeds each (`--null`), the "
-        f"test that decides whether a fault bites takes a healthy recipe for a faulty one at a rate of {_rate(results['null'])}."
+        f"test that decides whether a fault bites takes a healthy recipe for a faulty one at a rate of {rate(results['null'])}."
     )
     yield ""
     yield "| kind | recipe | style | unusual but right | metric | three seeds | held to | trivial | s |\n|---|---|---|---|---|---|---|---|---|"
@@ -223,11 +223,12 @@ def _row(title: str, judged: Sequence[Judged]) -> str:
 
 
 def _summary_row(title: str, s: dict[str, Any]) -> str:
-    cells = [_rate(s[key]) for key in ("detection", "top1", "top3", "line", "precision")]
+    cells = [rate(s[key]) for key in ("detection", "top1", "top3", "line", "precision")]
     return f"| {title} | {s['programs']} | {' | '.join(cells)} | {s['seconds'] if s['seconds'] is not None else '–'} |"
 
 
-def _rate(r: dict[str, Any]) -> str:
+def rate(r: dict[str, Any]) -> str:
+    """A share with its interval, in words."""
     return f"{r['rate']:.2f} [{r['low']:.2f}, {r['high']:.2f}]" if r["rate"] is not None else "–"
 
 
@@ -235,6 +236,7 @@ def _yes(value: bool | None) -> str:
     return "–" if value is None else "yes" if value else "no"
 
 
-def _judged(entry: dict[str, Any]) -> Judged:
+def read(entry: dict[str, Any]) -> Judged:
+    """One program's result as it was before it was written to JSON."""
     fields: dict[str, Any] = {**entry, "truth": tuple(entry["truth"]), "said": tuple(entry["said"])}
     return Judged(**fields)
