@@ -44,6 +44,9 @@ rule = Rule(
 _FLOORS = frozenset(["floor_divide", "__floordiv__", "__rfloordiv__", "div", "floor", "trunc", "fix"])
 _CASTS = frozenset(["to", "long", "int", "short", "byte", "type", "char"])
 
+_SELECTS = frozenset(
+    ["__getitem__", "index_select", "select", "narrow", "view", "reshape", "flatten", "float"]
+)
 _MANY = 1000
 
 
@@ -99,9 +102,19 @@ def _cuts(graph: Graph, node: Node, door: Stats) -> bool:
     # Of the way of the data, only its own arrays and the door are measured.
     if after is None and node.op in _CASTS and door.integers:
         after = door.distinct
+    if before is None and after is not None and node.op in _CASTS and _makes_fractions(graph, node):
+        before = _MANY
     if before is None or after is None:
         return node.op in _FLOORS and door.integers and (door.distinct or _MANY) <= rule["few"]
     return before > rule["few"] and after <= max(2.0, rule["left"] * before)
+
+
+def _makes_fractions(graph: Graph, node: Node) -> bool:
+    """Whether what a call was given comes from a true division (standardized, scaled), through selections of rows at most."""
+    source = graph[node.refs[0].node]
+    while source.op in _SELECTS and source.refs:
+        source = graph[source.refs[0].node]
+    return source.op in ("div", "true_divide", "__truediv__") and source.kwargs.get("rounding_mode") is None
 
 
 def _levels(stats: Stats | None) -> int | None:

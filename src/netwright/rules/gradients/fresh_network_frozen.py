@@ -39,7 +39,17 @@ rule = Rule(
     },
 )
 
-_WEIGHTED = ("Linear", "Bilinear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d")
+_GATES = {"RNN": 1, "GRU": 3, "LSTM": 4, "RNNCell": 1, "GRUCell": 3, "LSTMCell": 4}
+_WEIGHTED = (
+    *_GATES,
+    "Linear",
+    "Bilinear",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+)
 
 
 def _looks_fresh(p: ParameterInfo, tolerance: float) -> bool:
@@ -47,6 +57,9 @@ def _looks_fresh(p: ParameterInfo, tolerance: float) -> bool:
     if p.loaded or p.initial is None or not p.fan_in or not p.fan_out:
         return False
     spreads = (1 / (3 * p.fan_in), 1 / p.fan_in, 2 / p.fan_in, 2 / p.fan_out, 2 / (p.fan_in + p.fan_out))
+    if p.module_type in _GATES:
+        hidden = p.shape[0] // _GATES[p.module_type]
+        spreads = (*spreads, 1 / (3 * hidden))
     centred = abs(p.initial.mean) < 0.5 * p.initial.std
     return centred and any(abs(p.initial.std / s**0.5 - 1) < tolerance for s in spreads)
 
