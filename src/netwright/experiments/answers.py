@@ -16,13 +16,16 @@ from ..inference import BINARY_LOSSES, CLASS_LOSSES, VALUE_LOSSES, read_objectiv
 
 SURE = 2.0  # logit of a right answer and, negative, of a wrong one: odds of 50 to 1
 _UNARY = frozenset({"neg", "log", "softmax", "log_softmax", "sigmoid", "logsigmoid", "clamp"}) | RESHAPES
+_LOGS = frozenset({"log_softmax", "log", "logsigmoid"})
+TURNED = "minus log"
 _ONE = 0.99
 _OTHER = ("input", "target", "reduction", "size_average", "reduce")
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What the loss compares. ``scores`` is the value that answers are put into, ``form`` how they are written there: ``logit``, ``log`` (of a probability), ``probability``, ``amount``.
+    """What the loss compares. ``scores`` is the value that answers are put into, ``form`` how they are written there: ``logit``, ``log`` (of a probability), ``probability``,
+    ``amount``, or :data:`TURNED`, for which there are no answers to write.
 
     ``task`` is ``classes``, ``labels`` (each yes or no) or ``amounts``; ``op`` the loss function, ``value`` and ``node`` its outcome, ``call`` the call where it is one of torch's.
     """
@@ -37,11 +40,16 @@ class Pair:
     call: Call | None
 
 
+def learned(graph: Graph, node: int) -> bool:
+    """Whether a value is computed from parameters, cuts ignored: the answer of a network, or an action that it chose."""
+    return any(graph[i].kind == "parameter" for i in graph.ancestors(node))
+
+
 def pair_of(capture: GraphCapture) -> Pair | None:
     """What the main term of a captured loss compares, as the loss takes it; ``None`` where it has no known form."""
     graph = capture.graph
     term = read_objective(graph, 0).term
-    if term is None or term.prediction is None or term.target is None or graph[term.target].tainted:
+    if term is None or term.prediction is None or term.target is None or learned(graph, term.target):
         return None
     task = _task(term)
     scores = Ref(term.prediction, term.prediction_output)
@@ -73,7 +81,9 @@ def _form(graph: Graph, term: LossTerm, ref: Ref) -> str | None:
     if term.op == "binary_cross_entropy":
         return "probability"
     made = graph.source(ref)  # a negative log-likelihood of what is no logarithm is another rule's to judge
-    return "log" if made.op in ("log_softmax", "log", "logsigmoid") else None
+    if made.op == "neg" and graph.source(made.refs[0]).op in _LOGS:
+        return TURNED
+    return "log" if made.op in _LOGS else None
 
 
 def picked_of(capture: GraphCapture) -> Pair | None:
@@ -98,7 +108,7 @@ def picked_of(capture: GraphCapture) -> Pair | None:
         info is None
         or target is None
         or form is None
-        or graph[labels].tainted
+        or learned(graph, labels.node)
         or not target.integral
         or len(info.shape) != 2
         or target.numel != info.shape[0]
@@ -138,7 +148,7 @@ def at_the_network(capture: GraphCapture, pair: Pair) -> Pair:
 def _made_by(node: Node) -> str:
     if node.op in ("softmax", "sigmoid"):
         return "probability"
-    return "log" if node.op in ("log_softmax", "log", "logsigmoid") else "logit"
+    return "log" if node.op in _LOGS else "logit"
 
 
 def _call(capture: GraphCapture, value: int) -> Call | None:

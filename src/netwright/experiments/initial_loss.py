@@ -11,7 +11,7 @@ from ..capture.sandbox import untouched
 from ..capture.step import Step
 from ..evidence import NOWHERE, Direction, FirstLoss, InitialLoss, Strength, TermShare, Where
 from ..rule import NotApplicable
-from .answers import Pair, at_the_network, blind, constant, elements, pair_of, picked_of, settings_of
+from .answers import TURNED, Pair, at_the_network, blind, constant, elements, pair_of, picked_of, settings_of
 from .direction import direction_of
 from .experiment import Experiment, Material
 from .intervals import interval, ratio
@@ -95,6 +95,8 @@ def _direction(
         if pair is None:
             return None
         pairs.append(at_the_network(capture, pair))
+        if pairs[-1].form == TURNED:
+            return None
     groups = optimizer.param_groups if optimizer is not None else []
     return direction_of(
         trainee, pairs, maximize=any(g.get("maximize", False) for g in groups), deadline=deadline
@@ -103,7 +105,7 @@ def _direction(
 
 def _first(trainee: ScaledTrainee) -> FirstLoss | None:
     pairs = [pair_of(c) for c in trainee.captures]
-    known = [p for p in pairs if p is not None]
+    known = [p for p in pairs if p is not None and p.form != TURNED]
     if len(known) < len(pairs):
         return None
     try:

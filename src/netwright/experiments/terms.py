@@ -11,6 +11,7 @@ import torch
 from ..capture.graphs import GraphCapture
 from ..evidence import RESHAPES, Graph, Node, Ref, TermShare, Where
 from ..inference import LOSSES, read_objective
+from .answers import learned
 from .runs import Change, run
 from .trainee import Trainee
 
@@ -46,7 +47,7 @@ def parts_of(graph: Graph) -> list[Part]:
     supervised = {
         t.node
         for t in read_objective(graph, 0).terms
-        if t.target is not None and not graph[t.target].tainted and t.op in LOSSES
+        if t.target is not None and not learned(graph, t.target) and t.op in LOSSES
     }
     found: dict[tuple[str, str], Part] = {}
     for node in sorted(
