@@ -139,6 +139,36 @@ def test_positions_of_one_sample_are_not_independent():
     assert found_of(make).first.samples == 20
 
 
+def test_all_batches_count_each_with_its_own_weights():
+    torch.manual_seed(0)
+    session = Session(Limits(steps=100))
+    session.keep_start = True
+    session.start()
+    try:
+        model = nn.Linear(4, 3)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        start = [p.detach().clone() for p in model.parameters()]
+        batches = [(torch.randn(20 + i, 4), torch.randint(0, 3, (20 + i,))) for i in range(3)]
+        for number, (x, y) in enumerate(batches):
+            scores = model(x * 1.0 if number else x)  # the tapes of the batches are not alike
+            loss = F.cross_entropy(scores, y, weight=torch.tensor([1.0, 2.0, 3.0]))
+            loss.backward()
+            optimizer.step()
+    finally:
+        session.close()
+    recording = session.recording
+    steps = [Step(c) for c in (*recording.captures, *recording.later)]
+    first = initial_loss(steps[0], optimizer, others=steps[1:], seconds=90).first
+    x, y = (torch.cat([b[i] for b in batches]) for i in (0, 1))
+    expected = F.cross_entropy(F.linear(x, *start), y, weight=torch.tensor([1.0, 2.0, 3.0]))
+    assert first.samples == 63
+    assert math.isclose(first.value, float(expected), rel_tol=1e-5)
+    assert math.isclose(first.chance, math.log(3), rel_tol=1e-5)
+    share = torch.bincount(y, minlength=3) * torch.tensor([1.0, 2.0, 3.0])
+    share = share / share.sum()
+    assert math.isclose(first.prior, float(-(share * share.log()).sum()), rel_tol=1e-5)
+
+
 def two_terms(factor):
     def make():
         x, y = torch.randn(40, 3), torch.randn(40, 1)

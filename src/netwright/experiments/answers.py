@@ -305,7 +305,7 @@ def _class_shares(
 ) -> torch.Tensor | None:
     """The probabilities that cost least: of each class its weight times its frequency, smoothed as the loss smooths labels."""
     classes = scores.shape[_dim(scores)]
-    counts = torch.zeros(classes, dtype=torch.float64)
+    counts = torch.zeros(classes, dtype=torch.float64, device=scores.device)
     for target in targets:
         if target.is_floating_point():
             if target.shape != scores.shape and target.dim() != scores.dim():

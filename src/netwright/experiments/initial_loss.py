@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 
@@ -19,6 +20,7 @@ from .progress import Progress, unseen
 from .terms import ScaledTrainee, numbers, weigh
 from .trainee import ERRORS
 
+T = TypeVar("T")
 _FACTORS = (0.0, 0.1, 1.0, 10.0)
 _STEPS = 20
 _SMALL = 0.01  # of the gradient: a part below it is also trained alone
@@ -54,17 +56,19 @@ def initial_loss(
     with untouched():
         try:
             trainee = ScaledTrainee([step.capture, *(s.capture for s in others)])
+            trainee.run(0, grad=False)
             first = _first(trainee)
             progress(0.2)
-            terms = weigh(trainee, began + 0.4 * seconds)
+            terms = _tried(lambda: weigh(trainee, began + 0.4 * seconds)) or []
             progress(0.4)
             direction = _tried(lambda: _direction(trainee, optimizer, began + 0.6 * seconds))
             progress(0.6)
             strengths: list[Strength] = []
             if optimizer is not None and terms:
-                terms = _alone(trainee, optimizer, terms, began + 0.8 * seconds)
+                weighed = terms
+                terms = _tried(lambda: _alone(trainee, optimizer, weighed, began + 0.8 * seconds)) or terms
                 progress(0.8)
-                strengths = _strengths(trainee, optimizer, terms, began + seconds)
+                strengths = _tried(lambda: _strengths(trainee, optimizer, terms, began + seconds)) or []
         except ERRORS as error:
             raise NotApplicable(f"the step could not be run again: {type(error).__name__}: {error}") from None
     return InitialLoss(
@@ -78,11 +82,11 @@ def initial_loss(
     )
 
 
-def _tried(measure: Callable[[], Direction | None]) -> Direction | None:
-    """What a measurement gives; nothing where answers do not fit into the step (a loss that is not what it looks like)."""
+def _tried(measure: Callable[[], T]) -> T | None:
+    """What a measurement gives; nothing where answers do not fit into the step (a loss that is not what it looks like), or the optimizer cannot be built anew."""
     try:
         return measure()
-    except ERRORS:
+    except (*ERRORS, NotApplicable):
         return None
 
 
@@ -118,13 +122,14 @@ def _first(trainee: ScaledTrainee) -> FirstLoss | None:
 def _by_sample(trainee: ScaledTrainee, pairs: Sequence[Pair]) -> FirstLoss | None:
     """From the loss function without its reduction."""
     settings = [settings_of(p) for p in pairs]
+    known = [s for s in settings if s is not None]
+    if len(known) < len(pairs):
+        return None
     sums: list[tuple[torch.Tensor, torch.Tensor]] = []
     chances: list[tuple[torch.Tensor, torch.Tensor]] = []
     batches: list[tuple[torch.Tensor, torch.Tensor]] = []
     tensors: list[dict[int, torch.Tensor]] = []
-    for index, (pair, setting) in enumerate(zip(pairs, settings, strict=True)):
-        if setting is None:
-            return None
+    for index, (pair, setting) in enumerate(zip(pairs, known, strict=True)):
         goals = [pair.scores, pair.target, *setting.wanted]
         found = trainee.run(index, *goals, grad=False)[1:]
         batches.append((found[0].detach(), found[1].detach()))
@@ -132,17 +137,15 @@ def _by_sample(trainee: ScaledTrainee, pairs: Sequence[Pair]) -> FirstLoss | Non
         sums.append(trainee.by_row(index, *elements(setting, tensors[-1], *batches[-1])))
         guess = blind(pair, batches[-1][0])
         chances.append(elements(setting, tensors[-1], guess, batches[-1][1]))
-    setting = settings[0]
-    assert setting is not None
     losses, weights = (torch.cat([s[i] for s in sums]) for i in (0, 1))
     value, error, count = ratio(numbers(losses), numbers(weights))
     chance = float(sum(c[0].sum() for c in chances) / sum(c[1].sum() for c in chances))
-    guess = constant(pairs[0], setting, tensors[0], batches)
+    guess = constant(pairs[0], known[0], tensors[0], batches)
     prior = None
     if guess is not None:
         costs = [
-            elements(setting, held, guess(scores), target)
-            for held, (scores, target) in zip(tensors, batches, strict=True)
+            elements(own, held, guess(scores), target)
+            for own, held, (scores, target) in zip(known, tensors, batches, strict=True)
         ]
         prior = float(sum(c[0].sum() for c in costs) / sum(c[1].sum() for c in costs))
     return _judged(trainee, pairs[0], value, error, count, chance, prior)

@@ -129,7 +129,7 @@ def _judge(
     ):
         return None
     if first is not None and objective.kind is not TaskKind.REGRESSION:
-        return _measured(graph, objective, term, outputs.stats, first)
+        return _measured(graph, objective, term, outputs.stats, first, counts)
     if term.reduction == "sum":
         return None
     if objective.kind is TaskKind.REGRESSION:
@@ -150,16 +150,24 @@ def _within(first: FirstLoss) -> bool:
 
 
 def _measured(
-    graph: Graph, objective: Objective, term: LossTerm, stats: Stats, first: FirstLoss
+    graph: Graph,
+    objective: Objective,
+    term: LossTerm,
+    stats: Stats,
+    first: FirstLoss,
+    counts: Mapping[float, int],
 ) -> Finding | None:
     """The first loss over all batches against blind answers: only an interval beyond the limit says something."""
     what = f"{objective.classes} classes" if term.op not in (BCE, BCE_LOGITS) else "yes/no labels"
     over = f" (99.9 % interval {first.low:.3g} to {first.high:.3g} over {first.samples} samples)"
     if first.chance > 0 and first.low > rule["high"] * first.chance:
         return _too_high(graph, term, first.value, first.chance, what, stats, over)
-    if first.prior is None or first.samples < rule["labels"]:
+    prior = first.prior if first.samples >= rule["labels"] else None
+    if first.prior is None and not (term.class_weights or term.pos_weight):
+        prior = _entropy(counts)  # a loss by hand, known by batch only
+    if prior is None:
         return None
-    guess = min(first.prior, first.chance)
+    guess = min(prior, first.chance)
     if guess > _TELLING and first.high < rule["low"] * guess:
         return _too_low(term, first.value, first.chance, guess, what, over)
     return None
