@@ -169,6 +169,25 @@ def test_all_batches_count_each_with_its_own_weights():
     assert math.isclose(first.prior, float(-(share * share.log()).sum()), rel_tol=1e-5)
 
 
+def test_the_same_batch_again_is_no_further_sample():
+    torch.manual_seed(0)
+    session = Session(Limits(steps=100))
+    session.start()
+    try:
+        model = nn.Linear(4, 3)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        x, y = torch.randn(30, 4), torch.arange(30) % 3
+        for _ in range(4):
+            F.cross_entropy(model(x), y).backward()
+            optimizer.step()
+    finally:
+        session.close()
+    steps = [Step(c) for c in (*session.recording.captures, *session.recording.later)]
+    assert len(steps) == 4
+    found = initial_loss(steps[0], optimizer, others=steps[1:], seconds=90)
+    assert (found.batches, found.first.samples, found.direction.samples) == (1, 30, 30)
+
+
 def two_terms(factor):
     def make():
         x, y = torch.randn(40, 3), torch.randn(40, 1)

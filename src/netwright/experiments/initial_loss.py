@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import torch
 
+from ..capture.graphs import GraphCapture
 from ..capture.sandbox import untouched
 from ..capture.step import Step
 from ..evidence import NOWHERE, Direction, FirstLoss, InitialLoss, Strength, TermShare, Where
@@ -55,7 +56,7 @@ def initial_loss(
     began = time.perf_counter()
     with untouched():
         try:
-            trainee = ScaledTrainee([step.capture, *(s.capture for s in others)])
+            trainee = ScaledTrainee(_distinct([step.capture, *(s.capture for s in others)]))
             trainee.run(0, grad=False)
             first = _first(trainee)
             progress(0.2)
@@ -79,6 +80,25 @@ def initial_loss(
         direction=direction,
         optimizer_at=where,
         seconds=time.perf_counter() - began,
+    )
+
+
+def _distinct(captures: Sequence[GraphCapture]) -> list[GraphCapture]:
+    """Without those on the same data as an earlier one (training on the whole set, a closure that is asked many times): they are no further samples."""
+    found: list[GraphCapture] = []
+    known: list[list[torch.Tensor]] = []
+    for capture in captures:
+        data = [t for n, t in capture.data.items() if capture.graph.nodes[n].kind != "buffer"]
+        if not any(_same(data, earlier) for earlier in known):
+            found.append(capture)
+            known.append(data)
+    return found
+
+
+def _same(first: Sequence[torch.Tensor], second: Sequence[torch.Tensor]) -> bool:
+    return len(first) == len(second) and all(
+        a is b or (a.dtype == b.dtype and a.device == b.device and torch.equal(a, b))
+        for a, b in zip(first, second, strict=True)
     )
 
 

@@ -100,7 +100,7 @@ class Direction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitialLoss:
-    """What was found of the loss of the program's first line that calls ``backward``, on ``batches`` batches at the first weights.
+    """What was found of the loss of the program's first line that calls ``backward``, on ``batches`` different batches at the first weights.
 
     ``first`` and ``direction`` are ``None`` where no term with known right answers was found. ``strengths`` is empty without a penalty on parameters. ``optimizer_at`` is the line that made
     the optimizer.
