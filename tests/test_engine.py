@@ -172,3 +172,27 @@ def test_thresholds_and_the_users_own():
     assert rule["limit"] == 3
     with pytest.raises(KeyError):
         rule["other"]
+
+
+@pytest.mark.parametrize("absent", [None, NotApplicable("not asked for"), Broken("failed", "Traceback")])
+def test_a_rule_goes_without_evidence_that_it_marks_as_optional(absent):
+    seen = []
+
+    def check(raw: Raw, twice: Double | None):
+        seen.append((raw, twice))
+
+    rule = make(check)
+    assert rule.needs == {"raw": Raw, "twice": Double}
+    assert rule.optional == {"twice"}
+    (checked,) = judge([rule], {Raw: Raw(3), Double: absent}).checked
+    assert checked.state is State.PASSED
+    judge([rule], {Raw: Raw(3), Double: Double(6)})
+    assert seen == [(Raw(3), None), (Raw(3), Double(6))]
+
+
+def test_optional_evidence_does_not_make_the_rest_optional():
+    def check(raw: Raw, twice: Double | None):
+        pytest.fail("Raw is not there")
+
+    (checked,) = judge([make(check)], {Raw: NotApplicable("no step"), Double: Double(6)}).checked
+    assert (checked.state, checked.reason) == (State.NOT_APPLICABLE, "no step")

@@ -75,8 +75,8 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     ),
     "S3": (
         "Confirm the loss",
-        ("netwright.inference.read_objective",),
-        "several terms of different magnitude (NW308)",
+        ("netwright.inference.read_objective", "netwright.experiments.initial_loss"),
+        "on request only: interval, weighted losses, shares of terms",
     ),
     "S4": (
         "Check intermediate outputs and connections",
@@ -97,7 +97,11 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     ),
     "E3": ("Augment", (), "all of it"),
     "E4": ("Initialize and normalize every layer", (), "the batch-norm remedy"),
-    "E5": ("Regularization must not overwhelm the loss", (), "strength sweep"),
+    "E5": (
+        "Regularization must not overwhelm the loss",
+        ("netwright.experiments.initial_loss",),
+        "weight decay inside the optimizer (NW506)",
+    ),
     "E6": (
         "Overfit a small subset",
         ("netwright.experiments.overfit_batch",),

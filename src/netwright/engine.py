@@ -140,6 +140,9 @@ def _apply(rule: Rule, evidence: Mapping[type, object]) -> tuple[list[Finding], 
         return Checked(code=rule.code, name=rule.name, state=state, reason=reason)
 
     for name, value in values.items():
+        if name in rule.optional:
+            values[name] = None if isinstance(value, NotApplicable) else value
+            continue
         if isinstance(value, Broken):
             return [], ended(State.BROKEN, str(value)), [value.trace]
         if isinstance(value, NotApplicable):

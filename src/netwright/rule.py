@@ -4,7 +4,8 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import get_type_hints
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
 from .evidence import NOWHERE, TaskKind, Where
 
@@ -113,9 +114,15 @@ class Rule:
 
     @property
     def needs(self) -> dict[str, type]:
-        """Evidence asked for, read from the signature: declared once, typed once."""
+        """Evidence asked for, read from the signature: declared once, typed once. ``X | None`` asks for ``X`` too, and can do without it."""
         hints = get_type_hints(self.function)
-        return {p: hints[p] for p in inspect.signature(self.function).parameters}
+        return {p: _without_none(hints[p]) for p in inspect.signature(self.function).parameters}
+
+    @property
+    def optional(self) -> frozenset[str]:
+        """Parameters whose evidence the rule can do without: annotated ``X | None``, they are ``None`` where there is none."""
+        hints = get_type_hints(self.function)
+        return frozenset(p for p in self.needs if NoneType in get_args(hints[p]))
 
     @property
     def doc(self) -> str:
@@ -159,6 +166,12 @@ class Rule:
 
     def __getitem__(self, threshold: str) -> float:
         return _overrides.get((self.code, threshold), self.thresholds[threshold].value)
+
+
+def _without_none(hint: Any) -> type:
+    """The type ``X`` of an annotation ``X`` or ``X | None``."""
+    kinds = [k for k in get_args(hint) if k is not NoneType]
+    return kinds[0] if NoneType in get_args(hint) and len(kinds) == 1 else hint
 
 
 _overrides: dict[tuple[str, str], float] = {}

@@ -17,11 +17,16 @@ from .evaluation import Metrics as Metrics
 from .evaluation import NoisyOp as NoisyOp
 from .experiments import EXPERIMENTS as EXPERIMENTS
 from .experiments import Derivative as Derivative
+from .experiments import Direction as Direction
+from .experiments import FirstLoss as FirstLoss
 from .experiments import GradientCheck as GradientCheck
+from .experiments import InitialLoss as InitialLoss
 from .experiments import Outcome as Outcome
 from .experiments import Overfit as Overfit
 from .experiments import OverfitRun as OverfitRun
 from .experiments import RangeTest as RangeTest
+from .experiments import Strength as Strength
+from .experiments import TermShare as TermShare
 from .graph import DROPOUTS as DROPOUTS
 from .graph import RESHAPES as RESHAPES
 from .graph import Graph as Graph

@@ -2,10 +2,17 @@
 
 from .gradient_check import Derivative as Derivative
 from .gradient_check import GradientCheck as GradientCheck
+from .initial_loss import Direction as Direction
+from .initial_loss import FirstLoss as FirstLoss
+from .initial_loss import InitialLoss as InitialLoss
+from .initial_loss import Strength as Strength
+from .initial_loss import TermShare as TermShare
 from .overfit import Outcome as Outcome
 from .overfit import Overfit as Overfit
 from .overfit import OverfitRun as OverfitRun
 from .range_test import RangeTest as RangeTest
 
 # By which experiment each of them is made.
-EXPERIMENTS: dict[type, str] = {kind: kind.experiment for kind in (GradientCheck, Overfit, RangeTest)}
+EXPERIMENTS: dict[type, str] = {
+    kind: kind.experiment for kind in (GradientCheck, InitialLoss, Overfit, RangeTest)
+}

@@ -1,0 +1,123 @@
+"""The loss rewards wrong answers, or falls without end.
+
+## What it measures
+On copies of the step, right, blind and wrong answers are put in place of the network's. A loss that is higher for right answers than for blind ones and lower for wrong ones has the wrong sign for its
+optimizer; it is reported when a few small training steps also lower the loss and make the answers worse, with a 99.9 % interval that excludes no change. A class loss or binary
+cross-entropy that comes out negative for right answers has no lower bound: its targets are no probabilities.
+
+## Why it matters
+Training runs away from the answers. The loss falls and looks like progress; accuracy falls below chance, and the outputs grow without end.
+
+## How to fix
+Minimize the negative log-likelihood: put the missing minus in front (or take one away), use `maximize=True` only with a quantity that is to grow. Give binary cross-entropy targets between 0 and 1.
+
+## Known false alarms
+Losses that may be negative for good reasons (log-densities, cosine similarities, policy gradients, critics, lower bounds) have no known right answer here and are not judged; neither are programs with several losses,
+loaded weights (unlearning), trained inputs (adversarial examples) and likelihoods multiplied by a negative number that may be a reward.
+
+## Source
+Goodfellow, Bengio, Courville, "Deep Learning" (2016), section 5.5 on the negative log-likelihood; Karpathy, "A recipe for training neural networks" (2019), "verify decreasing training loss".
+"""
+
+from ...evidence import Direction, Graph, Graphs, InitialLoss, Parameters
+from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
+
+rule = Rule(
+    code="NW307",
+    name="loss-has-wrong-sign",
+    severity=Severity.ERROR,
+    kind=Kind.BUG,
+    guides=("S3", "E9"),
+    explains=("NW601", "NW602", "NW603", "NW611", "NW701"),
+    thresholds={
+        "margin": Threshold(
+            value=0.05,
+            unit="of the loss of blind answers",
+            source="right answers of odds 50 to 1 differ from blind ones by a multiple of this for any number of classes below e^50",
+        ),
+        "grown": Threshold(
+            value=1.05,
+            unit="times the cost of the answers before",
+            source="steps of Adam at 1e-3 that raise the cost by a twentieth on the very batches they are made on go the wrong way",
+        ),
+        "below": Threshold(
+            value=0.01, unit="nats below 0", source="rounding in float16 is smaller for losses of order 1"
+        ),
+    },
+)
+
+
+@rule.check
+def check(tried: InitialLoss, graphs: Graphs, parameters: Parameters) -> Finding | None:
+    """Judge what answers put in place of the network's give, and what training does to its own."""
+    found = tried.direction
+    if found is None:
+        raise NotApplicable("the loss has no target with known right answers")
+    if found.nonnegative and found.least < -rule["below"]:
+        return _unbounded(found)
+    if len(graphs.train) != 1:
+        raise NotApplicable("the program has several losses, of which some may work against others")
+    if not parameters.fresh:
+        raise NotApplicable("the weights were loaded, and may be meant to be unlearned")
+    if _trains_inputs(graphs.train[0]):
+        raise NotApplicable("tensors outside of the network are trained too")
+    return _turned(found, tried)
+
+
+def _trains_inputs(graph: Graph) -> bool:
+    """Whether something besides a network's parameters is trained, beside a network: an input that is to mislead it."""
+    leaves = [n for n in graph.on_path() if n.kind == "parameter"]
+    return any(n.root is not None for n in leaves) and any(
+        n.root is None and n.output is not None and n.output.requires_grad for n in leaves
+    )
+
+
+def _turned(found: Direction, tried: InitialLoss) -> Finding | None:
+    sign = -1.0 if found.maximize else 1.0
+    right, blind, wrong = (sign * v for v in (found.right, found.blind, found.wrong))
+    margin = rule["margin"] * abs(found.blind)
+    rewards = right > blind + margin and wrong < blind - margin
+    follows = sign * (found.loss_after - found.loss_before) < 0
+    worse = found.cost_low > 0 and found.cost_after > rule["grown"] * found.cost_before
+    if not (rewards and follows and worse):
+        return None
+    goes = "raises" if found.maximize else "lowers"
+    moved = (
+        f"from {found.accuracy_before:.0%} to {found.accuracy_after:.0%} right answers"
+        if found.accuracy_before is not None and found.accuracy_after is not None
+        else f"the squared error from {found.cost_before:.3g} to {found.cost_after:.3g}"
+    )
+    where = tried.optimizer_at if found.maximize and tried.optimizer_at.known else found.turned
+    return rule.found(
+        f"the loss is {found.right:.3g} for right answers, {found.blind:.3g} for blind ones and {found.wrong:.3g} for wrong ones, and the optimizer {goes} it: "
+        f"{found.steps} small steps took {moved} on the {found.samples} samples they were made on",
+        where=where if where.known else found.where,
+        also=(found.where,),
+        expected="a loss that is lowest for right answers",
+        fix="take `maximize=True` out of the optimizer"
+        if found.maximize
+        else "turn the sign of the loss: minimize the negative log-likelihood, or the error itself",
+        right=found.right,
+        blind=found.blind,
+        wrong=found.wrong,
+        cost_before=found.cost_before,
+        cost_after=found.cost_after,
+        cost_growth_low=found.cost_low,
+        cost_growth_high=found.cost_high,
+        samples=found.samples,
+        accuracy_before=found.accuracy_before,
+        accuracy_after=found.accuracy_after,
+    )
+
+
+def _unbounded(found: Direction) -> Finding:
+    return rule.found(
+        f"{found.op} at {found.where.at} comes to {found.least:.3g} for sure answers and falls further the surer they get: it has no lower bound, because its targets (or weights) are no "
+        "probabilities",
+        where=found.where,
+        expected="targets between 0 and 1, for which this loss is never negative",
+        fix="bring the targets into the range from 0 to 1",
+        least=found.least,
+        right=found.right,
+        blind=found.blind,
+    )
