@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from .evidence import NOWHERE, TaskKind, Where
 
@@ -109,9 +109,15 @@ class Rule:
 
     @property
     def needs(self) -> dict[str, type]:
-        """Evidence asked for, read from the signature: declared once, typed once."""
+        """Evidence asked for, read from the signature: declared once, typed once. ``X | None`` asks for ``X``."""
         hints = get_type_hints(self.function)
-        return {p: hints[p] for p in inspect.signature(self.function).parameters}
+        return {p: _kind(hints[p]) for p in inspect.signature(self.function).parameters}
+
+    @property
+    def optional(self) -> frozenset[str]:
+        """Parameters annotated ``X | None``: they get None where ``X`` is not there, and the rule runs all the same."""
+        hints = get_type_hints(self.function)
+        return frozenset(p for p, hint in hints.items() if p != "return" and type(None) in get_args(hint))
 
     @property
     def doc(self) -> str:
@@ -155,6 +161,12 @@ class Rule:
 
     def __getitem__(self, threshold: str) -> float:
         return _overrides.get((self.code, threshold), self.thresholds[threshold].value)
+
+
+def _kind(hint: Any) -> type:
+    """The class in ``X`` or ``X | None``."""
+    (kind,) = [k for k in get_args(hint) or (hint,) if k is not type(None)]
+    return kind
 
 
 _overrides: dict[tuple[str, str], float] = {}

@@ -17,11 +17,15 @@ from .evaluation import Metrics as Metrics
 from .evaluation import NoisyOp as NoisyOp
 from .experiments import EXPERIMENTS as EXPERIMENTS
 from .experiments import Derivative as Derivative
+from .experiments import Flow as Flow
 from .experiments import GradientCheck as GradientCheck
+from .experiments import LayerFlow as LayerFlow
 from .experiments import Outcome as Outcome
 from .experiments import Overfit as Overfit
 from .experiments import OverfitRun as OverfitRun
+from .experiments import ParameterFlow as ParameterFlow
 from .experiments import RangeTest as RangeTest
+from .experiments import SignalPropagation as SignalPropagation
 from .graph import DROPOUTS as DROPOUTS
 from .graph import RESHAPES as RESHAPES
 from .graph import Graph as Graph
