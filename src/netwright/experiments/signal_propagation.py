@@ -21,6 +21,7 @@ from .progress import Progress, unseen
 from .trainee import ERRORS, Trainee, differentiates
 
 _BATCHES = 8
+_LEAST = 3  # fewer give no interval
 
 
 def signal_propagation(
@@ -43,7 +44,7 @@ def signal_propagation(
         others: further steps of the program, each with its own batch.
         names: names of the program's parameters by ``id``.
         scaled: whether the loss is multiplied before it is differentiated.
-        seconds: time for everything; at least two batches are run.
+        seconds: time for everything; at least three batches are run.
         progress: called with the share that is done.
 
     Raises:
@@ -64,7 +65,7 @@ def signal_propagation(
                 sweep = _Sweep(trainee, state, None if scaled else optimizer, names or {})
                 deadline = began + seconds * (number + 1) / len(states)
                 for index in range(min(_BATCHES, len(trainee.captures))):
-                    if index >= 2 and time.perf_counter() > deadline:
+                    if index >= _LEAST and time.perf_counter() > deadline:
                         break
                     sweep.batch(index)
                     progress(min(0.99, (number + (index + 1) / _BATCHES) / len(states)))

@@ -38,7 +38,7 @@ rule = Rule(
         "growth": Threshold(
             value=1e3,
             unit="times from the last layers (or the last time step)",
-            source="the counterpart of NW406; of 25 healthy recipes measured the largest is 8, over time 1.5",
+            source="the counterpart of NW406; of 23 healthy recipes measured the largest is 8, over time 1.5",
         ),
         "steps": Threshold(
             value=4, unit="time steps", source="a growth over fewer steps is that of single layers"
