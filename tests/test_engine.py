@@ -131,6 +131,26 @@ def test_each_of_the_states():
     assert ended(fires, {Raw: Broken("why", "trace")})[:2] == (State.BROKEN, "why")
 
 
+def test_evidence_that_a_rule_can_do_without():
+    seen = []
+
+    def check(raw: Raw, twice: Double | None) -> None:
+        seen.append((raw, twice))
+
+    assert make(check).needs == {"raw": Raw, "twice": Double}
+    assert make(check).optional == {"twice"}
+    for there, given in [
+        ({}, None),
+        ({Double: NotApplicable("why")}, None),
+        ({Double: Double(2)}, Double(2)),
+    ]:
+        assert ended(check, {Raw: Raw(1), **there})[0] is State.PASSED
+        assert seen.pop() == (Raw(1), given)
+    assert ended(check, {Raw: Raw(1), Double: Broken("why", "trace")})[0] is State.BROKEN
+    assert ended(check, {Double: Double(2)})[0] is State.NOT_APPLICABLE
+    assert not seen
+
+
 def test_one_broken_rule_leaves_the_others():
     def breaks() -> None:
         raise KeyError("x")

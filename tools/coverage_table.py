@@ -32,10 +32,14 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "H7": ("Wrong activation on the last layer", (), "the removal is not proven by a trial"),
     "H8": (
         "Bad gradients: dead units, operations without gradient",
-        ("netwright.evidence.Signals",),
+        ("netwright.evidence.Signals", "netwright.experiments.signal_propagation"),
         "the replacement is not proven by a trial",
     ),
-    "H9": ("Initialize properly", ("netwright.evidence.Signals",), "re-initialization is not tried"),
+    "H9": (
+        "Initialize properly",
+        ("netwright.evidence.Signals", "netwright.experiments.signal_propagation"),
+        "re-initialization is not tried",
+    ),
     "H10": ("Too deep", (), "depth ladder"),
     "H11": ("Too few or too many hidden units", (), "width ladder, effective rank"),
     "T0": (
@@ -80,8 +84,12 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     ),
     "S4": (
         "Check intermediate outputs and connections",
-        ("netwright.report.svg.log_lines", "netwright.report.graph_table.tabulate"),
-        "live watching, numerical gradient check, saliency",
+        (
+            "netwright.report.svg.line_chart",
+            "netwright.report.graph_table.tabulate",
+            "netwright.experiments.signal_propagation",
+        ),
+        "live watching, saliency; vanishing and exploding gradients on request only",
     ),
     "S5": ("Diagnose parameters", (), "batch size, rate, schedule, clipping: not judged"),
     "S6": (
@@ -118,8 +126,16 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
         "on request only; element by element",
     ),
     "E9": ("Loss does not improve: one decision path", (), "the path as a whole; rate and schedule"),
-    "E10": ("Variables not training", ("netwright.evidence.Parameters",), "vanishing gradients (NW406)"),
-    "E11": ("Vanishing and exploding", (), "remedies and proofs"),
+    "E10": (
+        "Variables not training",
+        ("netwright.evidence.Parameters",),
+        "vanishing gradients on request only",
+    ),
+    "E11": (
+        "Vanishing and exploding",
+        ("netwright.experiments.signal_propagation",),
+        "NW406 and NW407 on request only; remedies and proofs",
+    ),
     "E12": ("Overfitting", (), "all of it"),
     "E13": ("What else", (), "remedies, ensembles, seed sensitivity, learning curve"),
     "B1": ("Unmodified programs", ("netwright.launch.run", "netwright.doctor.run"), ""),

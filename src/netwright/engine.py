@@ -135,19 +135,19 @@ def judge(
 
 def _apply(rule: Rule, evidence: Mapping[type, object]) -> tuple[list[Finding], Checked, list[str]]:
     values = {name: evidence.get(kind) for name, kind in rule.needs.items()}
+    for name in rule.optional:  # what failed is no reason to judge without it: the rule is reported as broken
+        if isinstance(values[name], NotApplicable) and not isinstance(values[name], Broken):
+            values[name] = None
 
     def ended(state: State, reason: str = "") -> Checked:
         return Checked(code=rule.code, name=rule.name, state=state, reason=reason)
 
     for name, value in values.items():
-        if name in rule.optional:
-            values[name] = None if isinstance(value, NotApplicable) else value
-            continue
         if isinstance(value, Broken):
             return [], ended(State.BROKEN, str(value)), [value.trace]
         if isinstance(value, NotApplicable):
             return [], ended(State.NOT_APPLICABLE, str(value)), []
-        if value is None:
+        if value is None and name not in rule.optional:
             return (
                 [],
                 ended(State.NOT_APPLICABLE, f"nothing here measures {rule.needs[name].__name__}"),

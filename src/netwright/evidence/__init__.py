@@ -21,12 +21,17 @@ from .experiments import Direction as Direction
 from .experiments import FirstLoss as FirstLoss
 from .experiments import GradientCheck as GradientCheck
 from .experiments import InitialLoss as InitialLoss
+from .experiments import Flow as Flow
+from .experiments import GradientCheck as GradientCheck
+from .experiments import LayerFlow as LayerFlow
 from .experiments import Outcome as Outcome
 from .experiments import Overfit as Overfit
 from .experiments import OverfitRun as OverfitRun
+from .experiments import ParameterFlow as ParameterFlow
 from .experiments import RangeTest as RangeTest
 from .experiments import Strength as Strength
 from .experiments import TermShare as TermShare
+from .experiments import SignalPropagation as SignalPropagation
 from .graph import DROPOUTS as DROPOUTS
 from .graph import RESHAPES as RESHAPES
 from .graph import Graph as Graph

@@ -7,3 +7,4 @@ from .gradient_check import gradient_check as gradient_check
 from .initial_loss import initial_loss as initial_loss
 from .overfit_batch import overfit_batch as overfit_batch
 from .range_test import range_test as range_test
+from .signal_propagation import signal_propagation as signal_propagation

@@ -83,19 +83,23 @@ class Trainee:
                 weight.copy_(self.start[key])
                 weight.grad = None
 
-    def run(self, index: int, *goals: int, grad: bool = True) -> list[torch.Tensor]:
-        """The loss of a batch on the copies, then the values of ``goals``.
-
-        Raises:
-            CannotReplay: a part of the step cannot be run again.
-        """
+    def replay(self, index: int, *goals: int, grad: bool = True) -> Replay:
+        """A batch on the copies, ready to run: its loss, then the values of ``goals``."""
         capture = self.captures[index]
         given = {
             capture.value_of_node[(node, 0)]: self.weights[id(t)] for node, t in capture.parameters.items()
         }
         assert capture.loss is not None
         grad = grad or differentiates(capture)
-        return Replay(capture.tape, [capture.loss, *goals], given=given, grad=grad, omit=self.omit).run()
+        return Replay(capture.tape, [capture.loss, *goals], given=given, grad=grad, omit=self.omit)
+
+    def run(self, index: int, *goals: int, grad: bool = True) -> list[torch.Tensor]:
+        """The loss of a batch on the copies, then the values of ``goals``.
+
+        Raises:
+            CannotReplay: a part of the step cannot be run again.
+        """
+        return self.replay(index, *goals, grad=grad).run()
 
     def backward(self, index: int) -> float:
         """Put the gradients of a batch's loss into the copies; the loss. Not by ``backward()``, which is the program's to call."""

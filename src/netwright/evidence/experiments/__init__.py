@@ -11,8 +11,13 @@ from .overfit import Outcome as Outcome
 from .overfit import Overfit as Overfit
 from .overfit import OverfitRun as OverfitRun
 from .range_test import RangeTest as RangeTest
+from .signal_propagation import Flow as Flow
+from .signal_propagation import LayerFlow as LayerFlow
+from .signal_propagation import ParameterFlow as ParameterFlow
+from .signal_propagation import SignalPropagation as SignalPropagation
 
 # By which experiment each of them is made.
 EXPERIMENTS: dict[type, str] = {
     kind: kind.experiment for kind in (GradientCheck, InitialLoss, Overfit, RangeTest)
+    kind: kind.experiment for kind in (SignalPropagation, GradientCheck, Overfit, RangeTest)
 }

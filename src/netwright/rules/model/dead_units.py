@@ -2,7 +2,7 @@
 
 ## What it measures
 The share of units (channels of images) behind a ReLU-like activation that are zero for every sample of the first training
-batch.
+batch; of all captured batches where the experiment `signal-propagation` has run them at the first weights.
 
 ## Why it matters
 A ReLU that is off for every sample passes no gradient, so its weights never change: the unit is lost. When nearly all
@@ -20,9 +20,10 @@ Holden, "My neural network isn't working!", dead ReLUs; the limits were measured
 1 to 10 (largest share 0.62).
 """
 
-from ...evidence import Graph, Graphs, LayerSignal, Node, Parameters, Ref, Signals
+from ...evidence import Graph, Graphs, LayerSignal, Node, Parameters, Ref, SignalPropagation, Signals
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._layers import NORMS, adds_parameter, is_last, is_layer, parameter_of, titled, weight_leaf
+from .._signal import over_batches
 
 rule = Rule(
     code="NW207",
@@ -48,11 +49,15 @@ _CUTTING = frozenset({"relu", "relu6", "clamp_min", "clamp", "threshold", "hardt
 
 
 @rule.check
-def check(graphs: Graphs, signals: Signals, parameters: Parameters) -> Finding | None:
-    """Find hidden layers most of whose units are off for the whole batch."""
+def check(
+    graphs: Graphs, signals: Signals, parameters: Parameters, propagation: SignalPropagation | None
+) -> Finding | None:
+    """Find hidden layers most of whose units are off for the whole batch, or for all batches."""
     seen: list[LayerSignal] = []
+    counted: dict[int, int] = {}
     small = False
-    for signal in signals.layers:
+    for one_step in signals.layers:
+        signal, flow = over_batches(one_step, propagation)
         if signal.op not in _CUTTING or signal.dead is None or (signal.units or 0) < rule["units"]:
             continue
         graph = graphs.train[signal.graph]
@@ -61,15 +66,18 @@ def check(graphs: Graphs, signals: Signals, parameters: Parameters) -> Finding |
         weight = parameter_of(parameters, weight_leaf(graph, layer)) if layer is not None else None
         if layer is None or is_last(graph, node) or (weight is not None and weight.loaded):
             continue
-        small = small or _samples(node) < rule["samples"]
-        if _samples(node) >= rule["samples"]:
+        samples = flow.samples if flow is not None else _samples(node)
+        small = small or samples < rule["samples"]
+        if samples >= rule["samples"]:
             seen.append(signal)
+            if flow is not None:
+                counted[signal.node] = samples
     dead = [s for s in seen if (s.dead or 0.0) > rule["warn"]]
     if not seen:
         raise NotApplicable(
             "batches are too small to tell" if small else "no hidden ReLU-like activation was seen"
         )
-    return _finding(graphs, dead) if dead else None
+    return _finding(graphs, dead, counted) if dead else None
 
 
 def _samples(node: Node) -> int:
@@ -88,15 +96,17 @@ def _layer_before(graph: Graph, node: Node) -> Node | None:
     return None
 
 
-def _finding(graphs: Graphs, dead: list[LayerSignal]) -> Finding:
+def _finding(graphs: Graphs, dead: list[LayerSignal], counted: dict[int, int]) -> Finding:
     worst = max(dead, key=lambda s: s.dead or 0.0)
     first = dead[0]
     graph = graphs.train[first.graph]
     layer = _layer_before(graph, graph.nodes[first.node])
     place = layer.edit.on(module=layer.module) if layer is not None else first.where
     name = titled(layer) if layer is not None else first.module
+    many = counted.get(first.node)
+    shown = "for every sample of the first batch" if many is None else f"for all of {many} samples"
     return rule.found(
-        f"{first.dead:.0%} of the {first.units} units after {name} are zero for every sample of the first batch"
+        f"{first.dead:.0%} of the {first.units} units after {name} are zero {shown}"
         + ("" if len(dead) == 1 else f"; in {len(dead)} layers more than {rule['warn']:.0%} are"),
         where=place,
         also=(first.where,),
@@ -105,5 +115,6 @@ def _finding(graphs: Graphs, dead: list[LayerSignal]) -> Finding:
         fix=f"check the biases and the initialization of {name} and the scale of its inputs; LeakyReLU keeps such units alive",
         dead=first.dead,
         units=first.units,
+        samples=many or _samples(graph.nodes[first.node]),
         layers=tuple(s.module for s in dead),
     )

@@ -1,7 +1,7 @@
 """Hidden sigmoid or tanh units are saturated, or many sigmoids follow each other.
 
 ## What it measures
-For hidden sigmoid and tanh layers in the first step: the share of their outputs in the flat part (sigmoid beyond 0.01..0.99,
+For hidden sigmoid and tanh layers in the first step (over all captured batches at the first weights, where the experiment `signal-propagation` has run them): the share of their outputs in the flat part (sigmoid beyond 0.01..0.99,
 tanh beyond -0.99..0.99), and, where many lie in a row, how the gradient shrinks from one to the one before.
 
 ## Why it matters
@@ -21,9 +21,10 @@ Glorot and Bengio, "Understanding the difficulty of training deep feedforward ne
 "Troubleshooting convolutional neural networks", vanishing gradients.
 """
 
-from ...evidence import Graph, Graphs, LayerSignal, Signals, Where
+from ...evidence import Graph, Graphs, LayerSignal, SignalPropagation, Signals, Where
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._layers import is_last, live_consumers, next_layer
+from .._signal import over_batches
 
 rule = Rule(
     code="NW206",
@@ -48,10 +49,10 @@ _NAMES = frozenset({"sigmoid", "tanh", "hardsigmoid"})
 
 
 @rule.check
-def check(graphs: Graphs, signals: Signals) -> Finding | None:
+def check(graphs: Graphs, signals: Signals, propagation: SignalPropagation | None) -> Finding | None:
     """Look at hidden saturating activations: where they work, and what they do to the gradient."""
     hidden = [
-        s
+        over_batches(s, propagation)[0]
         for s in signals.layers
         if s.op in _NAMES and s.saturated is not None and _hidden(graphs.train[s.graph], s.node)
     ]
