@@ -17,11 +17,16 @@ from .evaluation import Metrics as Metrics
 from .evaluation import NoisyOp as NoisyOp
 from .experiments import EXPERIMENTS as EXPERIMENTS
 from .experiments import Derivative as Derivative
+from .experiments import FutureLeak as FutureLeak
 from .experiments import GradientCheck as GradientCheck
+from .experiments import Independence as Independence
+from .experiments import InputUse as InputUse
 from .experiments import Outcome as Outcome
 from .experiments import Overfit as Overfit
 from .experiments import OverfitRun as OverfitRun
 from .experiments import RangeTest as RangeTest
+from .experiments import RepeatStep as RepeatStep
+from .experiments import SampleMixing as SampleMixing
 from .graph import DROPOUTS as DROPOUTS
 from .graph import RESHAPES as RESHAPES
 from .graph import Graph as Graph

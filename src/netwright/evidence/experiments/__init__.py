@@ -2,10 +2,15 @@
 
 from .gradient_check import Derivative as Derivative
 from .gradient_check import GradientCheck as GradientCheck
+from .independence import FutureLeak as FutureLeak
+from .independence import Independence as Independence
+from .independence import InputUse as InputUse
+from .independence import SampleMixing as SampleMixing
 from .overfit import Outcome as Outcome
 from .overfit import Overfit as Overfit
 from .overfit import OverfitRun as OverfitRun
 from .range_test import RangeTest as RangeTest
+from .repeat_step import RepeatStep as RepeatStep
 
 # By which experiment each of them is made.
-EXPERIMENTS: dict[type, str] = {kind: kind.experiment for kind in (GradientCheck, Overfit, RangeTest)}
+EXPERIMENTS: dict[type, str] = {kind: kind.experiment for kind in (Independence, RepeatStep, GradientCheck, Overfit, RangeTest)}
