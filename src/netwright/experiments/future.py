@@ -1,6 +1,8 @@
 """Do predictions of the next step depend on the steps that they are to predict?"""
 
+import itertools
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -12,9 +14,7 @@ from .lockstep import Lockstep, Outputs, difference
 from .next_step import NextStep
 
 
-def future_leak(
-    capture: GraphCapture, following: NextStep, doors: Mapping[int, torch.Tensor]
-) -> FutureLeak:
+def future_leak(capture: GraphCapture, following: NextStep, doors: Mapping[int, torch.Tensor]) -> FutureLeak:
     """Replace everything after a step, and look whether the predictions up to it change. Call inside :func:`netwright.capture.sandbox.untouched`.
 
     Raises:
@@ -61,7 +61,9 @@ def future_leak(
     node = None
     if places:
         outputs = places[0].outputs
-        node = next((capture.graph.nodes[n] for (n, _), v in capture.value_of_node.items() if v in outputs), None)
+        node = next(
+            (capture.graph.nodes[n] for (n, _), v in capture.value_of_node.items() if v in outputs), None
+        )
     return FutureLeak(
         steps=steps,
         offset=following.offset,
@@ -89,24 +91,35 @@ def _other(sequence: torch.Tensor, time: int, start: int, end: int) -> torch.Ten
         spread = float(sequence.double().std()) or 1.0
         part.add_((noise * spread).to(part.device, part.dtype))
         return found
-    known = sequence.unique()
+    values: Any = sequence
+    known: torch.Tensor = values.unique()
     place = torch.searchsorted(known, part.contiguous())
     part.copy_(known[(place + 1) % len(known)])
     return found
 
 
 def _leaks(changed: torch.Tensor, cut: int, steps: int) -> bool:
-    """Whether no axis of a value reads as time with all that changed after the cut: then steps up to it have changed as well.
+    """Whether a value has changed where it belongs to steps up to the cut: no axis that may be time lies after it.
 
-    A value in which no axis is as long as the sequence (or a multiple of it) tells nothing.
+    Attention scores have two such axes, flattened values one that is a multiple of the sequence, in either order: it leaks if it does however it is read. A value without such an axis
+    tells nothing.
     """
     if not bool(changed.any()):
         return False
-    axes = [d for d, size in enumerate(changed.shape) if size % steps == 0]
-    for axis in axes:
-        size = changed.shape[axis]
-        moved = changed.movedim(axis, 0).reshape(size, -1).any(dim=1)
-        for form, time in (((size // steps, steps), 1), ((steps, size // steps), 0)):
-            if not bool(moved.reshape(form).narrow(time, 0, cut + 1).any()):
-                return False
-    return bool(axes)
+    ways: list[list[tuple[int, torch.Tensor]]] = []
+    for axis, size in enumerate(changed.shape):
+        if size and size % steps == 0:
+            inner = torch.arange(size) % steps <= cut
+            outer = torch.arange(size) // (size // steps) <= cut
+            ways.append(
+                [(axis, keep.nonzero()[:, 0].to(changed.device)) for keep in (inner, outer)][
+                    : 1 + (size > steps)
+                ]
+            )
+    for chosen in itertools.product(*ways):
+        part = changed
+        for axis, kept in chosen:
+            part = part.index_select(axis, kept)
+        if not bool(part.any()):
+            return False
+    return bool(ways)

@@ -56,9 +56,7 @@ def independence(
         try:
             following = next_step(capture, objective, doors)
         except ERRORS as error:
-            raise NotApplicable(
-                f"the step could not be run again: {type(error).__name__}: {error}"
-            ) from None
+            raise NotApplicable(f"the step could not be run again: {type(error).__name__}: {error}") from None
         progress(0.1)
         if following is not None:
             try:
@@ -116,7 +114,7 @@ def _inputs(capture: GraphCapture, doors: Mapping[int, torch.Tensor]) -> tuple[I
     for values in names.values():
         given.append({**doors, **{v: torch.zeros_like(doors[v]) for v in values}})
         given.append({**doors, **{v: doors[v].roll(1, 0) for v in values}})
-    found = Lockstep(capture, goals, given).run(lambda call, outputs: None)
+    found = Lockstep(capture, goals, given).run()
     base = found[0]
     if base is None or any(outputs is None for outputs in found):
         return ()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch.nn import functional as F
+from torch.nn.functional import batch_norm
 
 from ..capture.calls import plain_name
 from ..capture.graphs import GraphCapture
@@ -14,7 +14,9 @@ from ..capture.tape import Call, Slot
 from .trainee import ERRORS, differentiates
 
 # How many random numbers these take from the generator depends on the values they are given: a changed sample would change the draws of all that follow.
-_DRAWS = frozenset(["poisson", "binomial", "_standard_gamma", "_sample_dirichlet", "multinomial", "bernoulli"])
+_DRAWS = frozenset(
+    ["poisson", "binomial", "_standard_gamma", "_sample_dirichlet", "multinomial", "bernoulli"]
+)
 _ROUNDING = 1e-5  # of the largest value: float32 resolves 6e-8, sums over thousands of terms lose two digits
 
 Outputs = list[list[torch.Tensor] | None]
@@ -56,7 +58,7 @@ class Lockstep:
         """The calls that are run."""
         return self.replays[0].calls
 
-    def run(self, watch: Callable[[Call, Outputs], None]) -> list[list[torch.Tensor] | None]:
+    def run(self, watch: Callable[[Call, Outputs], None] | None = None) -> list[list[torch.Tensor] | None]:
         """Run everything; the goals of each variant (``None``: given up). Call inside :func:`netwright.capture.sandbox.untouched`.
 
         Raises:
@@ -65,7 +67,8 @@ class Lockstep:
         frees = self._frees()
         for position, call in enumerate(self.calls):
             outputs = self._advance(call)
-            watch(call, outputs)
+            if watch is not None:
+                watch(call, outputs)
             for value in frees.get(position, ()):
                 for replay in self.replays:
                     replay.env.pop(value, None)
@@ -110,7 +113,7 @@ class Lockstep:
         """Batch normalization in training as one with the statistics of the first variant's batch."""
         if plain_name(call.name) != "batch_norm" or not _argument(call, 5, "training", False):
             return call
-        if call.func is not F.batch_norm:
+        if call.func is not batch_norm:
             raise CannotReplay(f"{call.name} at {call.where.at} is not torch.nn.functional.batch_norm")
         self.normalizations.append(call)
         item = _argument(call, 0, "input", None)

@@ -20,7 +20,9 @@ _ROUNDS = 6
 _SPREADS = frozenset(["var", "std", "var_mean", "std_mean"])
 _MEANS = frozenset(["mean", "sum", "nanmean"])
 _SQUARES = frozenset(["pow", "square", "mul", "abs"])
-_FORMS = frozenset("view reshape expand expand_as unsqueeze squeeze detach repeat to float contiguous".split())
+_FORMS = frozenset(
+    "view reshape expand expand_as unsqueeze squeeze detach repeat to float contiguous".split()
+)
 _ATTENTION = frozenset(["multi_head_attention_forward", "scaled_dot_product_attention"])
 _RECURRENT = frozenset(["lstm", "gru", "rnn_tanh", "rnn_relu"])
 
@@ -68,6 +70,8 @@ def sample_mixing(
         excepted += [plain_name(c.name) for c in on_purpose]
         run = _run(capture, goals, given, frozenset(hold))
         sources = _sources(run)
+    if run.change > 0 and samples.either:
+        raise NotApplicable("two axes are as long as the batch: which of them holds the samples is not sure")
     source = _decisive(capture, goals, given, hold, sources, deadline)
     node = _node(capture, source)
     return SampleMixing(
@@ -139,25 +143,20 @@ def _replaced(
     samples: Samples, doors: Mapping[int, torch.Tensor], rows: list[int]
 ) -> dict[int, torch.Tensor] | None:
     """The inputs with some samples replaced by others of the batch; None where that changes nothing."""
-    count = samples.count
-    chosen = set(rows)
+    count, first = samples.count, next(i for i in range(samples.count) if i in rows)
     for step in (1, 2, 3):
-        # A sample alone takes the values of another; of all others each takes those of the next that is replaced as well.
-        order = list(range(count))
-        if len(rows) == 1:
-            order[rows[0]] = (rows[0] + step) % count
-        else:
-            for position, row in enumerate(rows):
-                order[row] = rows[(position + step) % len(rows)]
+        # All take the values of one sample: a mean over the batch would not change if they only changed places.
+        other = (first + step) % count if len(rows) == 1 else rows[(step * len(rows)) // 4]
+        order = [other if i in rows else i for i in range(count)]
         found, different = dict(doors), False
         for value, axis in samples.axes.items():
             tensor = doors[value]
             if tensor.dtype == torch.bool or not _is_content(tensor, samples, doors):
                 continue
-            other = tensor.index_select(axis, torch.tensor(order, device=tensor.device))
-            different = different or not torch.equal(other, tensor)
-            found[value] = other
-        if different and chosen:
+            moved = tensor.index_select(axis, torch.tensor(order, device=tensor.device))
+            different = different or not torch.equal(moved, tensor)
+            found[value] = moved
+        if different:
             return found
     return None
 

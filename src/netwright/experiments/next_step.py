@@ -55,7 +55,9 @@ def next_step(
     if target.layout is not torch.strided or prediction.layout is not torch.strided:
         return None
     symbols = not (target.is_floating_point() or target.is_complex())
-    class_dim = (1 if prediction.dim() > 1 else 0) if symbols and prediction.dim() == target.dim() + 1 else None
+    class_dim = (
+        (1 if prediction.dim() > 1 else 0) if symbols and prediction.dim() == target.dim() + 1 else None
+    )
     if symbols and class_dim is None:
         return None
     ignored = capture.graph.nodes[term.node].kwargs.get("ignore_index") if symbols else None
@@ -70,7 +72,9 @@ def next_step(
             ):
                 continue
             batch = None if sequence.dim() < 2 or tensor.shape[1 - time] < 2 else 1 - time
-            name = next((n for node, n in capture.doors.items() if capture.value_of_node[(node, 0)] == value), "")
+            name = next(
+                (n for node, n in capture.doors.items() if capture.value_of_node[(node, 0)] == value), ""
+            )
             return NextStep(value, name, time, batch, shape, offset, goals[0], class_dim, term)
     return None
 
@@ -110,7 +114,7 @@ def _match(
         positions = list(sequence.shape[:2])
         positions[time] = length
         for given in _channels(sequence, target, positions):
-            answer = target.reshape(given.shape[:time] + (length,) + given.shape[time + 1 :])
+            answer = target.reshape(*given.shape[:time], length, *given.shape[time + 1 :])
             later, now = given.narrow(time, 1, steps - 1), given.narrow(time, 0, steps - 1)
             asked = answer.narrow(time, 0, steps - 1)
             valid = _valid(asked, ignored)
@@ -119,7 +123,9 @@ def _match(
                 continue
             if _equal(asked, later, valid):
                 return tuple(positions), 1
-            if length == steps and _equal(answer, given, _valid(answer, ignored)):
+            # Rows of amounts that are their own target are rather an autoencoder's than a series.
+            series = sequence.dim() == 3 or not sequence.is_floating_point()
+            if length == steps and series and _equal(answer, given, _valid(answer, ignored)):
                 return tuple(positions), 0
     return None
 
@@ -135,9 +141,7 @@ def _channels(sequence: torch.Tensor, target: torch.Tensor, positions: list[int]
         return
     features = target.numel() // count
     width = sequence.shape[2] if sequence.dim() == 3 else 1
-    if sequence.dim() < 3 and features == 1:
-        yield sequence
-    elif sequence.dim() == 3 and features == width:
+    if features == (width if sequence.dim() == 3 else 1):
         yield sequence
     elif sequence.dim() == 3 and features == 1 and width <= _CHANNELS:
         for channel in range(width):

@@ -4,6 +4,7 @@ import hashlib
 import math
 import time
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 
@@ -24,7 +25,9 @@ _RUNS = 4  # a race between threads need not show in the first two
 class _Run:
     """Digests of every output in order, of the gradients by parameter, and the loss."""
 
-    outputs: list[tuple[Call, tuple[bytes, ...]]] = field(default_factory=list[tuple[Call, tuple[bytes, ...]]])
+    outputs: list[tuple[Call, tuple[bytes, ...]]] = field(
+        default_factory=list[tuple[Call, tuple[bytes, ...]]]
+    )
     gradients: dict[int, bytes] = field(default_factory=dict[int, bytes])
     loss: float = math.nan
     loss_bits: bytes = b""
@@ -77,7 +80,9 @@ def _once(step: Step) -> _Run:
                 for n in nodes
                 if (w := replay.env.get(capture.value_of_node[(n, 0)])) is not None and w.requires_grad
             ]
-            grads = torch.autograd.grad(loss.sum(), [w for _, w in live], allow_unused=True) if live else ()
+            weights = [w for _, w in live]
+            made = torch.autograd.grad(loss.sum(), weights, allow_unused=True) if live else ()
+            grads = cast("tuple[torch.Tensor | None, ...]", made)
             for (node, _), grad in zip(live, grads, strict=True):
                 run.gradients[node] = b"" if grad is None else _digest(grad)
     return run
@@ -111,9 +116,12 @@ def _compared(step: Step, runs: list[_Run], seconds: float) -> RepeatStep:
         else:
             # Backward goes from the end: of the gradients that differ, the first is that of the parameter used last.
             wrong = [n for n, bits in first.gradients.items() if last.gradients.get(n) != bits]
-            uses = {n: [c for c in graph.consumers(graph.nodes[n])] for n in wrong}
+            uses = {n: list(graph.consumers(graph.nodes[n])) for n in wrong}
             last_used = max(wrong, key=lambda n: uses[n][-1].index if uses[n] else -1)
-            parameter = graph.nodes[last_used].name or f"parameter of shape {tuple(capture.parameters[last_used].shape)}"
+            parameter = (
+                graph.nodes[last_used].name
+                or f"parameter of shape {tuple(capture.parameters[last_used].shape)}"
+            )
             if uses[last_used]:
                 op, where = f"the backward of {uses[last_used][-1].op}", uses[last_used][-1].where
     losses = [r.loss for r in runs if math.isfinite(r.loss)]

@@ -23,11 +23,13 @@ _PICKS = frozenset(["__getitem__", "index_select", "take_along_dim"])
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """``count`` samples; ``axes`` say by door where they lie. ``sure`` says that they are known to be drawn independently of each other."""
+    """``count`` samples; ``axes`` say by door where they lie. ``sure`` says that they are known to be drawn independently of each other; ``either`` that another axis is as long, so that
+    only the absence of mixing tells."""
 
     count: int
     axes: dict[int, int]
     sure: bool
+    either: bool = False
 
 
 def doors_of(capture: GraphCapture) -> dict[int, torch.Tensor]:
@@ -55,7 +57,9 @@ def find_samples(
     if not doors:
         raise NotApplicable("no tensor came in at the door of a network")
     main = max(doors, key=lambda v: doors[v].numel())
-    if following is not None:
+    if (
+        following is not None and following.offset == 1
+    ):  # a shift tells which axis is time, an equal target does not
         if following.batch is None:
             raise NotApplicable("there is one sequence alone")
         count = doors[following.door].shape[following.batch]
@@ -67,6 +71,11 @@ def find_samples(
     count, dense = _rows(capture, objective, doors[main], drawn)
     axes = {v: axis for v, t in doors.items() if (axis := _axis(t, count)) is not None}
     sure = count in drawn
+    # What relates the samples to each other (an adjacency matrix) is often the largest of what comes in.
+    main = max(doors, key=lambda v: (v in axes, doors[v].numel()))
+    either = main not in axes and doors[main].shape[0] == count
+    if either:
+        axes |= {v: 0 for v, t in doors.items() if t.shape[0] == count}
     if main in axes and not sure:
         if doors[main].dim() < 3:
             raise NotApplicable(
@@ -74,7 +83,7 @@ def find_samples(
             )
         if dense and doors[main].dim() != 4:
             raise NotApplicable("which axis holds the samples and which the steps of time is not known")
-    return _checked(Samples(count, axes, sure), doors, main)
+    return _checked(Samples(count, axes, sure, either), doors, main)
 
 
 def _checked(samples: Samples, doors: Mapping[int, torch.Tensor], main: int) -> Samples:

@@ -13,4 +13,6 @@ from .range_test import RangeTest as RangeTest
 from .repeat_step import RepeatStep as RepeatStep
 
 # By which experiment each of them is made.
-EXPERIMENTS: dict[type, str] = {kind: kind.experiment for kind in (Independence, RepeatStep, GradientCheck, Overfit, RangeTest)}
+EXPERIMENTS: dict[type, str] = {
+    kind: kind.experiment for kind in (Independence, RepeatStep, GradientCheck, Overfit, RangeTest)
+}

@@ -18,7 +18,7 @@ def sentence(found: Independence) -> str:
             parts.append(
                 f"outputs of a sample change by {mixing.change:.1%} with the other samples{at}{held}"
             )
-    if future is not None:
+    if future is not None and future.offset == 1:
         told = "do not depend on later ones" if future.change == 0 else "depend on later ones"
         parts.append(f"predictions at {future.steps} steps {told}")
     unused = [i.name for i in found.inputs if i.change == 0]

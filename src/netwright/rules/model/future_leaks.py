@@ -65,7 +65,9 @@ def _reads_on(future: FutureLeak) -> Finding:
     )
 
 
-_CAUSAL = "give attention a causal mask: is_causal=True, or minus infinity above the diagonal before the softmax"
+_CAUSAL = (
+    "give attention a causal mask: is_causal=True, or minus infinity above the diagonal before the softmax"
+)
 _FIXES = {
     "multi_head_attention_forward": _CAUSAL,
     "scaled_dot_product_attention": _CAUSAL,
