@@ -46,7 +46,11 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "T1": ("Start simple", (), "netwright baseline"),
     "T2": ("Defaults", (), "departures from them are not listed"),
     "T3": ("Simplify the problem", (), "netwright simplify"),
-    "T4": ("The five most common bugs", (), "in-training NaN search (NW414) is not there"),
+    "T4": (
+        "The five most common bugs",
+        ("netwright.experiments.independence",),
+        "in-training NaN search (NW414) is not there",
+    ),
     "T5": (
         "Few lines, tested components",
         (),
@@ -80,7 +84,12 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     ),
     "S4": (
         "Check intermediate outputs and connections",
-        ("netwright.report.svg.log_lines", "netwright.report.graph_table.tabulate"),
+        (
+            "netwright.report.svg.log_lines",
+            "netwright.report.graph_table.tabulate",
+            "netwright.experiments.independence",
+            "netwright.experiments.repeat_step",
+        ),
         "live watching, numerical gradient check, saliency",
     ),
     "S5": ("Diagnose parameters", (), "batch size, rate, schedule, clipping: not judged"),
