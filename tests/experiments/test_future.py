@@ -5,7 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from netwright.evidence import Independence
 from netwright.experiments import independence
+from netwright.registry import find_rule
 
 from .test_alone import record
 
@@ -113,6 +115,7 @@ def test_the_future_against_the_jacobian(name):
     leaks = bool((by_step.triu(1) > 1e-9).any())
     assert (found.change > 0) == leaks
     assert (found.op, found.offset, found.steps) == (op, 1, STEPS)
+    assert (find_rule("NW218").function(Independence(future=found)) is not None) == leaks
     assert found.reads_itself == bool(by_step[STEPS // 2, STEPS // 2] > 1e-9)
     assert found.reads_past == bool((by_step[STEPS // 2, : STEPS // 2] > 1e-9).any())
 
@@ -199,6 +202,8 @@ def test_a_target_that_is_the_input(kind, leaks, itself):
     step, _ = record(copying(kind))
     found = independence(step, seconds=90).future
     assert (found.offset, found.change > 0, found.reads_itself, found.reads_past) == (0, leaks, itself, True)
+    finding = find_rule("NW218").function(Independence(future=found))
+    assert (finding is not None) == (kind == "forgotten")
 
 
 @pytest.mark.parametrize("task", ["tags", "masked words"])

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from netwright.experiments import independence
+from netwright.registry import find_rule
 from netwright.rule import NotApplicable
 
 from .test_alone import record
@@ -262,3 +263,74 @@ def test_the_input_that_is_ignored_is_named():
     used = {i.name: i.change for i in independence(step, seconds=90).inputs}
     assert used["lost"] == 0
     assert used["seen"] > 0.01
+
+
+def one_series(temporal):
+    """Frames of one recording as the batch, with a label each: they may well look at each other."""
+
+    def make():
+        x, y = torch.randn(SAMPLES, 1, 3), torch.randint(0, 2, (SAMPLES,))
+        conv, lstm = nn.Conv1d(WIDTH, WIDTH, 3, padding=1), nn.LSTM(WIDTH, WIDTH)
+
+        def middle(net, h):
+            if temporal == "lstm":
+                return lstm(h)[0].squeeze(1)
+            return conv(h.permute(1, 2, 0)).permute(2, 0, 1).squeeze(1)
+
+        model = Net(middle, conv=conv, lstm=lstm)
+        return lambda: F.cross_entropy(model(x), y), torch.optim.SGD(model.parameters(), lr=0.0)
+
+    return make
+
+
+def many_to_many():
+    """Time first, an answer at each step: nothing says which of both axes holds the samples."""
+
+    def make():
+        x, y = torch.randn(STEPS, SAMPLES, 3), torch.randn(STEPS, SAMPLES, 2)
+        model = Net(lambda net, h: net.lstm(h)[0], lstm=nn.LSTM(WIDTH, WIDTH))
+        return lambda: F.mse_loss(model(x), y), torch.optim.SGD(model.parameters(), lr=0.0)
+
+    return make
+
+
+def mixup(net, h):
+    torch.manual_seed(1)
+    return 0.7 * h + 0.3 * h[torch.randperm(SAMPLES)]
+
+
+def spread_of_the_batch(net, h):
+    # The minibatch standard deviation of progressive GANs.
+    return h + (h - h.mean(0)).square().mean(0).sqrt().mean()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        one_series("lstm"),
+        one_series("conv"),
+        many_to_many(),
+        over_samples(mixup),
+        over_samples(spread_of_the_batch),
+        graph(True),
+    ],
+    ids=["lstm over a series", "conv over a series", "many to many", "mixup", "spread", "graph"],
+)
+def test_rows_that_look_at_each_other_on_purpose_are_not_reported(make):
+    step, _ = record(make)
+    try:
+        found = independence(step, seconds=90)
+    except NotApplicable:
+        return
+    assert find_rule("NW217").function(found) is None
+
+
+@pytest.mark.parametrize("name", [n for n, case in CASES.items() if case[2] and n != "written in place"])
+def test_what_mixes_is_reported(name):
+    # (Not where an index of the program's own says which row is added to which.)
+    middle, parts, op = CASES[name]
+    step, _ = record(over_samples(middle, **parts))
+    finding = find_rule("NW217").function(independence(step, seconds=90))
+    assert finding.code == "NW217"
+    assert op in finding.message
+    assert finding.fix

@@ -15,7 +15,7 @@ from ..rule import NotApplicable
 from .experiment import Experiment, Material
 from .future import future_leak
 from .lockstep import Lockstep, difference
-from .mixing import sample_mixing
+from .mixing import PROBED, sample_mixing
 from .next_step import next_step
 from .progress import Progress, unseen
 from .samples import doors_of, find_samples
@@ -57,6 +57,7 @@ def independence(
             following = next_step(capture, objective, doors)
         except ERRORS as error:
             raise NotApplicable(f"the step could not be run again: {type(error).__name__}: {error}") from None
+        once = time.perf_counter() - began
         progress(0.1)
         if following is not None:
             try:
@@ -69,14 +70,17 @@ def independence(
         progress(0.4)
         try:
             samples = find_samples(capture, objective, doors, following, session)
-            mixing = sample_mixing(capture, samples, doors, deadline=deadline)
+            # Two variants for each sample, and as much again for comparing.
+            left = deadline - time.perf_counter()
+            probed = PROBED if left > 4 * PROBED * once else 1
+            mixing = sample_mixing(capture, samples, doors, probed=probed, deadline=deadline)
         except NotApplicable as why:
             why_mixing = str(why)
         except ERRORS as error:
             why_mixing = f"the step could not be run with other samples: {type(error).__name__}: {error}"
         progress(0.8)
         try:
-            used = _inputs(capture, doors) if time.perf_counter() < deadline else ()
+            used = _inputs(capture, doors) if time.perf_counter() + 4 * once < deadline else ()
         except ERRORS:
             used = ()
     if mixing is None and future is None:
@@ -100,14 +104,15 @@ def _require_memory(capture: GraphCapture) -> None:
 
 
 def _inputs(capture: GraphCapture, doors: Mapping[int, torch.Tensor]) -> tuple[InputUse, ...]:
-    """How much the network's outputs change with each input alone, of two and more."""
+    """How much the network's outputs change with each input alone, of two and more that calls on the way there use (a target that is only handed in is not meant to matter)."""
+    goals = list(dict.fromkeys(v for root in capture.tape.roots for v in root.outputs))
+    goals = [g for g in goals if capture.tape.values[g].maker is not None]
+    read = {v for call in capture.tape.slice(goals) for v in call.reads}
     names: dict[str, list[int]] = {}
     for node, name in capture.doors.items():
         value = capture.value_of_node[(node, 0)]
-        if value in doors:
+        if value in doors and value in read:
             names.setdefault(name, []).append(value)
-    goals = list(dict.fromkeys(v for root in capture.tape.roots for v in root.outputs))
-    goals = [g for g in goals if capture.tape.values[g].maker is not None]
     if len(names) < 2 or not goals or 2 * len(names) > _VARIANTS:
         return ()
     given: list[dict[int, torch.Tensor]] = [dict(doors)]

@@ -142,14 +142,18 @@ def difference(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor | None
     if not first.numel():
         return torch.zeros(first.shape)
     if not (first.is_floating_point() or first.is_complex()):
-        return (first.detach() != second.detach()).double()
+        return (first.detach() != second.detach()).float()
     one, two = first.detach(), second.detach()
-    changed = (one != two) & ~((one != one) & (two != two))
-    sizes = one.abs()
-    scale = float(sizes[sizes.isfinite()].max()) if bool(sizes.isfinite().any()) else 1.0
-    share = (one - two).abs().double() / (scale or 1.0)
-    share = torch.where(share.isfinite(), share, torch.ones_like(share))
-    return torch.where(changed & (share > _ROUNDING), share, torch.zeros_like(share))
+    if torch.equal(one, two):
+        return torch.zeros(one.shape, device=one.device)
+    if one.dtype in (torch.float16, torch.bfloat16):
+        one, two = one.float(), two.float()
+    scale = float(one.abs().nan_to_num(0.0, 0.0, 0.0).max()) or 1.0
+    share = (one - two).abs() / scale
+    if not bool(share.isfinite().all()):
+        same = (one == two) | (one.isnan() & two.isnan())
+        share = torch.where(same, torch.zeros_like(share), share.nan_to_num(1.0, 1.0, 1.0))
+    return torch.where(share > _ROUNDING, share, torch.zeros_like(share))
 
 
 def behind(calls: Sequence[Call], value: int, marked: Callable[[int], bool]) -> Iterator[Call]:

@@ -15,7 +15,7 @@ from ..rule import NotApplicable
 from .lockstep import Lockstep, Outputs, behind, difference
 from .samples import Samples
 
-_PROBED = 3
+PROBED = 3
 _ROUNDS = 6
 _SPREADS = frozenset(["var", "std", "var_mean", "std_mean"])
 _MEANS = frozenset(["mean", "sum", "nanmean"])
@@ -44,6 +44,7 @@ def sample_mixing(
     samples: Samples,
     doors: Mapping[int, torch.Tensor],
     *,
+    probed: int = PROBED,
     deadline: float = float("inf"),
 ) -> SampleMixing:
     """Replace one sample alone, then all others but it: an output that changes both times depends on several samples.
@@ -55,7 +56,7 @@ def sample_mixing(
         NotApplicable: the network has no output of one or more rows for each sample, or no sample differs from the others.
     """
     goals = _goals(capture, samples)
-    given = _variants(samples, doors)
+    given = _variants(samples, doors, probed)
     hold: set[int] = set()
     excepted: list[str] = []
     run = _run(capture, goals, given, frozenset())
@@ -124,10 +125,12 @@ def _compares(shape: tuple[int, ...]) -> bool:
     return len(shape) == 2 and shape[0] > 2 and abs(shape[0] - shape[1]) <= 2
 
 
-def _variants(samples: Samples, doors: Mapping[int, torch.Tensor]) -> list[dict[int, torch.Tensor]]:
+def _variants(
+    samples: Samples, doors: Mapping[int, torch.Tensor], probed: int
+) -> list[dict[int, torch.Tensor]]:
     """What is given to each variant: first what was recorded; then for each probed sample it alone replaced, and all others."""
     count = samples.count
-    chosen = sorted({0, count // 2, count - 1})[:_PROBED]
+    chosen = sorted({0, count // 2, count - 1})[-probed:]
     given: list[dict[int, torch.Tensor]] = [dict(doors)]
     for index in chosen:
         alone = _replaced(samples, doors, [index])
@@ -315,8 +318,10 @@ def _neighbours(node: Node) -> int | None:
 
 
 def _related(capture: GraphCapture, samples: Samples, node: Node) -> bool:
-    """Whether the call also reads data that say which samples belong together: indices, or a matrix of samples by samples."""
+    """Whether the call also reads data that say which samples belong together: indices, a matrix of samples by samples, or rows picked by an index on the way there (mixup)."""
     graph = capture.graph
+    if any(_picks_rows(capture, samples, graph[i]) for i in graph.ancestors(node)):
+        return True
     doors = {n for n, v in ((n, capture.value_of_node[(n, 0)]) for n in capture.doors) if v in samples.axes}
     for ref in node.refs:
         info, maker = graph.info(ref), graph[ref]
@@ -331,3 +336,27 @@ def _related(capture: GraphCapture, samples: Samples, node: Node) -> bool:
         if data is not None and data.layout is not torch.strided:
             return True
     return False
+
+
+def _picks_rows(capture: GraphCapture, samples: Samples, node: Node) -> bool:
+    """Whether a call inside the network picks rows by an index that does not come from the samples: a permutation, the ends of edges."""
+    if node.op not in ("__getitem__", "index_select") or not node.tainted or not node.refs:
+        return False
+    index = node.refs[1] if len(node.refs) > 1 else None
+    given = node.args[-1] if node.op == "index_select" else node.arg(1, "index")
+    if index is None or given != index or (node.op == "index_select" and node.arg(1, "dim") != 0):
+        return False
+    graph = capture.graph
+    info, data = graph.info(index), graph.info(node.refs[0])
+    if (
+        info is None
+        or data is None
+        or not info.integral
+        or info.dtype == "bool"
+        or info.numel < samples.count
+    ):
+        return False
+    rows = data.shape[0] if data.shape else 0
+    return rows == samples.count and not any(
+        graph[i].kind in ("parameter", "input") for i in graph.ancestors(index.node)
+    )

@@ -11,6 +11,7 @@ from ..evidence import LossTerm, Objective
 from .trainee import differentiates
 
 _LEAST = 3  # steps, without which nothing can be told
+_POSITIONS = 16  # that must agree: of two symbols, so many agree by chance once in 65 536 times
 _VARIES = 0.1  # of the steps: a sequence that stands still equals its own shift
 _CHANNELS = 64
 
@@ -119,7 +120,7 @@ def _match(
             asked = answer.narrow(time, 0, steps - 1)
             valid = _valid(asked, ignored)
             moves = float(((later != now) & valid).double().sum()) / max(1, int(valid.sum()))
-            if int(valid.sum()) < _LEAST or moves < _VARIES:
+            if int(valid.sum()) < _POSITIONS or moves < _VARIES:
                 continue
             if _equal(asked, later, valid):
                 return tuple(positions), 1

@@ -12,7 +12,7 @@ class SampleMixing:
 
     ``samples`` are in the batch, ``probed`` of them were told from the rest. ``change`` is how much the outputs of a probed sample change when all others are replaced, as a share of the
     largest output (0: not at all). ``op`` is the call at which samples first meet, ``at`` its line to edit, ``call`` the line it was called on. ``neighbours`` is the size of the axis that
-    this call takes for the batch, where it is attention or recurrence (``None``: neither). ``related`` says that data gives who belongs to whom there (a graph, indices).
+    this call takes for the batch, where it is attention or recurrence (``None``: neither). ``related`` says that data gives who belongs to whom there (a graph, indices, a drawn permutation).
     ``sure`` says that the rows are known to be independent samples (a loader shuffled them, or they were picked by index). ``excepted`` are the calls that mix on purpose and were held
     fixed, like those of batch normalization.
     """

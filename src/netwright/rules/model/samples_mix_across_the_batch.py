@@ -13,7 +13,7 @@ Keep the samples on an axis of their own: ``batch_first=True`` for inputs of sha
 ``softmax(dim=-1)``.
 
 ## Known false alarms
-Not judged are networks that compare samples on purpose with an output for every pair (contrastive losses), rows that data relate to each other (graphs), and rows that are not known to be independent
+Not judged are networks that compare samples on purpose with an output for every pair (contrastive losses), rows that data or a drawn permutation relate to each other (graphs, mixup inside the network), and rows that are not known to be independent
 samples (steps of a series, nodes of a graph: no loader that shuffles and no index picked them). Means over the batch may be meant as a statistic: a warning; other ways of mixing are errors.
 
 ## Source
@@ -67,7 +67,7 @@ def check(independence: Independence) -> Finding | None:
 
 def _unmeant(mixing: SampleMixing) -> bool:
     """Whether nothing says that the rows belong together: a graph, or one long sequence without a batch."""
-    return not mixing.related and (mixing.sure or mixing.neighbours is None or mixing.neighbours > 1)
+    return not mixing.related and (mixing.sure or (mixing.neighbours or 0) > 1)
 
 
 def _fix(mixing: SampleMixing) -> str:
