@@ -340,14 +340,14 @@ def _related(capture: GraphCapture, samples: Samples, node: Node) -> bool:
 
 def _picks_rows(capture: GraphCapture, samples: Samples, node: Node) -> bool:
     """Whether a call inside the network picks rows by an index that does not come from the samples: a permutation, the ends of edges."""
-    if node.op not in ("__getitem__", "index_select") or not node.tainted or not node.refs:
+    if node.op not in ("__getitem__", "index_select") or not node.tainted or len(node.refs) < 2:
         return False
-    index = node.refs[1] if len(node.refs) > 1 else None
+    source, index = node.refs[:2]
     given = node.args[-1] if node.op == "index_select" else node.arg(1, "index")
-    if index is None or given != index or (node.op == "index_select" and node.arg(1, "dim") != 0):
+    if given != index or (node.op == "index_select" and node.arg(1, "dim") != 0):
         return False
     graph = capture.graph
-    info, data = graph.info(index), graph.info(node.refs[0])
+    info, data = graph.info(index), graph.info(source)
     if (
         info is None
         or data is None
