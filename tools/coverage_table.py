@@ -85,7 +85,7 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "S4": (
         "Check intermediate outputs and connections",
         (
-            "netwright.report.svg.log_lines",
+            "netwright.report.svg.line_chart",
             "netwright.report.graph_table.tabulate",
             "netwright.experiments.independence",
             "netwright.experiments.repeat_step",
