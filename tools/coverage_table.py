@@ -50,7 +50,11 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "T1": ("Start simple", (), "netwright baseline"),
     "T2": ("Defaults", (), "departures from them are not listed"),
     "T3": ("Simplify the problem", (), "netwright simplify"),
-    "T4": ("The five most common bugs", (), "in-training NaN search (NW414) is not there"),
+    "T4": (
+        "The five most common bugs",
+        ("netwright.experiments.independence",),
+        "in-training NaN search (NW414) is not there",
+    ),
     "T5": (
         "Few lines, tested components",
         (),
@@ -90,6 +94,10 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
             "netwright.experiments.signal_propagation",
         ),
         "live watching, saliency; vanishing and exploding gradients on request only",
+            "netwright.experiments.independence",
+            "netwright.experiments.repeat_step",
+        ),
+        "live watching, numerical gradient check, saliency",
     ),
     "S5": ("Diagnose parameters", (), "batch size, rate, schedule, clipping: not judged"),
     "S6": (

@@ -90,6 +90,18 @@ class Replay:
             torch.set_default_dtype(kind)
         return [self._resolve(goal) for goal in self.goals]
 
+    def advance(self, call: Call) -> list[torch.Tensor]:
+        """Run one of :attr:`calls` alone: for whoever runs several replays in step. The autograd mode is left as the call had it."""
+        return self._run(call)
+
+    def value(self, index: int) -> torch.Tensor:
+        """What a value is at this point of the run.
+
+        Raises:
+            CannotReplay: it is gone.
+        """
+        return self._resolve(index)
+
     def _run(self, call: Call) -> list[torch.Tensor]:
         if call.opaque:
             raise CannotReplay(f"{call.name} ran outside what can be recorded (scripted, compiled or fused)")

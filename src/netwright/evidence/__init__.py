@@ -24,6 +24,10 @@ from .experiments import InitialLoss as InitialLoss
 from .experiments import Flow as Flow
 from .experiments import GradientCheck as GradientCheck
 from .experiments import LayerFlow as LayerFlow
+from .experiments import FutureLeak as FutureLeak
+from .experiments import GradientCheck as GradientCheck
+from .experiments import Independence as Independence
+from .experiments import InputUse as InputUse
 from .experiments import Outcome as Outcome
 from .experiments import Overfit as Overfit
 from .experiments import OverfitRun as OverfitRun
@@ -32,6 +36,8 @@ from .experiments import RangeTest as RangeTest
 from .experiments import Strength as Strength
 from .experiments import TermShare as TermShare
 from .experiments import SignalPropagation as SignalPropagation
+from .experiments import RepeatStep as RepeatStep
+from .experiments import SampleMixing as SampleMixing
 from .graph import DROPOUTS as DROPOUTS
 from .graph import RESHAPES as RESHAPES
 from .graph import Graph as Graph

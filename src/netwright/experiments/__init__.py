@@ -8,3 +8,7 @@ from .initial_loss import initial_loss as initial_loss
 from .overfit_batch import overfit_batch as overfit_batch
 from .range_test import range_test as range_test
 from .signal_propagation import signal_propagation as signal_propagation
+from .independence import independence as independence
+from .overfit_batch import overfit_batch as overfit_batch
+from .range_test import range_test as range_test
+from .repeat_step import repeat_step as repeat_step

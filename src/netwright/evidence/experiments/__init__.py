@@ -7,6 +7,10 @@ from .initial_loss import FirstLoss as FirstLoss
 from .initial_loss import InitialLoss as InitialLoss
 from .initial_loss import Strength as Strength
 from .initial_loss import TermShare as TermShare
+from .independence import FutureLeak as FutureLeak
+from .independence import Independence as Independence
+from .independence import InputUse as InputUse
+from .independence import SampleMixing as SampleMixing
 from .overfit import Outcome as Outcome
 from .overfit import Overfit as Overfit
 from .overfit import OverfitRun as OverfitRun
@@ -20,4 +24,9 @@ from .signal_propagation import SignalPropagation as SignalPropagation
 EXPERIMENTS: dict[type, str] = {
     kind: kind.experiment for kind in (GradientCheck, InitialLoss, Overfit, RangeTest)
     kind: kind.experiment for kind in (SignalPropagation, GradientCheck, Overfit, RangeTest)
+from .repeat_step import RepeatStep as RepeatStep
+
+# By which experiment each of them is made.
+EXPERIMENTS: dict[type, str] = {
+    kind: kind.experiment for kind in (Independence, RepeatStep, GradientCheck, Overfit, RangeTest)
 }

@@ -30,7 +30,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("E11", "T4"),
-    explains=("NW221", "NW406", "NW601"),
+    explains=("NW217", "NW221", "NW406", "NW601"),
 )
 
 _RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
