@@ -38,6 +38,8 @@ from .optimization import Event as Event
 from .optimization import Events as Events
 from .optimization import OptimizerInfo as OptimizerInfo
 from .optimization import Optimizers as Optimizers
+from .optimization import Schedule as Schedule
+from .optimization import Schedules as Schedules
 from .program import Crash as Crash
 from .program import InPlaceWrite as InPlaceWrite
 from .program import ModuleCall as ModuleCall
