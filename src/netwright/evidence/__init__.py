@@ -18,6 +18,7 @@ from .evaluation import NoisyOp as NoisyOp
 from .experiments import EXPERIMENTS as EXPERIMENTS
 from .experiments import Derivative as Derivative
 from .experiments import GradientCheck as GradientCheck
+from .experiments import GroupRates as GroupRates
 from .experiments import Outcome as Outcome
 from .experiments import Overfit as Overfit
 from .experiments import OverfitRun as OverfitRun

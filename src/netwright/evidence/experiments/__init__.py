@@ -5,6 +5,7 @@ from .gradient_check import GradientCheck as GradientCheck
 from .overfit import Outcome as Outcome
 from .overfit import Overfit as Overfit
 from .overfit import OverfitRun as OverfitRun
+from .range_test import GroupRates as GroupRates
 from .range_test import RangeTest as RangeTest
 
 # By which experiment each of them is made.
