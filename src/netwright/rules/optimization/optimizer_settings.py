@@ -130,7 +130,7 @@ def _found(
     expected: str,
     fix: str,
     severity: Severity = Severity.WARNING,
-    **numbers: object,
+    **numbers: float,
 ) -> Finding:
     return rule.found(
         message,
