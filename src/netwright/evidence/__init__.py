@@ -23,6 +23,7 @@ from .experiments import Outcome as Outcome
 from .experiments import Overfit as Overfit
 from .experiments import OverfitRun as OverfitRun
 from .experiments import RangeTest as RangeTest
+from .experiments import WeightDecay as WeightDecay
 from .graph import DROPOUTS as DROPOUTS
 from .graph import RESHAPES as RESHAPES
 from .graph import Graph as Graph

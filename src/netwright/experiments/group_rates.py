@@ -2,12 +2,11 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 
-from ..capture.graphs import GraphCapture
 from ..capture.step import Step
 from ..evidence import NOWHERE, GroupRates, Where
 from ..rule import NotApplicable
@@ -23,11 +22,15 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """An optimizer of the program and the line that makes it. ``steps`` are the steps that it trains on, None where it steps on those of the first optimizer."""
+    """An optimizer of the program and the line that makes it. ``steps`` are the steps that it trains on, None where it steps on those of the first optimizer.
+
+    ``names`` are those of parameters, by the ``id`` of the tensor.
+    """
 
     optimizer: torch.optim.Optimizer
     where: Where = NOWHERE
     steps: tuple[Step, ...] | None = None
+    names: Mapping[int, str] = field(default_factory=dict[int, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +45,18 @@ class _Group:
     in_use: float
 
 
+def names_of(material: Material) -> dict[int, str]:
+    """Names of the networks' parameters."""
+    from ..probes.model import parameter_names
+    from ..probes.observed import Observed
+
+    return {key: name for key, (_, name) in parameter_names(Observed(material.session)).items()}
+
+
 def partners(material: Material) -> list[Partner]:
     """The other optimizers of the program that made steps: on losses of their own (a GAN), or on the same one."""
     recording = material.session.recording
+    names = names_of(material)
     mine = {id(t) for t in material.step.capture.parameters.values()}
     found: list[Partner] = []
     for index, record in enumerate(recording.optimizers):
@@ -57,9 +69,9 @@ def partners(material: Material) -> list[Partner]:
         if own:
             lines = {c.graph.backward for c in own[:1]}
             later = [c for c in recording.later if c.graph.backward in lines]
-            found.append(Partner(optimizer, record.where, tuple(Step(c) for c in [own[0], *later])))
+            found.append(Partner(optimizer, record.where, tuple(Step(c) for c in [own[0], *later]), names))
         elif any(id(p) in mine for g in optimizer.param_groups for p in g["params"]):
-            found.append(Partner(optimizer, record.where))
+            found.append(Partner(optimizer, record.where, names=names))
     return found
 
 
@@ -155,7 +167,7 @@ def _tried(
 
 def _groups(trainee: Trainee, given: Sequence[Partner]) -> list[_Group]:
     """The groups that train parameters of the step at a rate above 0."""
-    names = _names(trainee.captures)
+    names = {key: name for p in given for key, name in p.names.items()}
     found: list[_Group] = []
     place = 0
     for partner in given:
@@ -171,12 +183,3 @@ def _groups(trainee: Trainee, given: Sequence[Partner]) -> list[_Group]:
                 found.append(_Group(partner, position, place, named + more, numel, rate))
             place += 1
     return found
-
-
-def _names(captures: Sequence[GraphCapture]) -> dict[int, str]:
-    return {
-        id(t): name
-        for c in captures
-        for node, t in c.parameters.items()
-        if (name := c.graph.nodes[node].name) is not None
-    }

@@ -11,7 +11,7 @@ from ..capture.step import Step
 from ..evidence import NOWHERE, RangeTest, Schedule, Where
 from ..rule import NotApplicable
 from .experiment import Experiment, Material
-from .group_rates import Partner, group_rates, partners
+from .group_rates import Partner, group_rates, names_of, partners
 from .progress import Progress, unseen
 from .trainee import ERRORS, Trainee
 from .trial import COARSE, STEPS, Trial, bisect, edge, grows
@@ -26,6 +26,7 @@ def range_test(
     *,
     others: Sequence[Step] = (),
     partners: Sequence[Partner] = (),
+    names: Mapping[int, str] | None = None,
     constant: bool = True,
     schedule: Schedule | None = None,
     seconds: float = 15.0,
@@ -42,6 +43,7 @@ def range_test(
         optimizer: the program's optimizer, for its kind, settings and rates.
         others: further steps of the program, each with its own batch; the steps go round over all of them.
         partners: further optimizers of the program, whose groups are tried as well.
+        names: names of the parameters, by the ``id`` of the tensor.
         constant: whether the program keeps its rate (no scheduler, no warm-up).
         schedule: the scheduler of the optimizer, where there is one whose rates are known.
         seconds: time for everything.
@@ -88,7 +90,7 @@ def range_test(
             if several:
                 groups = group_rates(
                     trial,
-                    [Partner(optimizer, where), *partners],
+                    [Partner(optimizer, where, names=names or {}), *partners],
                     safe=_safe(found, used[0]),
                     peaks=schedule.peaks if schedule is not None else (),
                     seconds=seconds - (time.perf_counter() - began),
@@ -207,6 +209,7 @@ def _of(material: Material, seconds: float, progress: Progress) -> RangeTest:
         material.optimizer,
         others=material.others,
         partners=partners(material),
+        names=names_of(material),
         constant=constant or (material.constant and never),
         schedule=None if never else schedule,
         seconds=seconds,

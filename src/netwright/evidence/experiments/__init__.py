@@ -7,6 +7,9 @@ from .overfit import Overfit as Overfit
 from .overfit import OverfitRun as OverfitRun
 from .range_test import GroupRates as GroupRates
 from .range_test import RangeTest as RangeTest
+from .weight_decay import WeightDecay as WeightDecay
 
 # By which experiment each of them is made.
-EXPERIMENTS: dict[type, str] = {kind: kind.experiment for kind in (GradientCheck, Overfit, RangeTest)}
+EXPERIMENTS: dict[type, str] = {
+    kind: kind.experiment for kind in (GradientCheck, Overfit, RangeTest, WeightDecay)
+}

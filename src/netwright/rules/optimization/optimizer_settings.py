@@ -23,7 +23,7 @@ PyTorch documentation, `torch.optim`; Loshchilov and Hutter, "Decoupled weight d
 import math
 import statistics
 from collections.abc import Iterator, Mapping
-from typing import cast
+from typing import Any, cast
 
 from ...evidence import OptimizerInfo, Optimizers, ParameterInfo, Parameters, Task
 from ...rule import Finding, Kind, Rule, Severity, Threshold
@@ -132,15 +132,14 @@ def _found(
     severity: Severity = Severity.WARNING,
     **numbers: float,
 ) -> Finding:
+    measured: dict[str, Any] = {"setting": setting, "value": value, **numbers}
     return rule.found(
         message,
         where=optimizer.where,
         expected=expected,
         fix=fix,
         severity=severity,
-        setting=setting,
-        value=value,
-        **numbers,
+        **measured,
     )
 
 
