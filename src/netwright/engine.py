@@ -135,11 +135,15 @@ def judge(
 
 def _apply(rule: Rule, evidence: Mapping[type, object]) -> tuple[list[Finding], Checked, list[str]]:
     values = {name: evidence.get(kind) for name, kind in rule.needs.items()}
+    missing = {n for n in rule.optional if values[n] is None or isinstance(values[n], NotApplicable)}
+    values.update(dict.fromkeys(missing))
 
     def ended(state: State, reason: str = "") -> Checked:
         return Checked(code=rule.code, name=rule.name, state=state, reason=reason)
 
     for name, value in values.items():
+        if name in missing:
+            continue
         if isinstance(value, Broken):
             return [], ended(State.BROKEN, str(value)), [value.trace]
         if isinstance(value, NotApplicable):

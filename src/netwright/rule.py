@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from .evidence import NOWHERE, TaskKind, Where
 
@@ -111,7 +111,13 @@ class Rule:
     def needs(self) -> dict[str, type]:
         """Evidence asked for, read from the signature: declared once, typed once."""
         hints = get_type_hints(self.function)
-        return {p: hints[p] for p in inspect.signature(self.function).parameters}
+        return {p: _without_none(hints[p]) for p in inspect.signature(self.function).parameters}
+
+    @property
+    def optional(self) -> frozenset[str]:
+        """Parameters annotated ``Evidence | None``: the rule judges without them where they could not be measured."""
+        hints = get_type_hints(self.function)
+        return frozenset(p for p, hint in hints.items() if type(None) in get_args(hint) and p != "return")
 
     @property
     def doc(self) -> str:
@@ -155,6 +161,11 @@ class Rule:
 
     def __getitem__(self, threshold: str) -> float:
         return _overrides.get((self.code, threshold), self.thresholds[threshold].value)
+
+
+def _without_none(hint: Any) -> type:
+    kinds = [k for k in get_args(hint) if k is not type(None)]
+    return kinds[0] if len(kinds) == 1 and type(None) in get_args(hint) else hint
 
 
 _overrides: dict[tuple[str, str], float] = {}

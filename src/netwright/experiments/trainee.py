@@ -58,6 +58,8 @@ class Trainee:
         usable = [c for c in captures if c.loss is not None]
         require_replay((usable or captures)[0])
         self.captures = usable
+        # Tensors by value of the tape that are used in place of a batch's own.
+        self.given: dict[int, torch.Tensor] = {}
         self.omit: frozenset[str] = frozenset[str]() if dropout else DROPOUTS
         found = {id(t): t for c in usable for t in c.parameters.values()}
         need, have = _COPIES * sum(t.numel() * t.element_size() for t in found.values()), available_memory()
@@ -93,6 +95,7 @@ class Trainee:
         given = {
             capture.value_of_node[(node, 0)]: self.weights[id(t)] for node, t in capture.parameters.items()
         }
+        given.update(self.given)
         assert capture.loss is not None
         grad = grad or differentiates(capture)
         return Replay(capture.tape, [capture.loss, *goals], given=given, grad=grad, omit=self.omit).run()
