@@ -172,3 +172,20 @@ def test_thresholds_and_the_users_own():
     assert rule["limit"] == 3
     with pytest.raises(KeyError):
         rule["other"]
+
+
+def test_a_rule_judges_without_what_it_may_do_without():
+    seen = []
+
+    def check(raw: Raw, double: Double | None) -> None:
+        seen.append((raw, double))
+
+    rule = make(check)
+    assert rule.needs == {"raw": Raw, "double": Double}
+    for absent in (NotApplicable("not asked for"), None):
+        (end,) = judge([rule], {Raw: Raw(1), Double: absent}).checked
+        assert end.state is State.PASSED
+    judge([rule], {Raw: Raw(1), Double: Double(2)})
+    assert seen == [(Raw(1), None), (Raw(1), None), (Raw(1), Double(2))]
+    (end,) = judge([rule], {Raw: NotApplicable("gone"), Double: Double(2)}).checked
+    assert end.state is State.NOT_APPLICABLE
