@@ -27,7 +27,7 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "H6": (
         "Find the largest learning rate that does not blow up",
         (),
-        "range test, clipping activity, outlying samples",
+        "on request only; outlying samples",
     ),
     "H7": ("Wrong activation on the last layer", (), "the removal is not proven by a trial"),
     "H8": (
@@ -68,7 +68,7 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "T7": (
         "Overfit one batch",
         ("netwright.experiments.overfit_batch",),
-        "on request only; the causes of each outcome, ranked by further evidence",
+        "on request only; causes are ranked by evidence and not tried out",
     ),
     "T8": ("Compare with a known result", (), "netwright compare"),
     "T9": ("Decompose the test error", (), "all of it"),
@@ -79,7 +79,7 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "S2": (
         "Train on one or two points",
         ("netwright.experiments.overfit_batch",),
-        "a batch of one or two samples",
+        "on request only; validation on these points",
     ),
     "S3": (
         "Confirm the loss",
@@ -99,7 +99,11 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
         ),
         "live watching, numerical gradient check, saliency",
     ),
-    "S5": ("Diagnose parameters", (), "batch size, rate, schedule, clipping: not judged"),
+    "S5": (
+        "Diagnose parameters",
+        ("netwright.experiments.range_test", "netwright.experiments.weight_decay"),
+        "batch size; whether a warm-up or a decay of the rate is wanted",
+    ),
     "S6": (
         "Track the work",
         ("netwright.report.deliver.new_run_dir",),
@@ -126,7 +130,7 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "E7": (
         "Find the rate while doing so",
         ("netwright.experiments.range_test",),
-        "on request only; each parameter group by itself, schedules",
+        "on request only; rates that the program sets by hand are judged by those of the first steps",
     ),
     "E8": (
         "Gradient check",
@@ -144,6 +148,9 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
         ("netwright.experiments.signal_propagation",),
         "NW406 and NW407 on request only; remedies and proofs",
     ),
+    "E9": ("Loss does not improve: one decision path", (), "the path as a whole"),
+    "E10": ("Variables not training", ("netwright.evidence.Parameters",), "vanishing gradients (NW406)"),
+    "E11": ("Vanishing and exploding", (), "remedies and proofs"),
     "E12": ("Overfitting", (), "all of it"),
     "E13": ("What else", (), "remedies, ensembles, seed sensitivity, learning curve"),
     "B1": ("Unmodified programs", ("netwright.launch.run", "netwright.doctor.run"), ""),

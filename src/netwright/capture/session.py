@@ -20,6 +20,7 @@ from .evaluations import WANTED, EvaluationCapture, EvaluationWatch
 from .frames import user_frame, user_where, where_of
 from .gathering import Gathering
 from .graphs import GraphCapture, available_memory, build, measure
+from .loops import Loops, loops_around
 from .measure import number_of
 from .mode import RecordingMode
 from .parameters import ParameterWatch
@@ -27,6 +28,7 @@ from .patches import Patches
 from .randomness import moved, states
 from .recorder import Recorder
 from .sandbox import Unseen, insert_mode_below, remove_mode
+from .schedules import SchedulerRecord
 from .tape import Call, RootCall
 from .warned import Attribution
 from .wrappers import install
@@ -47,6 +49,7 @@ class OptimizerRecord:
     steps: int = 0
     effective: int = 0
     backward_since: bool = False
+    around: Loops | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -77,6 +80,7 @@ class Recording:
     evaluations: list[EvaluationCapture] = field(default_factory=list[EvaluationCapture])
     events: list[Event] = field(default_factory=list[Event])
     optimizers: list[OptimizerRecord] = field(default_factory=list[OptimizerRecord])
+    schedulers: list[SchedulerRecord] = field(default_factory=list[SchedulerRecord])
     loaders: list[LoaderRecord] = field(default_factory=list[LoaderRecord])
     losses: list[float] = field(default_factory=list[float])
     seeds: dict[str, Where] = field(default_factory=dict[str, Where])
@@ -127,6 +131,7 @@ class Session:
         self._depth = 0
         self.scaled = False
         self.other_thread = False
+        self.scheduling = False  # inside a scheduler's step
         self._process = os.getpid()
         self._seen_networks: set[int] = set()
         self._losses: dict[int, weakref.ref[torch.Tensor]] = {}
@@ -251,6 +256,17 @@ class Session:
             OptimizerRecord(weakref.ref(optimizer), where, type(optimizer).__name__)
         )
         return len(self.recording.optimizers) - 1
+
+    def scheduler(self, scheduler: Any) -> SchedulerRecord:
+        """The record of a learning-rate scheduler; one not seen before is added."""
+        for record in self.recording.schedulers:
+            if record.scheduler() is scheduler:
+                return record
+        optimizer = getattr(scheduler, "optimizer", None)
+        index = self.optimizer_index(optimizer) if isinstance(optimizer, torch.optim.Optimizer) else None
+        record = SchedulerRecord(weakref.ref(scheduler), NOWHERE, type(scheduler).__name__, index)
+        self.recording.schedulers.append(record)
+        return record
 
     def _on_clip(self, where: Where, kind: str, limit: float | None) -> None:
         self.note("clip", where, kind=kind, limit=limit)
@@ -476,6 +492,8 @@ class Session:
         with contextlib.suppress(Busy), self.own():
             index = self.optimizer_index(optimizer)
             record = self.recording.optimizers[index]
+            if record.around is None:
+                record.around = loops_around(sys._getframe(1))
             self._depth += 1
             nested, parameters = self._depth > 1, held(optimizer)
             norms = self.parameters.norms(parameters) if nested else self.parameters.before_step(parameters)
@@ -491,6 +509,7 @@ class Session:
                 nested=nested,
                 uncleared=self.parameters.uncleared(parameters, norms, index),
                 lr=float(optimizer.param_groups[0].get("lr", 0.0)) if optimizer.param_groups else None,
+                lrs=tuple(float(g.get("lr", 0.0)) for g in optimizer.param_groups),
             )
             for capture in self.recording.captures:
                 if capture.optimizer is None and record.backward_since:

@@ -12,12 +12,22 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 from ..evidence import Where
 from .compiled import call_compiled, is_compiled, needs_fast_path
 from .frames import construction_where, is_user, user_frame, user_where, where_of
+from .loops import loops_around
+from .schedules import parts
 from .tape import Call
 
 if TYPE_CHECKING:
     from .session import Session
 
 Original = Callable[..., Any]
+# Those that do not hand their calls on to the first one.
+_SCHEDULERS = (
+    "LRScheduler",
+    "ReduceLROnPlateau",
+    "SequentialLR",
+    "ChainedScheduler",
+    "CosineAnnealingWarmRestarts",
+)
 FRUITLESS = 20  # blocks of no_grad without an evaluation in them, after which none is looked at any more
 
 
@@ -32,10 +42,12 @@ def install(session: "Session") -> None:
     wrap(module, "zero_grad", lambda o: _event(session, o, "zero_grad"))
     wrap(optim.Optimizer, "__init__", lambda o: _optimizer_init(session, o))
     wrap(optim.Optimizer, "zero_grad", lambda o: _event(session, o, "zero_grad"))
-    for name in ("LRScheduler", "ReduceLROnPlateau"):
+    for name in _SCHEDULERS:
         kind = getattr(optim.lr_scheduler, name)
         if "step" in vars(kind):
             wrap(kind, "step", lambda o: _scheduler_step(session, o))
+        if "__init__" in vars(kind):
+            wrap(kind, "__init__", lambda o: _scheduler_init(session, o))
     for name, kind in (
         ("scale", "scale"),
         ("unscale_", "unscale"),
@@ -179,12 +191,33 @@ def _optimizer_init(session: "Session", original: Original) -> Original:
     return __init__
 
 
+def _scheduler_init(session: "Session", original: Original) -> Original:
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        if not session.recorder.paused:
+            _safely(session, note, self)
+
+    def note(scheduler: Any) -> None:
+        record = session.scheduler(scheduler)
+        if not record.where.known:
+            record.where = construction_where(scheduler, 3)
+            record.made = loops_around(sys._getframe(3))
+        for part in parts(scheduler):
+            session.scheduler(part).part = True
+
+    return __init__
+
+
 def _scheduler_step(session: "Session", original: Original) -> Original:
     def step(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if session.recorder.paused or _inside_init():
+        if session.recorder.paused or session.scheduling or _inside_init():
             return original(self, *args, **kwargs)
         before = _rate(self)
-        out = original(self, *args, **kwargs)
+        session.scheduling = True
+        try:
+            out = original(self, *args, **kwargs)
+        finally:
+            session.scheduling = False
         _safely(session, note, self, user_where(1), before)
         return out
 
@@ -193,6 +226,10 @@ def _scheduler_step(session: "Session", original: Original) -> Original:
         index = session.optimizer_index(optimizer) if isinstance(optimizer, torch.optim.Optimizer) else None
         kind = type(scheduler).__name__
         session.note("scheduler_step", where, index, lr_before=before, lr_after=_rate(scheduler), type=kind)
+        record = session.scheduler(scheduler)
+        record.steps += 1
+        if record.around is None:
+            record.around, record.stepped_at = loops_around(sys._getframe(3)), where
 
     return step
 

@@ -28,6 +28,7 @@ from .experiments import FutureLeak as FutureLeak
 from .experiments import GradientCheck as GradientCheck
 from .experiments import Independence as Independence
 from .experiments import InputUse as InputUse
+from .experiments import GroupRates as GroupRates
 from .experiments import Outcome as Outcome
 from .experiments import Overfit as Overfit
 from .experiments import OverfitRun as OverfitRun
@@ -38,6 +39,7 @@ from .experiments import TermShare as TermShare
 from .experiments import SignalPropagation as SignalPropagation
 from .experiments import RepeatStep as RepeatStep
 from .experiments import SampleMixing as SampleMixing
+from .experiments import WeightDecay as WeightDecay
 from .graph import DROPOUTS as DROPOUTS
 from .graph import RESHAPES as RESHAPES
 from .graph import Graph as Graph
@@ -54,6 +56,8 @@ from .optimization import Event as Event
 from .optimization import Events as Events
 from .optimization import OptimizerInfo as OptimizerInfo
 from .optimization import Optimizers as Optimizers
+from .optimization import Schedule as Schedule
+from .optimization import Schedules as Schedules
 from .program import Crash as Crash
 from .program import InPlaceWrite as InPlaceWrite
 from .program import ModuleCall as ModuleCall

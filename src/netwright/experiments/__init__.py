@@ -12,3 +12,4 @@ from .independence import independence as independence
 from .overfit_batch import overfit_batch as overfit_batch
 from .range_test import range_test as range_test
 from .repeat_step import repeat_step as repeat_step
+from .weight_decay import weight_decay as weight_decay

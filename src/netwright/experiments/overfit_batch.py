@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -15,7 +15,9 @@ from ..inference import read_objective
 from ..rule import NotApplicable
 from .curves import outcome
 from .experiment import Experiment, Material
+from .floor import Floor, floor_of
 from .progress import Progress, unseen
+from .subset import repeated
 from .trainee import ERRORS, Trainee
 
 ADAM_RATE = 3e-4  # Karpathy, "A recipe for training neural networks": the safe rate to begin with
@@ -24,6 +26,8 @@ _ASKED_EVERY = 10
 _RIGHT = {TaskKind.CLASSIFICATION: 0.9999, TaskKind.DENSE_CLASSIFICATION: 0.99, TaskKind.LANGUAGE_MODEL: 0.99}
 _ERROR = 0.1  # root mean square error in standard deviations of the target: 99 % of its variance
 _FALLEN = 0.01  # of the first loss, where a task has neither right answers nor errors
+_LEFT = 0.02  # of what can be learned, where the same context has different answers
+_FEW = 4
 _CLASS_LOSSES = ("cross_entropy", "nll_loss", "nll_loss2d")
 
 
@@ -42,10 +46,11 @@ def overfit_batch(
     where: Where = NOWHERE,
     progress: Progress = unseen,
 ) -> Overfit:
-    """Train copies of the step's parameters on its batch alone, and where that works on all batches given.
+    """Train copies of the step's parameters on one sample of its batch, on the batch alone, and where that works on all batches given.
 
     The outcome of each run is named as in Tobin, "Troubleshooting deep neural networks" (it goes up, explodes, oscillates, stays on a plateau). Learned by heart means every answer right
-    (classes; 99 % of the positions of a dense task), an error of a tenth of the target's standard deviation (amounts), or a hundredth of the first loss.
+    (classes; 99 % of the positions of a dense task), an error of a tenth of the target's standard deviation (amounts), or a hundredth of the first loss. Of answers that contradict each other (the same context, another
+    next token) only what can be learned is asked for.
 
     Args:
         step: the captured step.
@@ -62,9 +67,13 @@ def overfit_batch(
     objective = read_objective(capture.graph, 0)
     runs: list[OverfitRun] = []
     deadline = time.perf_counter() + seconds
+    sample = few = floor = None
     with untouched():
         try:
             trainee = Trainee([capture, *(s.capture for s in others)])
+            floor = _floor(trainee, objective, 1)
+            if optimizer is not None and objective.term is not None:
+                sample = _on_few(trainee, objective, optimizer, 1, 0.1 * seconds)
             # One batch with the program's optimizer, which is what will train; with Adam where that fails; then all batches with what worked.
             attempts = [(True, 1), (False, 1)]
             if len(trainee.captures) > 1:
@@ -73,12 +82,52 @@ def overfit_batch(
                 if not _wanted(runs, own, count, optimizer):
                     continue
                 share = (deadline - time.perf_counter()) / (2 if number < 2 else 1)
-                runs.append(_run(trainee, objective, optimizer if own else None, count, share))
+                least = floor if count == 1 else _floor(trainee, objective, count)
+                runs.append(_run(trainee, objective, optimizer if own else None, count, share, least))
                 progress((number + 1) / 3)
+            if all(r.outcome is not Outcome.REACHED for r in runs) and objective.term is not None:
+                left = max(deadline - time.perf_counter(), 0.1 * seconds)
+                few = _on_few(trainee, objective, None, _FEW, left)
         except ERRORS as error:
             raise NotApplicable(f"the step could not be trained: {type(error).__name__}: {error}") from None
     loss = objective.term.where if objective.term is not None else capture.graph.backward
-    return Overfit(runs=tuple(runs), where=where, loss_at=loss)
+    return Overfit(
+        runs=tuple(runs),
+        where=where,
+        loss_at=loss,
+        sample=sample,
+        few=few,
+        floor=floor.nats if floor is not None else None,
+        ceiling=floor.ceiling if floor is not None else 1.0,
+    )
+
+
+def _floor(trainee: Trainee, objective: Objective, count: int) -> Floor | None:
+    try:
+        return floor_of(trainee, objective, range(count))
+    except ERRORS:  # the step refuses other tokens; then nothing is known of a floor
+        return None
+
+
+def _on_few(
+    trainee: Trainee,
+    objective: Objective,
+    given: torch.optim.Optimizer | None,
+    samples: int,
+    seconds: float,
+) -> OverfitRun | None:
+    """A run on a few samples of the first batch; None where they cannot be told apart."""
+    try:
+        replaced = repeated(trainee, samples)
+        if replaced is None:
+            return None
+        trainee.given = replaced
+        run = _run(trainee, objective, given, 1, seconds)
+    except ERRORS:
+        return None
+    finally:
+        trainee.given = {}
+    return replace(run, data="one sample" if samples == 1 else f"{samples} samples", samples=samples)
 
 
 def _wanted(
@@ -91,7 +140,12 @@ def _wanted(
 
 
 def _run(
-    trainee: Trainee, objective: Objective, given: torch.optim.Optimizer | None, count: int, seconds: float
+    trainee: Trainee,
+    objective: Objective,
+    given: torch.optim.Optimizer | None,
+    count: int,
+    seconds: float,
+    floor: Floor | None = None,
 ) -> OverfitRun:
     trainee.reset()
     optimizer = trainee.like(given) if given is not None else torch.optim.Adam(trainee.trained, lr=ADAM_RATE)
@@ -104,7 +158,7 @@ def _run(
             break
         if len(losses) % (_ASKED_EVERY * count) == 0:
             score = _scored(trainee, objective, count)
-            if _reached(score, objective, losses, count):
+            if _reached(score, objective, losses, count, floor):
                 reached = True
                 break
     whole = _by_pass(losses, count)
@@ -136,12 +190,19 @@ def _samples(capture: GraphCapture) -> int:
     return max(tensors, key=lambda t: t.numel()).shape[0] if tensors else 0
 
 
-def _reached(score: _Score, objective: Objective, losses: Sequence[float], count: int) -> bool:
+def _reached(
+    score: _Score, objective: Objective, losses: Sequence[float], count: int, floor: Floor | None
+) -> bool:
+    first, last = sum(losses[:count]) / count, sum(losses[-count:]) / count
     if score.accuracy is not None:
-        return score.accuracy >= _RIGHT.get(objective.kind, 0.9999)
+        # Where answers contradict each other, against what can be learned: of the answers, or of the loss.
+        ceiling = floor.ceiling if floor is not None else 1.0
+        least = floor.nats if floor is not None and ceiling < 1 else None
+        if least is not None and last - least <= _LEFT * (first - least):
+            return True
+        return score.accuracy >= _RIGHT.get(objective.kind, 0.9999) * ceiling
     if score.error is not None:
         return score.error <= _ERROR
-    first, last = sum(losses[:count]) / count, sum(losses[-count:]) / count
     return 0 <= last <= _FALLEN * first
 
 
@@ -180,7 +241,9 @@ def _answers(trainee: Trainee, index: int) -> tuple[LossTerm, torch.Tensor, torc
     if term is None or term.prediction is None or term.target is None:
         return None
     value = capture.value_of_node.get((term.prediction, term.prediction_output))
-    target = capture.data.get(term.target)
+    place = capture.value_of_node.get((term.target, term.target_output))
+    own = capture.data.get(term.target)
+    target = trainee.given.get(place, own) if place is not None and own is not None else own
     if value is None or target is None:
         return None
     prediction = trainee.run(index, value, grad=False)[1].detach()

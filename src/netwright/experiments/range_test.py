@@ -2,22 +2,22 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 
 from ..capture.sandbox import untouched
 from ..capture.step import Step
-from ..evidence import NOWHERE, RangeTest, Where
+from ..evidence import NOWHERE, RangeTest, Schedule, Where
 from ..rule import NotApplicable
 from .experiment import Experiment, Material
+from .group_rates import Partner, group_rates, names_of, partners
 from .progress import Progress, unseen
 from .trainee import ERRORS, Trainee
+from .trial import COARSE, STEPS, Trial, bisect, edge, grows
 
 _LOWEST, _HIGHEST = 1e-6, 100.0  # times 1: rates beyond are used by no one
-_COARSE = 10.0**0.5
-_STEPS = 16
-_GROWN = 1.0
+_STILL = 1e-3
 
 
 def range_test(
@@ -25,21 +25,27 @@ def range_test(
     optimizer: torch.optim.Optimizer,
     *,
     others: Sequence[Step] = (),
+    partners: Sequence[Partner] = (),
+    names: Mapping[int, str] | None = None,
     constant: bool = True,
+    schedule: Schedule | None = None,
     seconds: float = 15.0,
     where: Where = NOWHERE,
     progress: Progress = unseen,
 ) -> RangeTest:
     """Train copies of the step's parameters a few steps at each of a range of rates, without clipping, and look where the loss ends.
 
-    The sweep goes up from a thousandth of the rate in use by half decades until the loss grows, then down as far as time allows, then three rates around the best
-    one are added. All parameter groups keep their ratio.
+    The sweep goes up from the rate in use by half decades until the loss grows, then down as far as time allows, then three rates around the best one are added, and the edge
+    is narrowed by bisection. All parameter groups keep their ratio; then each is tried alone, the others held at theirs.
 
     Args:
         step: the captured step.
         optimizer: the program's optimizer, for its kind, settings and rates.
         others: further steps of the program, each with its own batch; the steps go round over all of them.
+        partners: further optimizers of the program, whose groups are tried as well.
+        names: names of the parameters, by the ``id`` of the tensor.
         constant: whether the program keeps its rate (no scheduler, no warm-up).
+        schedule: the scheduler of the optimizer, where there is one whose rates are known.
         seconds: time for everything.
         where: the line that made the optimizer.
         progress: called with the share that is done.
@@ -51,26 +57,54 @@ def range_test(
     if not used or not used[0] > 0:
         raise NotApplicable("the optimizer has no learning rate above 0 to compare with")
     began = time.perf_counter()
+    several = len(optimizer.param_groups) > 1 or bool(partners)
     found: dict[float, float] = {}
+    peak = schedule.peaks[0] if schedule is not None and schedule.peaks else None
+    at_peak: float | None = None
+
+    def left(share: float) -> Callable[[], bool]:
+        return lambda: time.perf_counter() - began < seconds * share
+
     with untouched():
         try:
             trainee = Trainee([step.capture, *(s.capture for s in others)])
-            before = trainee.mean_loss()
-            if not math.isfinite(before) or before == 0:
-                raise NotApplicable("the loss is 0 or not finite before the first step")
-            for done, rate in enumerate(_sweep(found, used[0])):
-                if time.perf_counter() - began > seconds and len(found) > 4:
+            helpers = [p.optimizer for p in partners if p.steps is None]
+            trial = Trial(trainee, [optimizer, *helpers])
+            own = len(optimizer.param_groups)
+
+            def ask(rate: float) -> float:
+                return trial.at([rate / used[0]] * own + [1.0] * (trial.groups - own))
+
+            sweep_ends = left(0.4 if several else 0.7)
+            for done, rate in enumerate(_sweep(found, used[0], peak)):
+                if len(found) > 4 and not sweep_ends():
                     break
-                found[rate] = _after(trainee, optimizer, rate / used[0], before)
-                progress(min(0.99, done / 18))
+                found[rate] = ask(rate)
+                progress(min(0.6, done / 30))
+            bisect(found, ask, left(0.5 if several else 0.85))
+            recommended = _recommended(found, ask, left(0.55 if several else 0.95))
+            if peak is not None and peak > 1.01 * used[0] and left(0.6)():
+                at_peak = _raised(trial, used[0], peak, own)
+            progress(0.65)
+            groups = ()
+            if several:
+                groups = group_rates(
+                    trial,
+                    [Partner(optimizer, where, names=names or {}), *partners],
+                    safe=_safe(found, used[0]),
+                    peaks=schedule.peaks if schedule is not None else (),
+                    seconds=seconds - (time.perf_counter() - began),
+                    progress=progress,
+                )
         except ERRORS as error:
             raise NotApplicable(f"the step could not be trained: {type(error).__name__}: {error}") from None
     rates = sorted(found)
-    stable = [r for r in rates if math.isfinite(found[r]) and found[r] <= _GROWN]
+    stable = [r for r in rates if not grows(found[r])]
+    still = _still(found)
     return RangeTest(
         rates=tuple(rates),
         losses=tuple(found[r] if math.isfinite(found[r]) else None for r in rates),
-        steps=_STEPS,
+        steps=STEPS,
         best=min(stable, key=lambda r: found[r]) if stable else None,
         largest=max(stable) if stable else None,
         in_use=used[0],
@@ -78,52 +112,116 @@ def range_test(
         optimizer=type(optimizer).__name__,
         where=where,
         seconds=time.perf_counter() - began,
+        grows=edge(found)[1],
+        recommended=recommended,
+        still=still,
+        groups=groups,
+        schedule=schedule.type if schedule is not None else None,
+        peak=peak if peak is not None else used[0] if constant else None,
+        final=schedule.final if schedule is not None else None,
+        at_peak=at_peak,
+        idle=_idle(schedule, still),
     )
 
 
-def _sweep(found: dict[float, float], in_use: float) -> Iterator[float]:
+def _sweep(found: Mapping[float, float], in_use: float, peak: float | None) -> Iterator[float]:
     """Rates in the order in which they tell most: the one in use, upwards until the loss grows, downwards until it hardly moves, around the best."""
     yield in_use
+    if peak is not None and peak != in_use:
+        yield peak
     rate, bad = in_use, 0
-    while bad < 2 and rate * _COARSE <= _HIGHEST:
-        rate *= _COARSE
+    while bad < 2 and rate * COARSE <= _HIGHEST:
+        rate *= COARSE
         yield rate
-        bad = bad + 1 if not found[rate] <= _GROWN else 0
+        bad = bad + 1 if grows(found[rate]) else 0
     rate, still = in_use, 0
-    while still < 2 and rate / _COARSE >= _LOWEST:
-        rate /= _COARSE
+    while still < 2 and rate / COARSE >= _LOWEST:
+        rate /= COARSE
         yield rate
-        still = still + 1 if abs(1 - found[rate]) < 1e-3 else 0
+        still = still + 1 if abs(1 - found[rate]) < _STILL else 0
     best = min(found, key=lambda r: found[r] if math.isfinite(found[r]) else math.inf)
-    for factor in (_COARSE**-0.5, _COARSE**0.5):
+    for factor in (COARSE**-0.5, COARSE**0.5):
         yield best * factor
 
 
-def _after(trainee: Trainee, optimizer: torch.optim.Optimizer, factor: float, before: float) -> float:
-    """The mean loss after the steps at a rate, as a share of the one before; infinite where it is not finite."""
-    trainee.reset()
-    copy = trainee.like(optimizer, factor=factor, decay=True)
-    for index in range(_STEPS):
-        if not math.isfinite(trainee.step(copy, index % len(trainee.captures))):
-            return math.inf
-    after = trainee.mean_loss()
-    if not math.isfinite(after):
-        return math.inf
-    return after / before if before > 0 else 1.0 + (after - before) / abs(before)
+def _recommended(
+    found: dict[float, float], ask: Callable[[float], float], time_left: Callable[[], bool]
+) -> float | None:
+    """The largest rate, divided by three until the loss falls (by half of what it falls at the best one)."""
+    rate = edge(found)[0]
+    if rate is None:
+        return None
+    wanted = 1 - 0.5 * (1 - min(found.values()))
+    while found[rate] > wanted:
+        rate /= 3
+        if rate not in found:
+            if rate < _LOWEST or not time_left():
+                return None
+            found[rate] = ask(rate)
+    return rate
+
+
+def _still(found: Mapping[float, float]) -> float | None:
+    """The largest of the small rates at which the loss hardly moves."""
+    last: float | None = None
+    for rate in sorted(found):
+        if abs(1 - found[rate]) >= _STILL:
+            break
+        last = rate
+    return last
+
+
+def _raised(trial: Trial, in_use: float, peak: float, own: int) -> float | None:
+    """The loss after the rate has risen to the peak and stayed there."""
+    rest = [1.0] * (trial.groups - own)
+    try:
+        return trial.at([1.0] * own + rest, end=[peak / in_use] * own + rest)
+    except NotApplicable:
+        return None
+
+
+def _safe(found: Mapping[float, float], in_use: float) -> float:
+    """By what to multiply the rates in use so that the loss does not grow: 1 where it does not."""
+    largest = edge(found)[0]
+    if not grows(found[in_use]) or largest is None:
+        return 1.0
+    return min(1.0, largest / 3 / in_use)
+
+
+def _idle(schedule: Schedule | None, still: float | None) -> float | None:
+    if schedule is None or not schedule.rates or still is None:
+        return None
+    return sum(1 for r in schedule.rates if r < still) / len(schedule.rates)
 
 
 def _of(material: Material, seconds: float, progress: Progress) -> RangeTest:
+    from ..probes.schedules import schedule as describe
+
     if material.optimizer is None:
         raise NotApplicable("no optimizer made a step, so there is no rate to compare with")
+    recording = material.session.recording
+    made = [r for r in recording.schedulers if not r.part and not _other(material, r.optimizer)]
+    schedule = describe(recording, made[0]) if len(made) == 1 else None
+    constant = material.constant and not made
+    never = schedule is not None and schedule.never
     return range_test(
         material.step,
         material.optimizer,
         others=material.others,
-        constant=material.constant,
+        partners=partners(material),
+        names=names_of(material),
+        constant=constant or (material.constant and never),
+        schedule=None if never else schedule,
         seconds=seconds,
         where=material.where,
         progress=progress,
     )
+
+
+def _other(material: Material, index: int | None) -> bool:
+    """Whether a scheduler drives another optimizer than the one that is tried."""
+    records = material.session.recording.optimizers
+    return index is not None and records[index].optimizer() is not material.optimizer
 
 
 EXPERIMENT = Experiment(RangeTest, 0.45, 25.0, _of)

@@ -58,6 +58,8 @@ class Trainee:
         usable = [c for c in captures if c.loss is not None]
         require_replay((usable or captures)[0])
         self.captures = usable
+        # Tensors by value of the tape that are used in place of a batch's own.
+        self.given: dict[int, torch.Tensor] = {}
         self.omit: frozenset[str] = frozenset[str]() if dropout else DROPOUTS
         found = {id(t): t for c in usable for t in c.parameters.values()}
         need, have = _COPIES * sum(t.numel() * t.element_size() for t in found.values()), available_memory()
@@ -89,6 +91,7 @@ class Trainee:
         given = {
             capture.value_of_node[(node, 0)]: self.weights[id(t)] for node, t in capture.parameters.items()
         }
+        given.update(self.given)
         assert capture.loss is not None
         grad = grad or differentiates(capture)
         return Replay(capture.tape, [capture.loss, *goals], given=given, grad=grad, omit=self.omit)
@@ -110,23 +113,26 @@ class Trainee:
             weight.grad = grad
         return float(loss.detach().sum())
 
-    def step(self, optimizer: torch.optim.Optimizer, index: int) -> float:
-        """One training step on a batch; the loss before it."""
+    def step(self, optimizer: torch.optim.Optimizer | Sequence[torch.optim.Optimizer], index: int) -> float:
+        """One training step on a batch, with one optimizer or with several that share the gradients; the loss before it."""
         losses: list[float] = []
 
         def closure() -> torch.Tensor:
             losses.append(self.backward(index))
             return torch.tensor(losses[-1])
 
-        # Past the hooks on every optimizer's step, of which some belong to the program.
-        function = inspect.unwrap(type(optimizer).step)
+        several = [optimizer] if isinstance(optimizer, torch.optim.Optimizer) else list(optimizer)
         with torch.no_grad():
-            if isinstance(optimizer, torch.optim.LBFGS):
-                function(optimizer, torch.enable_grad()(closure))
-            else:
-                with torch.enable_grad():
-                    closure()
-                function(optimizer)
+            for each in several:
+                # Past the hooks on every optimizer's step, of which some belong to the program.
+                function = inspect.unwrap(type(each).step)
+                if isinstance(each, torch.optim.LBFGS):
+                    function(each, torch.enable_grad()(closure))
+                    continue
+                if not losses:
+                    with torch.enable_grad():
+                        closure()
+                function(each)
         return losses[0]
 
     def mean_loss(self) -> float:
@@ -135,20 +141,26 @@ class Trainee:
         return sum(values) / len(values) if all(math.isfinite(v) for v in values) else math.nan
 
     def like(
-        self, optimizer: torch.optim.Optimizer, *, factor: float = 1.0, decay: bool = False
+        self,
+        optimizer: torch.optim.Optimizer,
+        *,
+        factor: float | Sequence[float] = 1.0,
+        decay: bool = False,
     ) -> torch.optim.Optimizer:
-        """An optimizer of the same kind and settings for the copies, its rates multiplied by ``factor``.
+        """An optimizer of the same kind and settings for the copies, its rates multiplied by ``factor`` (one for all groups, or one for each).
 
         Raises:
             NotApplicable: the optimizer cannot be built anew, or holds none of the step's parameters.
         """
         groups: list[dict[str, Any]] = []
-        for group in optimizer.param_groups:
+        for position, group in enumerate(optimizer.param_groups):
             held = [self.weights[id(p)] for p in group["params"] if id(p) in self.weights]
             settings = {k: v for k, v in group.items() if k not in ("params", "initial_lr")}
             if not decay and "weight_decay" in settings:
                 settings["weight_decay"] = 0
-            settings["lr"] = float(settings.get("lr", 1.0)) * factor
+            settings["lr"] = float(settings.get("lr", 1.0)) * (
+                factor if isinstance(factor, int | float) else factor[position]
+            )
             if held:
                 groups.append({**settings, "params": held})
         if not groups:

@@ -14,6 +14,7 @@ from .independence import SampleMixing as SampleMixing
 from .overfit import Outcome as Outcome
 from .overfit import Overfit as Overfit
 from .overfit import OverfitRun as OverfitRun
+from .range_test import GroupRates as GroupRates
 from .range_test import RangeTest as RangeTest
 from .signal_propagation import Flow as Flow
 from .signal_propagation import LayerFlow as LayerFlow
@@ -29,4 +30,9 @@ from .repeat_step import RepeatStep as RepeatStep
 # By which experiment each of them is made.
 EXPERIMENTS: dict[type, str] = {
     kind: kind.experiment for kind in (Independence, RepeatStep, GradientCheck, Overfit, RangeTest)
+from .weight_decay import WeightDecay as WeightDecay
+
+# By which experiment each of them is made.
+EXPERIMENTS: dict[type, str] = {
+    kind: kind.experiment for kind in (GradientCheck, Overfit, RangeTest, WeightDecay)
 }

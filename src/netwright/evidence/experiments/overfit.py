@@ -42,7 +42,9 @@ class OverfitRun:
 class Overfit:
     """Whether the program's network can learn a few of its own batches by heart, without dropout and weight decay.
 
-    ``where`` is the line that makes the optimizer, ``loss_at`` that of the loss.
+    ``where`` is the line that makes the optimizer, ``loss_at`` that of the loss. ``sample`` is the run on a single sample with the program's optimizer, ``few`` the run with Adam on four of them, which is made
+    where the batch could not be learned (``None``: not tried, or the samples of a batch could not be told apart). ``floor`` is the smallest mean cross entropy of the batch in nats and ``ceiling`` the
+    largest share of right answers that any network could reach, where the same context has different answers.
     """
 
     experiment: ClassVar[str] = "overfit-batch"
@@ -50,3 +52,7 @@ class Overfit:
     runs: tuple[OverfitRun, ...]
     where: Where = NOWHERE
     loss_at: Where = NOWHERE
+    sample: OverfitRun | None = None
+    few: OverfitRun | None = None
+    floor: float | None = None
+    ceiling: float = 1.0

@@ -11,7 +11,12 @@ _POINTS = 120
 
 def sentence(overfit: Overfit) -> str:
     """Every run in a few words."""
-    return "learning by heart: " + "; ".join(_run(r) for r in overfit.runs)
+    runs = [r for r in (overfit.sample, *overfit.runs, overfit.few) if r is not None]
+    told = "; ".join(_run(r) for r in runs)
+    if overfit.ceiling < 1:
+        told += f"; the same context has different answers: {overfit.ceiling:.1%} of them can be right"
+        told += f" and the loss cannot fall below {overfit.floor:.3g}" if overfit.floor is not None else ""
+    return "learning by heart: " + told
 
 
 def _run(run: OverfitRun) -> str:
@@ -24,8 +29,8 @@ def _run(run: OverfitRun) -> str:
         Outcome.REACHED: "learned",
         Outcome.FALLING: "the loss still fell when time was up",
     }.get(run.outcome, f"the loss {run.outcome.value}")
-    samples = f" of {run.samples} samples" if run.samples else ""
-    passes = f"{len(run.losses)} steps" if run.data == "one batch" else f"{len(run.losses)} passes"
+    samples = f" of {run.samples} samples" if run.samples and run.data.endswith(("batch", "batches")) else ""
+    passes = f"{len(run.losses)} steps" if not run.data.endswith("batches") else f"{len(run.losses)} passes"
     return f"{run.data}{samples} with {run.optimizer}: {ends} in {passes}{how} ({run.seconds:.1f} s)"
 
 
@@ -33,7 +38,7 @@ def charts(overfit: Overfit) -> Iterator[Chart]:
     """The curve of every run."""
     for run in overfit.runs:
         every = max(1, len(run.losses) // _POINTS)
-        unit = "step" if run.data == "one batch" else "pass"
+        unit = "pass" if run.data.endswith("batches") else "step"
         yield Chart(
             title=f"Learning {run.data} by heart with {run.optimizer}: loss by {unit}",
             names=tuple(str(i) for i in range(0, len(run.losses), every)),

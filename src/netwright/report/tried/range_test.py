@@ -2,18 +2,33 @@
 
 from collections.abc import Iterator
 
-from ...evidence import RangeTest
+from ...evidence import GroupRates, RangeTest
 from ..model import Chart
 from ..svg import Series, short
 
 
 def sentence(test: RangeTest) -> str:
-    """The best rate, the largest one that trains, and the one in use."""
+    """The best rate, the largest one that trains, and the one in use; of each group and of the schedule where there are such."""
     if test.best is None:
         told = f"the loss grows at every rate from {test.rates[0]:.1e} to {test.rates[-1]:.1e}"
     else:
         told = f"of {len(test.rates)} rates {test.best:.1e} lowers the loss most in {test.steps} steps, and it grows beyond {test.largest:.1e}"
-    return f"learning rates: {told}; in use is {test.in_use:.1e} ({test.optimizer}, {test.seconds:.1f} s)"
+        if test.recommended is not None:
+            told += f" (begin with {test.recommended:.1e})"
+    told += f"; in use is {test.in_use:.1e}"
+    if test.schedule is not None and test.peak is not None:
+        told += f", {test.schedule} takes it to {test.peak:.1e} at most"
+        told += f" and ends at {test.final:.1e}" if test.final is not None else ""
+        told += f", {test.idle:.0%} of the run at rates that move nothing" if test.idle else ""
+    if test.groups:
+        told += "; one by one: " + ", ".join(_group(g) for g in test.groups)
+    return f"learning rates: {told} ({test.optimizer}, {test.seconds:.1f} s)"
+
+
+def _group(group: GroupRates) -> str:
+    edge = "?" if group.largest is None else f"{group.largest:.1e}"
+    up_to = f"trains up to {edge}" if group.grows is not None else f"trains at {edge} and beyond"
+    return f"{group.optimizer} group {group.group} ({group.names[0]}...) {up_to}, in use {group.in_use:.1e}"
 
 
 def charts(test: RangeTest) -> Iterator[Chart]:

@@ -2,7 +2,8 @@
 
 ## What it measures
 Copies of the program's parameters trained on one captured batch again and again, without dropout and weight decay, with the program's own optimizer and with Adam at 3e-4: whether the loss
-hardly falls any more before the answers are right.
+hardly falls any more before the answers are right, goes up or explodes. Where the same context has different answers, only what can be learned counts. The message names the usual causes of the way in
+which it failed, those first for which something else speaks: the range test (where it was made too), parameters without a gradient, penalties in the loss, whether one sample or four could be learned.
 
 ## Why it matters
 Any sound network learns a handful of samples by heart. One that does not has a fault in the program (a wrong loss, a cut in the graph, labels that do not belong to their inputs) or far too little
@@ -18,10 +19,12 @@ A loss that still falls by a tenth over the last half of the steps is not report
 Tobin, "Troubleshooting deep neural networks": overfit a single batch; Karpathy, "A recipe for training neural networks", overfit one batch.
 """
 
+import math
 import statistics
 
-from ...evidence import Outcome, Overfit, OverfitRun
+from ...evidence import Outcome, Overfit, OverfitRun, Parameters, RangeTest, Task
 from ...rule import Finding, Kind, Rule, Severity, Threshold
+from .._causes import causes, told
 
 rule = Rule(
     code="NW701",
@@ -31,7 +34,9 @@ rule = Rule(
     guides=("T7", "S2", "E6"),
     thresholds={
         "right": Threshold(
-            value=0.9, unit="share of right answers", source="below, more than label noise is in the way"
+            value=0.9,
+            unit="of the answers that can be right",
+            source="below, more than label noise is in the way",
         ),
         "error": Threshold(
             value=0.7,
@@ -47,38 +52,63 @@ rule = Rule(
     },
 )
 
+_GONE = (Outcome.UP, Outcome.EXPLODED)
 _STUCK = (Outcome.PLATEAU, Outcome.OSCILLATING, Outcome.FALLING)
 
 
 @rule.check
-def check(overfit: Overfit) -> Finding | None:
-    """Look for runs on one batch that all stand still."""
+def check(overfit: Overfit, parameters: Parameters, task: Task, test: RangeTest | None) -> Finding | None:
+    """Look for runs on one batch that all fail, and rank what may be the cause."""
     runs = [r for r in overfit.runs if r.data == "one batch"]
     adam = [r for r in runs if not r.own]
-    if not adam or any(not _stuck(r) for r in runs):
+    if not adam or any(not _failed(r, overfit.ceiling) for r in runs):
         return None
     last = adam[-1]
-    how = (
-        f"{last.accuracy:.0%} of the answers are right"
-        if last.accuracy is not None
-        else f"the error is {last.error:.2f} standard deviations of the target"
-    )
+    why = causes(overfit, last, parameters, task, test)
     return rule.found(
-        f"one batch of {last.samples} samples cannot be learned by heart: after {len(last.losses)} steps with {last.optimizer} the loss stands at {last.losses[-1]:.3g} "
-        f"(from {last.losses[0]:.3g}) and {how}",
+        f"one batch of {last.samples} samples cannot be learned by heart: after {len(last.losses)} steps with {last.optimizer} the loss {_end(last)}"
+        f"{_right(last, overfit)}. What comes first in question: {told(why)}",
         where=overfit.loss_at,
         also=(overfit.where,),
         expected="a loss near its minimum on a single batch, within a few hundred steps",
-        fix="look for a bug between input and loss before anything else; then give the network more units",
+        fix=f"look for {why[0].text} first"
+        if why
+        else "look for a bug between input and loss before anything else",
         steps=len(last.losses),
+        outcome=last.outcome.value,
         first=last.losses[0],
-        last=last.losses[-1],
+        last=last.losses[-1] if math.isfinite(last.losses[-1]) else None,
         accuracy=last.accuracy,
         error=last.error,
+        causes=[c.text for c in why],
     )
 
 
-def _stuck(run: OverfitRun) -> bool:
+def _end(run: OverfitRun) -> str:
+    if run.outcome is Outcome.EXPLODED:
+        return f"explodes (from {run.losses[0]:.3g})"
+    return f"stands at {run.losses[-1]:.3g} (from {run.losses[0]:.3g})"
+
+
+def _right(run: OverfitRun, overfit: Overfit) -> str:
+    if run.accuracy is not None:
+        of = f", where {overfit.ceiling:.0%} can be" if overfit.ceiling < 1 else ""
+        return f" and {run.accuracy:.0%} of the answers are right{of}"
+    return (
+        f" and the error is {run.error:.2f} standard deviations of the target"
+        if run.error is not None
+        else ""
+    )
+
+
+def _failed(run: OverfitRun, ceiling: float) -> bool:
+    if run.outcome in _GONE:
+        known = run.accuracy is not None or run.error is not None or run.outcome is Outcome.EXPLODED
+        return known and (run.accuracy is None or run.accuracy < rule["right"] * ceiling)
+    return _stuck(run, ceiling)
+
+
+def _stuck(run: OverfitRun, ceiling: float) -> bool:
     if run.outcome not in _STUCK or len(run.losses) < rule["steps"]:
         return False
     half = len(run.losses) // 2
@@ -86,5 +116,5 @@ def _stuck(run: OverfitRun) -> bool:
     if middle - end > rule["fall"] * abs(end):
         return False
     if run.accuracy is not None:
-        return run.accuracy < rule["right"]
+        return run.accuracy < rule["right"] * ceiling
     return run.error is not None and run.error > rule["error"]

@@ -2,7 +2,8 @@
 
 ## What it measures
 The loss after a few steps from the first weights, at a range of learning rates on copies of the program's parameters (the range test): what it comes to at the rate in use, and
-the largest rate at which it does not grow.
+the largest rate at which it does not grow. Where there are several parameter groups or optimizers, each is tried alone as well, the others held at theirs, and the finding names the one. Of a schedule
+that rises the peak is judged: the loss after the rate has been raised to it step by step.
 
 ## Why it matters
 Beyond that rate steps are longer than the valley is wide. The loss grows or jumps about, and clipping, schedules or luck decide whether anything is learned.
@@ -11,14 +12,17 @@ Beyond that rate steps are longer than the valley is wide. The loss grows or jum
 Take a third of the largest rate that trains, or the one that lowered the loss most.
 
 ## Known false alarms
-A rate at which the loss grows a little at first and falls later is not reported: the loss must grow by half. Large rates are fine where gradients are clipped: such programs are not judged. Programs with a warm-up are in its small rates when they are looked at.
+A rate at which the loss grows a little at first and falls later is not reported: the loss must grow by half. Large rates are fine where gradients are clipped: such programs are not judged. A peak must lie ten times above
+what trains from the start, and the loss must grow by half when it is reached in 32 steps. Rates that are set by hand are judged by those of the first steps.
 
 ## Source
 Bengio, "Practical recommendations for gradient-based training of deep architectures" (2012), section 3.1.1: begin with a large rate and, when training diverges, divide it by 3 until it does not;
-Smith, "Cyclical learning rates for training neural networks" (2017), for the range test.
+Gilmer et al., "A loss curvature perspective on training instabilities" (2021), for what a warm-up changes; Smith, "Cyclical learning rates for training neural networks" (2017), for the range test.
 """
 
-from ...evidence import Events, RangeTest
+import math
+
+from ...evidence import Events, GroupRates, RangeTest
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 
 rule = Rule(
@@ -34,6 +38,11 @@ rule = Rule(
             unit="times the loss before",
             source="noise of batches moves a mean over all of them far less",
         ),
+        "beyond": Threshold(
+            value=10.0,
+            unit="times the largest rate that trains from the start",
+            source="a long warm-up flattens the loss so that rates several times larger train (Gilmer et al., 2021)",
+        ),
         "fallen": Threshold(
             value=0.9, unit="of the loss before", source="a rate that trains must exist to be compared with"
         ),
@@ -42,29 +51,103 @@ rule = Rule(
 
 
 @rule.check
-def check(test: RangeTest, events: Events) -> Finding | None:
-    """Compare the rate in use with those that train."""
+def check(test: RangeTest, events: Events) -> list[Finding]:
+    """Compare the rate in use, and the peak of its schedule, with those that train."""
     if events.of("clip"):
         raise NotApplicable("the program clips its gradients, and the test does not")
     if test.best is None or test.largest is None:
         raise NotApplicable("the loss grew at every rate that was tried")
     at = dict(zip(test.rates, test.losses, strict=True))
-    loss, best = at.get(test.in_use, 1.0), at[test.best]
-    if (
-        best is None
-        or best > rule["fallen"]
-        or test.in_use <= test.largest
-        or (loss is not None and loss < rule["grown"])
-    ):
+    best = at[test.best]
+    guilty = [g for g in test.groups if _beyond(g)]
+    if best is None or best > rule["fallen"]:
+        found = None
+    else:
+        found = _in_use(test, at.get(test.in_use, 1.0), best, guilty) or _peak(test, best)
+    # Of other optimizers, which the test of the first one does not see.
+    apart = [] if found is not None else [_group(g, test.steps) for g in guilty if g.where != test.where]
+    return [found] if found is not None else apart
+
+
+def _in_use(test: RangeTest, loss: float | None, best: float, guilty: list[GroupRates]) -> Finding | None:
+    assert test.best is not None and test.largest is not None
+    if test.in_use <= test.largest or (loss is not None and loss < rule["grown"]):
         return None
     comes = "the loss is no number any more" if loss is None else f"the loss is {loss:.3g} times what it was"
+    recommended = test.recommended or test.best
+    fix = f"try lr={recommended:.1e}"
+    message = (
+        f"after {test.steps} steps at the rate in use, {test.in_use:.1e}, {comes}; at {test.best:.1e} it is {best:.2f} times, "
+        f"and beyond {test.largest:.1e} it grows"
+    )
+    several = len(test.groups) > 1
+    if several and guilty and len(guilty) < len(test.groups):
+        message += "; it is " + " and ".join(_named(g) for g in guilty)
+        fix = "; ".join(
+            f"group {g.group}: try lr={g.largest / 3:.1e}" for g in guilty if g.largest is not None
+        )
     return rule.found(
-        f"after {test.steps} steps at the rate in use, {test.in_use:.1e}, {comes}; at {test.best:.1e} it is {best:.2f} times, and beyond {test.largest:.1e} it grows",
-        where=test.where,
+        message,
+        where=guilty[0].where if several and guilty else test.where,
         expected=f"a rate below {test.largest:.1e} for {test.optimizer} here",
-        fix=f"try lr={test.best:.1e}",
+        fix=fix,
         in_use=test.in_use,
         largest=test.largest,
         best=test.best,
+        recommended=recommended,
         loss=loss,
+        groups=[g.group for g in guilty] if several else [],
+    )
+
+
+def _named(group: GroupRates) -> str:
+    return (
+        f"group {group.group} of {group.optimizer} ({', '.join(group.names)}), whose rate {group.in_use:.1e} alone makes it grow "
+        f"and which trains up to {group.largest:.1e}"
+    )
+
+
+def _beyond(group: GroupRates) -> bool:
+    """Whether the rate of a group makes the loss grow for certain, while a smaller one lowers it."""
+    return (
+        group.largest is not None
+        and group.in_use > group.largest
+        and group.least <= rule["fallen"]
+        and (group.loss is None or group.loss >= rule["grown"])
+    )
+
+
+def _group(group: GroupRates, steps: int) -> Finding:
+    assert group.largest is not None
+    comes = "is no number any more" if group.loss is None else f"is {group.loss:.3g} times what it was"
+    return rule.found(
+        f"after {steps} steps the loss that this {group.optimizer} trains {comes}: its rate is {group.in_use:.1e} for {', '.join(group.names)}, and "
+        f"the loss grows beyond {group.largest:.1e}",
+        where=group.where,
+        expected=f"a rate below {group.largest:.1e} for {group.optimizer} here",
+        fix=f"try lr={group.largest / 3:.1e}",
+        in_use=group.in_use,
+        largest=group.largest,
+        loss=group.loss,
+        groups=[group.group],
+    )
+
+
+def _peak(test: RangeTest, best: float) -> Finding | None:
+    """A schedule rises to a rate that does not train even when it is reached step by step."""
+    assert test.best is not None and test.largest is not None
+    peak, after = test.peak, test.at_peak
+    if peak is None or after is None or peak <= rule["beyond"] * test.largest or after < rule["grown"]:
+        return None
+    comes = f"{after:.3g} times what it was" if math.isfinite(after) else "no number any more"
+    return rule.found(
+        f"{test.schedule} rises to a rate of {peak:.1e}: reached step by step, it leaves a loss that is {comes}; at {test.best:.1e} it is {best:.2f} times, and beyond {test.largest:.1e} "
+        "it grows from the start",
+        where=test.where,
+        expected=f"a peak of a few times {test.largest:.1e} at most",
+        fix=f"try a peak of {test.recommended or test.best:.1e}",
+        peak=peak,
+        largest=test.largest,
+        best=test.best,
+        loss=after if math.isfinite(after) else None,
     )

@@ -1,7 +1,8 @@
 """The learning rate is far below those that train.
 
 ## What it measures
-The loss after a few steps from the first weights, at a range of learning rates on copies of the program's parameters (the range test): how far it falls at the rate in use and at the best one.
+The loss after a few steps from the first weights, at a range of learning rates on copies of the program's parameters (the range test): how far it falls at the rate in use and at the best one. Under a
+scheduler the largest rate that it will set over the run counts instead of the one in use.
 
 ## Why it matters
 With a hundredth of a fitting rate the same progress takes a hundred times as many steps. The loss curve looks flat, as if nothing could be learned.
@@ -10,7 +11,7 @@ With a hundredth of a fitting rate the same progress takes a hundred times as ma
 Raise the rate by threes until the loss falls clearly, and stay a factor of three below the rate at which it grows.
 
 ## Known false alarms
-Small rates are right for weights that were loaded, in a warm-up and under a scheduler: none of them is judged. The best rate over a few steps is often higher than the best one over a whole
+Small rates are right for weights that were loaded and in a warm-up: the first are not judged, of a schedule only the peak is, and rates that the program sets by hand are not. The best rate over a few steps is often higher than the best one over a whole
 training; two powers of ten are asked for.
 
 ## Source
@@ -43,29 +44,43 @@ rule = Rule(
 
 @rule.check
 def check(test: RangeTest, parameters: Parameters) -> Finding | None:
-    """Compare the rate in use with the best one."""
-    if not test.constant:
-        raise NotApplicable("the learning rate changes by a schedule")
+    """Compare the largest rate that the program will use with the best one."""
+    if not test.constant and test.peak is None:
+        raise NotApplicable("the learning rate changes, and what it comes to is not known")
     if not parameters.fresh:
         raise NotApplicable("weights were loaded, and small rates are right for them")
     if test.best is None:
         raise NotApplicable("the loss grew at every rate that was tried")
+    rate = max(test.in_use, test.peak or 0.0)
     at = dict(zip(test.rates, test.losses, strict=True))
-    loss, best = at.get(test.in_use), at[test.best]
+    loss, best = at.get(rate), at[test.best]
     if (
         loss is None
         or best is None
         or loss < rule["moved"]
         or best > rule["fallen"]
-        or test.in_use > rule["share"] * test.best
+        or rate > rule["share"] * test.best
     ):
         return None
+    used = "the rate in use" if test.constant else f"the largest rate of {test.schedule}"
     return rule.found(
-        f"{test.steps} steps at the rate in use, {test.in_use:.1e}, leave the loss at {loss:.3f} of what it was; at {test.best:.1e} it falls to {best:.2f}",
+        f"{test.steps} steps at {used}, {rate:.1e}, leave the loss at {loss:.3f} of what it was; at {test.best:.1e} it falls to {best:.2f}{_groups(test)}",
         where=test.where,
         expected=f"a rate near {test.best:.0e} for {test.optimizer} here",
         fix=f"try lr={test.best / 3:.0e} to {test.best:.0e}",
         in_use=test.in_use,
+        peak=rate,
         best=test.best,
         loss=loss,
     )
+
+
+def _groups(test: RangeTest) -> str:
+    """Which groups lie far below what they could take, where not all do."""
+    low = [g for g in test.groups if g.largest is not None and g.in_use <= rule["share"] * g.largest]
+    if not low or len(low) == len(test.groups):
+        return ""
+    named = " and ".join(
+        f"group {g.group} ({', '.join(g.names)}; {g.in_use:.1e}, trains up to {g.largest:.1e})" for g in low
+    )
+    return f"; far below its largest rate is {named}"

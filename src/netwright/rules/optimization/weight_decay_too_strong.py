@@ -1,0 +1,77 @@
+"""Weight decay outweighs the gradient, and the loss falls much less for it.
+
+## What it measures
+On copies of the program's parameters, from the first weights: the same steps on the same batches with the weight decay of the program and without it. How large the decay's part of the update is beside the
+gradient's, and where the loss ends.
+
+## Why it matters
+Where the decay outweighs the gradient, the weights go to 0 whatever the data says. The loss stays near that of a network that always gives the same answer.
+
+## How to fix
+Begin with 1e-4 for SGD and 0.01 for AdamW, and raise it only when validation gets better by it.
+
+## Known false alarms
+The decay must be at least a tenth of the gradient in size, and the loss must fall by less than half of what it falls without it, in the middle of the steps and at their end. Effects that take thousands of steps are
+not seen.
+
+## Source
+Andriushchenko et al., "Why do we need weight decay in modern deep learning?" (2023), for usual strengths; Google, "Deep learning tuning playbook", on regularization that is too strong.
+"""
+
+from ...evidence import WeightDecay
+from ...rule import Finding, Kind, Rule, Severity, Threshold
+
+rule = Rule(
+    code="NW506",
+    name="weight-decay-too-strong",
+    severity=Severity.WARNING,
+    kind=Kind.HYPERPARAMETER,
+    guides=("E10",),
+    explains=("NW601", "NW605", "NW701"),
+    thresholds={
+        "share": Threshold(
+            value=0.1,
+            unit="of the gradient's part of the update",
+            source="where weights come to rest the decay equals the mean gradient, and the noise of batches makes single gradients several times larger",
+        ),
+        "lost": Threshold(
+            value=0.5,
+            unit="of the fall of the loss",
+            source="the decay takes at least half of the progress away",
+        ),
+        "fallen": Threshold(
+            value=0.15,
+            unit="of the loss, without decay",
+            source="without a clear fall there is nothing to lose",
+        ),
+    },
+)
+
+
+@rule.check
+def check(found: WeightDecay) -> Finding | None:
+    """Ask whether the decay is large, and costs most of the progress in both halves."""
+    if found.share < rule["share"] or not (_costs(found.middle) and _costs(found.end)):
+        return None
+    with_it, without = found.end
+    comes = f"{with_it:.2f} times what it was" if with_it is not None else "no number any more"
+    decay = max(found.decays)
+    return rule.found(
+        f"with weight_decay={decay:g} the loss is {comes} after {found.steps} steps, and {without or 0.0:.2f} times without it; the decay's part of the update is {found.share:.2g} times the gradient's, and "
+        f"the weights go to {found.shrunk[0]:.2f} of their size ({found.shrunk[1]:.2f} without it)",
+        where=found.where,
+        expected="a decay whose part of the update is far below the gradient's in the first steps",
+        fix=f"try weight_decay={decay / 100:g}, or 0 first",
+        share=found.share,
+        with_decay=with_it,
+        without_decay=without,
+        shrunk=found.shrunk[0],
+        steps=found.steps,
+    )
+
+
+def _costs(losses: tuple[float | None, float | None]) -> bool:
+    with_it, without = losses
+    if without is None or 1 - without < rule["fallen"]:
+        return False
+    return with_it is None or 1 - with_it < rule["lost"] * (1 - without)
