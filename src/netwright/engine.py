@@ -134,7 +134,10 @@ def judge(
 
 
 def _apply(rule: Rule, evidence: Mapping[type, object]) -> tuple[list[Finding], Checked, list[str]]:
-    values = {name: evidence.get(kind) for name, kind in rule.needs.items()}
+    given = {name: evidence.get(kind) for name, kind in rule.needs.items()}
+    # A rule that can do without says so by ``X | None``.
+    missing = {n for n in rule.optional if isinstance(given[n], NotApplicable | Broken)}
+    values = {n: None if n in missing else v for n, v in given.items()}
 
     def ended(state: State, reason: str = "") -> Checked:
         return Checked(code=rule.code, name=rule.name, state=state, reason=reason)
@@ -144,7 +147,7 @@ def _apply(rule: Rule, evidence: Mapping[type, object]) -> tuple[list[Finding], 
             return [], ended(State.BROKEN, str(value)), [value.trace]
         if isinstance(value, NotApplicable):
             return [], ended(State.NOT_APPLICABLE, str(value)), []
-        if value is None:
+        if value is None and name not in rule.optional:
             return (
                 [],
                 ended(State.NOT_APPLICABLE, f"nothing here measures {rule.needs[name].__name__}"),

@@ -4,7 +4,8 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import get_type_hints
+from types import NoneType, UnionType
+from typing import Any, get_args, get_type_hints
 
 from .evidence import NOWHERE, TaskKind, Where
 
@@ -109,9 +110,17 @@ class Rule:
 
     @property
     def needs(self) -> dict[str, type]:
-        """Evidence asked for, read from the signature: declared once, typed once."""
+        """Evidence asked for, read from the signature: declared once, typed once. Of ``X | None`` it is ``X``."""
         hints = get_type_hints(self.function)
-        return {p: hints[p] for p in inspect.signature(self.function).parameters}
+        return {p: _kind(hints[p]) for p in inspect.signature(self.function).parameters}
+
+    @property
+    def optional(self) -> frozenset[str]:
+        """Parameters that are ``None`` where there is no such evidence."""
+        hints = get_type_hints(self.function)
+        return frozenset(
+            p for p in inspect.signature(self.function).parameters if _kind(hints[p]) is not hints[p]
+        )
 
     @property
     def doc(self) -> str:
@@ -155,6 +164,13 @@ class Rule:
 
     def __getitem__(self, threshold: str) -> float:
         return _overrides.get((self.code, threshold), self.thresholds[threshold].value)
+
+
+def _kind(hint: Any) -> type:
+    """The class in an annotation ``X`` or ``X | None``."""
+    kinds = [k for k in get_args(hint) if k is not NoneType] if isinstance(hint, UnionType) else [hint]
+    (kind,) = kinds
+    return kind
 
 
 _overrides: dict[tuple[str, str], float] = {}

@@ -18,10 +18,13 @@ from .evaluation import NoisyOp as NoisyOp
 from .experiments import EXPERIMENTS as EXPERIMENTS
 from .experiments import Derivative as Derivative
 from .experiments import GradientCheck as GradientCheck
+from .experiments import Ladder as Ladder
 from .experiments import Outcome as Outcome
 from .experiments import Overfit as Overfit
 from .experiments import OverfitRun as OverfitRun
 from .experiments import RangeTest as RangeTest
+from .experiments import Rung as Rung
+from .experiments import Stack as Stack
 from .graph import DROPOUTS as DROPOUTS
 from .graph import RESHAPES as RESHAPES
 from .graph import Graph as Graph

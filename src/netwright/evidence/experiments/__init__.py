@@ -2,10 +2,13 @@
 
 from .gradient_check import Derivative as Derivative
 from .gradient_check import GradientCheck as GradientCheck
+from .ladder import Ladder as Ladder
+from .ladder import Rung as Rung
+from .ladder import Stack as Stack
 from .overfit import Outcome as Outcome
 from .overfit import Overfit as Overfit
 from .overfit import OverfitRun as OverfitRun
 from .range_test import RangeTest as RangeTest
 
 # By which experiment each of them is made.
-EXPERIMENTS: dict[type, str] = {kind: kind.experiment for kind in (GradientCheck, Overfit, RangeTest)}
+EXPERIMENTS: dict[type, str] = {kind: kind.experiment for kind in (GradientCheck, Overfit, RangeTest, Ladder)}
