@@ -57,6 +57,8 @@ def find_stacks(capture: GraphCapture, trained: frozenset[int]) -> list[Found]:
     found: list[Found] = []
     for items in view.sequences():
         found.extend(view.stacks_in(items))
+    # A sum of single numbers with weights in each is no depth, but terms of a loss.
+    found = [s for s in found if capture.tape.values[s.bounds[0]].info.shape]
     keys = list(dict.fromkeys(s.weights for s in found))
     return [s for s in found if all(_nested(s.weights, key) for key in keys)]
 
