@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from netwright.capture.replay import CannotReplay, Replay
 from netwright.capture.sandbox import untouched
 from netwright.experiments import ladder
-from netwright.experiments.ladder import _shuffled
+from netwright.experiments.climbing import shuffled
 from netwright.experiments.stacks import find_stacks, shortened
 from netwright.experiments.widths import find_units, narrowed
 from netwright.rule import NotApplicable
@@ -268,7 +268,7 @@ def test_other_initial_weights_keep_values_and_singular_values():
     start = {0: nn.init.orthogonal_(torch.empty(12, 8)), 1: torch.arange(4.0), 2: torch.randn(5, 3, 3, 3)}
     start[3] = torch.randn(6, 4)
     start[3][2] = 0  # padding
-    found = _shuffled(start, torch.Generator().manual_seed(1))
+    found = shuffled(start, torch.Generator().manual_seed(1))
     assert torch.equal(found[1], start[1])
     for key in (0, 2, 3):
         assert not torch.equal(found[key], start[key])
