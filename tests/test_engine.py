@@ -131,6 +131,24 @@ def test_each_of_the_states():
     assert ended(fires, {Raw: Broken("why", "trace")})[:2] == (State.BROKEN, "why")
 
 
+def test_a_rule_can_do_without_what_it_calls_optional():
+    seen = []
+
+    def look(raw: Raw, twice: Double | None) -> Finding | None:
+        seen.append(twice)
+
+    rule = make(look)
+    assert rule.needs == {"raw": Raw, "twice": Double}
+    for there in ({Double: Double(4)}, {Double: NotApplicable("no")}, {}):
+        (checked,) = judge([rule], {Raw: Raw(1), **there}).checked
+        assert checked.state is State.PASSED
+    assert seen == [Double(4), None, None]
+    (checked,) = judge([rule], {Raw: Raw(1), Double: Broken("b", "trace")}).checked
+    assert checked.state is State.BROKEN
+    (checked,) = judge([rule], {Double: Double(4)}).checked
+    assert checked.state is State.NOT_APPLICABLE
+
+
 def test_one_broken_rule_leaves_the_others():
     def breaks() -> None:
         raise KeyError("x")

@@ -136,7 +136,9 @@ def judge(
 def _apply(rule: Rule, evidence: Mapping[type, object]) -> tuple[list[Finding], Checked, list[str]]:
     given = {name: evidence.get(kind) for name, kind in rule.needs.items()}
     # A rule that can do without says so by ``X | None``.
-    missing = {n for n in rule.optional if isinstance(given[n], NotApplicable | Broken)}
+    missing = {
+        n for n in rule.optional if isinstance(given[n], NotApplicable) and not isinstance(given[n], Broken)
+    }
     values = {n: None if n in missing else v for n, v in given.items()}
 
     def ended(state: State, reason: str = "") -> Checked:

@@ -222,4 +222,4 @@ def _of(material: Material, seconds: float, progress: Progress) -> Ladder:
     )
 
 
-EXPERIMENT = Experiment(Ladder, 0.45, 25.0, _of)
+EXPERIMENT = Experiment(Ladder, 0.45, 60.0, _of)
