@@ -42,6 +42,17 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     ),
     "H10": ("Too deep", (), "depth ladder"),
     "H11": ("Too few or too many hidden units", (), "width ladder, effective rank"),
+    "H9": ("Initialize properly", ("netwright.evidence.Signals",), "re-initialization is not tried"),
+    "H10": (
+        "Too deep",
+        ("netwright.experiments.ladder",),
+        "on request only; layers inside of one recurrent call (num_layers) and blocks that hand on several values",
+    ),
+    "H11": (
+        "Too few or too many hidden units",
+        ("netwright.experiments.ladder",),
+        "wider networks are not tried; residual streams keep their width; effective rank",
+    ),
     "T0": (
         "Four kinds of cause",
         ("netwright.rule.Kind", "netwright.report.words.headline"),
@@ -75,7 +86,11 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "T10": ("An ordered plan from the decomposition", (), "all of it"),
     "T11": ("Tune hyper-parameters", (), "netwright tune"),
     "T12": ("Know the target", (), "all of it"),
-    "S1": ("Add one thing at a time", (), "complexity ladder"),
+    "S1": (
+        "Add one thing at a time",
+        ("netwright.experiments.ladder",),
+        "on request only; blocks and hidden units are added, not normalization, dropout or residual paths one by one",
+    ),
     "S2": (
         "Train on one or two points",
         ("netwright.experiments.overfit_batch",),

@@ -29,6 +29,7 @@ from .experiments import GradientCheck as GradientCheck
 from .experiments import Independence as Independence
 from .experiments import InputUse as InputUse
 from .experiments import GroupRates as GroupRates
+from .experiments import Ladder as Ladder
 from .experiments import Outcome as Outcome
 from .experiments import Overfit as Overfit
 from .experiments import OverfitRun as OverfitRun
@@ -40,6 +41,8 @@ from .experiments import SignalPropagation as SignalPropagation
 from .experiments import RepeatStep as RepeatStep
 from .experiments import SampleMixing as SampleMixing
 from .experiments import WeightDecay as WeightDecay
+from .experiments import Rung as Rung
+from .experiments import Stack as Stack
 from .graph import DROPOUTS as DROPOUTS
 from .graph import RESHAPES as RESHAPES
 from .graph import Graph as Graph

@@ -5,6 +5,7 @@ Each can be used alone, ``overfit_batch(step)``, on a :class:`netwright.capture.
 
 from .gradient_check import gradient_check as gradient_check
 from .initial_loss import initial_loss as initial_loss
+from .ladder import ladder as ladder
 from .overfit_batch import overfit_batch as overfit_batch
 from .range_test import range_test as range_test
 from .signal_propagation import signal_propagation as signal_propagation

@@ -11,6 +11,9 @@ from .independence import FutureLeak as FutureLeak
 from .independence import Independence as Independence
 from .independence import InputUse as InputUse
 from .independence import SampleMixing as SampleMixing
+from .ladder import Ladder as Ladder
+from .ladder import Rung as Rung
+from .ladder import Stack as Stack
 from .overfit import Outcome as Outcome
 from .overfit import Overfit as Overfit
 from .overfit import OverfitRun as OverfitRun
@@ -36,3 +39,4 @@ from .weight_decay import WeightDecay as WeightDecay
 EXPERIMENTS: dict[type, str] = {
     kind: kind.experiment for kind in (GradientCheck, Overfit, RangeTest, WeightDecay)
 }
+EXPERIMENTS: dict[type, str] = {kind: kind.experiment for kind in (GradientCheck, Overfit, RangeTest, Ladder)}

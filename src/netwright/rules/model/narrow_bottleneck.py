@@ -2,7 +2,8 @@
 
 ## What it measures
 The width of every layer that all information from the input to the prediction passes, against the number of classes or of
-regression outputs.
+regression outputs. Where narrower networks were trained beside the program's own (the experiment `ladder`), also whether one with
+a quarter of the hidden units or fewer comes to the same loss (severity info).
 
 ## Why it matters
 Whatever does not fit through the narrowest layer is lost for all layers after it: many classes cannot be told apart by one
@@ -20,7 +21,7 @@ Holden, "My neural network isn't working!", "You have too few or too many hidden
 classes lies below ResNet-20 on CIFAR-100 (0.64) and ResNet-18 on ImageNet (0.51).
 """
 
-from ...evidence import Graph, Graphs, Node, Objective, Ref, Task, TaskKind
+from ...evidence import Graph, Graphs, Ladder, Node, Objective, Ref, Task, TaskKind
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._layers import ACTIVATIONS, is_last, layers_of, live_consumers, titled, width
 
@@ -44,13 +45,29 @@ rule = Rule(
         "margin": Threshold(
             value=2.0, unit="times wider input", source="a layer as narrow as its input loses nothing"
         ),
+        "spare": Threshold(
+            value=0.25, unit="of the hidden units", source="half of them is within what one tries anyway"
+        ),
+        "fallen": Threshold(
+            value=0.8, unit="of the first loss", source="where nothing is learned widths cannot be compared"
+        ),
     },
 )
 
 
 @rule.check
-def check(graphs: Graphs, task: Task) -> Finding | None:
-    """Find layers that cut the network and are narrower than the answer needs."""
+def check(graphs: Graphs, task: Task, ladder: Ladder | None) -> Finding | None:
+    """Find layers that cut the network and are narrower than the answer needs; look whether fewer units do as well."""
+    try:
+        found = _narrowest(graphs, task)
+    except NotApplicable:
+        if (spare := _spare(ladder)) is not None:
+            return spare
+        raise
+    return found or _spare(ladder)
+
+
+def _narrowest(graphs: Graphs, task: Task) -> Finding | None:
     objective = task.sole
     if objective is None or objective.term is None or objective.term.prediction is None:
         raise NotApplicable("the program has no single recognised loss")
@@ -63,6 +80,31 @@ def check(graphs: Graphs, task: Task) -> Finding | None:
         n for n in layers_of(graph) if _narrow(graph, n, needed, objective) and _cuts(graph, n, prediction)
     ]
     return _finding(min(narrow, key=lambda n: width(n) or 0), graph, objective) if narrow else None
+
+
+def _spare(ladder: Ladder | None) -> Finding | None:
+    """What the ladder of widths tells: the narrowest network that does no worse than the program's own."""
+    if ladder is None or not ladder.width:
+        return None
+    full = ladder.width[-1]
+    if not full.falls_to(rule["fallen"]) or not ladder.constant:
+        return None
+    enough = [r for r in ladder.width[:-1] if r.share <= rule["spare"] and r.no_worse_than(full)]
+    if not enough:
+        return None
+    least = enough[0]
+    return rule.found(
+        f"with 1/{round(1 / least.share)} of the hidden units ({least.parameters:,} parameters instead of {full.parameters:,}) the loss falls as far in {ladder.steps} steps: "
+        f"to {least.middle:.2f} of the first one, and to {full.middle:.2f} with all",
+        where=ladder.widened,
+        severity=Severity.INFO,
+        expected="hidden units that lower the loss",
+        fix="a narrower network is faster; over a whole training the units may still pay off",
+        share=least.share,
+        loss=least.loss,
+        full=full.loss,
+        runs=len(full.last),
+    )
 
 
 def _outputs(graph: Graph, objective: Objective) -> int | None:

@@ -27,7 +27,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.HYPERPARAMETER,
     guides=("H6", "S4", "E7"),
-    explains=("NW601", "NW610"),
+    explains=("NW601", "NW610", "NW208"),
     thresholds={
         "share": Threshold(
             value=0.01,
