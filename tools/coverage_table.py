@@ -27,32 +27,17 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "H6": (
         "Find the largest learning rate that does not blow up",
         (),
-        "on request only; outlying samples",
+        "range test, clipping activity, outlying samples",
     ),
     "H7": ("Wrong activation on the last layer", (), "the removal is not proven by a trial"),
     "H8": (
         "Bad gradients: dead units, operations without gradient",
-        ("netwright.evidence.Signals", "netwright.experiments.signal_propagation"),
+        ("netwright.evidence.Signals",),
         "the replacement is not proven by a trial",
     ),
-    "H9": (
-        "Initialize properly",
-        ("netwright.evidence.Signals", "netwright.experiments.signal_propagation"),
-        "re-initialization is not tried",
-    ),
+    "H9": ("Initialize properly", ("netwright.evidence.Signals",), "re-initialization is not tried"),
     "H10": ("Too deep", (), "depth ladder"),
     "H11": ("Too few or too many hidden units", (), "width ladder, effective rank"),
-    "H9": ("Initialize properly", ("netwright.evidence.Signals",), "re-initialization is not tried"),
-    "H10": (
-        "Too deep",
-        ("netwright.experiments.ladder",),
-        "on request only; layers inside of one recurrent call (num_layers) and blocks that hand on several values",
-    ),
-    "H11": (
-        "Too few or too many hidden units",
-        ("netwright.experiments.ladder",),
-        "wider networks are not tried; residual streams keep their width; effective rank",
-    ),
     "T0": (
         "Four kinds of cause",
         ("netwright.rule.Kind", "netwright.report.words.headline"),
@@ -61,11 +46,7 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "T1": ("Start simple", (), "netwright baseline"),
     "T2": ("Defaults", (), "departures from them are not listed"),
     "T3": ("Simplify the problem", (), "netwright simplify"),
-    "T4": (
-        "The five most common bugs",
-        ("netwright.experiments.independence",),
-        "in-training NaN search (NW414) is not there",
-    ),
+    "T4": ("The five most common bugs", (), "in-training NaN search (NW414) is not there"),
     "T5": (
         "Few lines, tested components",
         (),
@@ -79,46 +60,30 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "T7": (
         "Overfit one batch",
         ("netwright.experiments.overfit_batch",),
-        "on request only; causes are ranked by evidence and not tried out",
+        "on request only; the causes of each outcome, ranked by further evidence",
     ),
     "T8": ("Compare with a known result", (), "netwright compare"),
     "T9": ("Decompose the test error", (), "all of it"),
     "T10": ("An ordered plan from the decomposition", (), "all of it"),
     "T11": ("Tune hyper-parameters", (), "netwright tune"),
     "T12": ("Know the target", (), "all of it"),
-    "S1": (
-        "Add one thing at a time",
-        ("netwright.experiments.ladder",),
-        "on request only; blocks and hidden units are added, not normalization, dropout or residual paths one by one",
-    ),
+    "S1": ("Add one thing at a time", (), "complexity ladder"),
     "S2": (
         "Train on one or two points",
         ("netwright.experiments.overfit_batch",),
-        "on request only; validation on these points",
+        "a batch of one or two samples",
     ),
     "S3": (
         "Confirm the loss",
-        ("netwright.inference.read_objective", "netwright.experiments.initial_loss"),
-        "on request only: interval, weighted losses, shares of terms",
+        ("netwright.inference.read_objective",),
+        "several terms of different magnitude (NW308)",
     ),
     "S4": (
         "Check intermediate outputs and connections",
-        (
-            "netwright.report.svg.line_chart",
-            "netwright.report.graph_table.tabulate",
-            "netwright.experiments.signal_propagation",
-        ),
-        "live watching, saliency; vanishing and exploding gradients on request only",
-            "netwright.experiments.independence",
-            "netwright.experiments.repeat_step",
-        ),
+        ("netwright.report.svg.log_lines", "netwright.report.graph_table.tabulate"),
         "live watching, numerical gradient check, saliency",
     ),
-    "S5": (
-        "Diagnose parameters",
-        ("netwright.experiments.range_test", "netwright.experiments.weight_decay"),
-        "batch size; whether a warm-up or a decay of the rate is wanted",
-    ),
+    "S5": ("Diagnose parameters", (), "batch size, rate, schedule, clipping: not judged"),
     "S6": (
         "Track the work",
         ("netwright.report.deliver.new_run_dir",),
@@ -132,11 +97,7 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     ),
     "E3": ("Augment", (), "all of it"),
     "E4": ("Initialize and normalize every layer", (), "the batch-norm remedy"),
-    "E5": (
-        "Regularization must not overwhelm the loss",
-        ("netwright.experiments.initial_loss",),
-        "weight decay inside the optimizer (NW506)",
-    ),
+    "E5": ("Regularization must not overwhelm the loss", (), "strength sweep"),
     "E6": (
         "Overfit a small subset",
         ("netwright.experiments.overfit_batch",),
@@ -145,7 +106,7 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "E7": (
         "Find the rate while doing so",
         ("netwright.experiments.range_test",),
-        "on request only; rates that the program sets by hand are judged by those of the first steps",
+        "on request only; each parameter group by itself, schedules",
     ),
     "E8": (
         "Gradient check",
@@ -153,17 +114,6 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
         "on request only; element by element",
     ),
     "E9": ("Loss does not improve: one decision path", (), "the path as a whole; rate and schedule"),
-    "E10": (
-        "Variables not training",
-        ("netwright.evidence.Parameters",),
-        "vanishing gradients on request only",
-    ),
-    "E11": (
-        "Vanishing and exploding",
-        ("netwright.experiments.signal_propagation",),
-        "NW406 and NW407 on request only; remedies and proofs",
-    ),
-    "E9": ("Loss does not improve: one decision path", (), "the path as a whole"),
     "E10": ("Variables not training", ("netwright.evidence.Parameters",), "vanishing gradients (NW406)"),
     "E11": ("Vanishing and exploding", (), "remedies and proofs"),
     "E12": ("Overfitting", (), "all of it"),

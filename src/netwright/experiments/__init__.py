@@ -4,13 +4,11 @@ Each can be used alone, ``overfit_batch(step)``, on a :class:`netwright.capture.
 """
 
 from .gradient_check import gradient_check as gradient_check
+from .independence import independence as independence
 from .initial_loss import initial_loss as initial_loss
 from .ladder import ladder as ladder
 from .overfit_batch import overfit_batch as overfit_batch
 from .range_test import range_test as range_test
-from .signal_propagation import signal_propagation as signal_propagation
-from .independence import independence as independence
-from .overfit_batch import overfit_batch as overfit_batch
-from .range_test import range_test as range_test
 from .repeat_step import repeat_step as repeat_step
+from .signal_propagation import signal_propagation as signal_propagation
 from .weight_decay import weight_decay as weight_decay
