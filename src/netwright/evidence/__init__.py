@@ -18,7 +18,10 @@ from .evaluation import NoisyOp as NoisyOp
 from .experiments import EXPERIMENTS as EXPERIMENTS
 from .experiments import Derivative as Derivative
 from .experiments import GradientCheck as GradientCheck
+from .experiments import NoiseEstimate as NoiseEstimate
+from .experiments import NoiseScale as NoiseScale
 from .experiments import Outcome as Outcome
+from .experiments import OutlyingSample as OutlyingSample
 from .experiments import Overfit as Overfit
 from .experiments import OverfitRun as OverfitRun
 from .experiments import RangeTest as RangeTest

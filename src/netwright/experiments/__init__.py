@@ -4,5 +4,6 @@ Each can be used alone, ``overfit_batch(step)``, on a :class:`netwright.capture.
 """
 
 from .gradient_check import gradient_check as gradient_check
+from .noise_scale import noise_scale as noise_scale
 from .overfit_batch import overfit_batch as overfit_batch
 from .range_test import range_test as range_test
