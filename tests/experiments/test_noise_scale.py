@@ -333,9 +333,9 @@ def test_students_points_are_on_the_wide_side():
 
 @pytest.mark.parametrize(
     ("batch", "accumulated", "fires"),
-    [(32, 1, False), (400, 1, False), (600, 1, True), (60, 10, True), (3, 1, True), (1, 4, False)],
+    [(32, 1, False), (4900, 1, False), (5100, 1, True), (600, 10, True), (3, 1, True), (1, 4, False)],
 )
-def test_the_rule_asks_for_a_power_of_ten_beyond_the_interval(batch, accumulated, fires):
+def test_the_rule_asks_for_much_beyond_the_interval(batch, accumulated, fires):
     estimate = NoiseEstimate(
         when="now", size=1, parts=64, squared=1.0, trace=45.0, scale=45.0, low=39.0, high=50.0
     )

@@ -12,7 +12,8 @@ A batch many times smaller makes steps that are mostly noise: as many samples, a
 Try a batch near the noise scale, with a rate changed along (by the same factor for SGD, by its square root for Adam). Where memory sets the batch, add up gradients of several.
 
 ## Known false alarms
-The noise scale grows as the loss falls, often tenfold and more: a batch that is too large in the first steps may be right later. A small batch costs time and not accuracy as long as its
+The noise scale grows as the loss falls, often tenfold and more (autoencoders begin near 1): a batch that is too large in the first steps may be right later, so a hundredfold is asked for
+on that side. A small batch costs time and not accuracy as long as its
 rate is small enough, and it often generalizes better. So this is worth knowing, and never a fault.
 
 ## Source
@@ -30,10 +31,15 @@ rule = Rule(
     kind=Kind.HYPERPARAMETER,
     guides=("H5",),
     thresholds={
-        "times": Threshold(
-            value=10,
-            unit="times the nearer end of the interval",
-            source="a step then gets 10/11 or 1/11 of what the exact gradient would (McCandlish et al. 2018, equation 2.7)",
+        "larger": Threshold(
+            value=100,
+            unit="times the upper end of the interval",
+            source="tenfold, where a step gets 10/11 of what the exact gradient would (McCandlish et al. 2018, equation 2.7), and as much again as room for its growth, since it increases as the loss decreases (the same paper)",
+        ),
+        "smaller": Threshold(
+            value=0.1,
+            unit="of the lower end of the interval",
+            source="a step gets 1/11 of what the exact gradient would (the same equation)",
         ),
     },
 )
@@ -45,23 +51,19 @@ def check(noise: NoiseScale) -> Finding | None:
     last = noise.estimates[-1]
     if last.scale is None or last.low is None or last.high is None:
         raise NotApplicable("so few samples cannot tell the mean gradient from 0")
-    update, times = noise.update, rule["times"]
-    if update > times * last.high:
-        side, advice = (
-            "larger",
-            f"a batch near {_round(last.scale)} makes nearly as good a step of far fewer samples",
-        )
-    elif update * times < last.low:
-        side, advice = (
-            "smaller",
-            f"add up gradients or take batches towards {_round(last.scale)}, with a larger rate",
-        )
+    update = noise.update
+    if update > rule["larger"] * last.high:
+        side = "larger"
+        advice = f"a batch of {max(1, round(10 * last.scale))} makes steps nearly as good here; begin with a smaller one, and let it grow with the noise scale"
+    elif update < rule["smaller"] * last.low:
+        side = "smaller"
+        advice = f"add up gradients or take batches towards {round(last.scale)}, with a larger rate"
     else:
         return None
     return rule.found(
         f"one update uses {update:.0f} samples, far {side} than the noise scale of its gradients, {last.scale:.3g} samples (95 %: {last.low:.3g} to {last.high:.3g})",
         where=noise.where,
-        expected="a batch within a power of ten of the noise scale, which grows as the loss falls",
+        expected="a batch from a tenth of the noise scale to a hundred times that of the first steps, since it grows as the loss falls",
         fix=advice,
         update=update,
         scale=last.scale,
@@ -70,11 +72,3 @@ def check(noise: NoiseScale) -> Finding | None:
         parts=last.parts,
         size=last.size,
     )
-
-
-def _round(value: float) -> int:
-    """A power of two near it, as batch sizes are chosen."""
-    power = 1
-    while power * 2**0.5 < value:
-        power *= 2
-    return power
