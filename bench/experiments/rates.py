@@ -94,7 +94,7 @@ def table(say: Callable[[str], None], names: tuple[str, ...] = ()) -> str:
     return "\n".join(
         [
             "Each recipe is trained to its end (the same number of steps at every rate) at the rate in use times powers of 3, and judged by its own metric. The range test looks at 16 steps. "
-            "Several rates are often equally good: *within 2 %* counts the range test's rate, rounded to the nearest trained one, as right where it comes within a fiftieth of the spread between "
+            "Several rates are often equally good: where several have the best metric to its last digit the middle one of them is taken, and *within 2 %* counts the range test's rate, rounded to the nearest trained one, as right where it comes within a fiftieth of the spread between "
             "the best metric and that of the worst rate.",
             "",
             "| recipe | in use | range test | trained at (metric) | best when trained | range test / best | within 2 % |",
@@ -130,7 +130,8 @@ def _compared(program: Program) -> tuple[str, tuple[float, float] | None]:
     if len(known) < 3:
         return f"| {name} | {in_use:.1e} | {best:.1e} | too few trainings came to a metric | | | |", None
     sign = 1.0 if program.metric.better == "higher" else -1.0
-    top = max(known, key=lambda r: sign * known[r])
+    equal = [r for r in known if known[r] == max(known.values(), key=lambda m: sign * m)]
+    top = min(equal, key=lambda r: abs(math.log(r) - sum(map(math.log, equal)) / len(equal)))
     told = ", ".join(f"{r:.1e} ({'–' if m is None else f'{m:.4g}'})" for r, m in sorted(metrics.items()))
     nearest = min(metrics, key=lambda r: abs(math.log(r / best)))
     spread = sign * (known[top] - min(known.values(), key=lambda m: sign * m))

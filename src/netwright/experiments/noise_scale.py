@@ -185,7 +185,10 @@ class _Gradients:
         return time.perf_counter() - began
 
     def _of(self, pieces: _Pieces, state: tuple[int, int]) -> torch.Tensor:
+        """One gradient a row. The time that is left is shared by the states to come, so that the last one is not left with a few."""
         found: list[torch.Tensor] = []
+        now = time.perf_counter()
+        until = now + (self.deadline - now) / (state[1] - state[0])
         for number, (index, rows) in enumerate(pieces.parts):
             if rows is None:
                 vector, loss = flat(self.trainee.run(index)[0].sum(), self.weights), 0.0
@@ -197,7 +200,7 @@ class _Gradients:
                 self.norms[index, int(rows[0])] = (length(vector), loss)
             found.append(vector)
             self.progress(min(0.99, (state[0] + number / len(pieces.parts)) / state[1]))
-            if time.perf_counter() > self.deadline and len(found) >= _FEWEST:
+            if time.perf_counter() > until and len(found) >= _FEWEST:
                 break
         return torch.stack(found)
 
