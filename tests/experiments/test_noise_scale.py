@@ -200,6 +200,39 @@ def test_a_recurrent_network_with_time_first():
     assert (found.batch, found.samples, found.estimates[0].size) == (24, 72, 1)
 
 
+def test_targets_flattened_from_time_first_lie_apart():
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.cell, self.head = nn.Embedding(9, 6), nn.GRU(6, 8), nn.Linear(8, 9)
+
+        def forward(self, x, state):
+            return self.head(self.cell(self.table(x), state)[0])
+
+    kept = {}
+
+    def make():
+        model = kept["model"] = Network()
+
+        def step(_):
+            x = torch.randint(0, 9, (7, 12))
+            return F.cross_entropy(model(x[:-1], torch.zeros(1, 12, 8)).flatten(0, 1), x[1:].flatten())
+
+        return step, torch.optim.SGD(model.parameters(), lr=0.0)
+
+    step, _, optimizer = steps(make)
+    found = noise_scale(step, optimizer, seconds=90)
+    assert (found.batch, found.samples, found.judged) == (12, 12, 12)
+    x, y = step.inputs["x"], step.capture.data[_target(step)].view(6, 12)
+    rows = []
+    for i in range(12):
+        loss = F.cross_entropy(kept["model"](x[:, i : i + 1], torch.zeros(1, 1, 8))[:, 0], y[:, i])
+        rows.append(
+            torch.cat([g.reshape(-1) for g in torch.autograd.grad(loss, list(kept["model"].parameters()))])
+        )
+    assert math.isclose(found.estimates[0].trace, float(torch.stack(rows).var(0).sum()), rel_tol=1e-3)
+
+
 def test_noise_drawn_inside_the_step_stays_with_its_sample():
     """A variational autoencoder: the parts add up only if every sample keeps its own random numbers."""
 

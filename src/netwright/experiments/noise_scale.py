@@ -322,7 +322,7 @@ def _too_few(cut: bool, samples: int, batches: int) -> str:
     return (
         f"the step cannot be cut into parts of its batch whose gradients add up, and {batches} different batches are too few to compare"
         if batches != 1
-        else "the step cannot be cut into parts of its batch whose gradients add up, and all batches seen are the same"
+        else "the step cannot be cut into parts of its batch whose gradients add up, and there is one batch alone, or the same one again"
     )
 
 

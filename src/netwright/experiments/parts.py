@@ -94,7 +94,7 @@ class Cut:
             known = index in mine or index in self.noise
             if not (known or self.reading.every):
                 continue
-            leaf = _leaf(tensor.detach(), self.count, known)
+            leaf = _leaf(tensor.detach(), self.count, known, self.reading.dim)
             if leaf is not None:
                 yield index, leaf
 
@@ -135,17 +135,22 @@ class _Leaf:
     dim: int
     block: int  # rows of the dimension that belong to one sample
     counter: bool  # 0, 1, 2... : the first ones are taken, whichever samples are
+    apart: int = (
+        0  # 0: a sample's rows lie together; else how far from each other (time first, then flattened)
+    )
 
     def take(self, rows: torch.Tensor) -> torch.Tensor:
         rows = rows.to(self.tensor.device)
         if self.counter:
             return self.tensor[: len(rows)]
-        if self.block > 1:
+        if self.apart:
+            rows = (torch.arange(self.block, device=rows.device)[:, None] * self.apart + rows).reshape(-1)
+        elif self.block > 1:
             rows = (rows[:, None] * self.block + torch.arange(self.block, device=rows.device)).reshape(-1)
         return self.tensor.index_select(self.dim, rows)
 
 
-def _leaf(tensor: torch.Tensor, count: int, known: bool) -> _Leaf | None:
+def _leaf(tensor: torch.Tensor, count: int, known: bool, dim_of_samples: int) -> _Leaf | None:
     shape = tensor.shape
     if tensor.layout is not torch.strided:
         return None
@@ -155,7 +160,7 @@ def _leaf(tensor: torch.Tensor, count: int, known: bool) -> _Leaf | None:
             counter = counts and bool((tensor == torch.arange(count, device=tensor.device)).all())
             return _Leaf(tensor, dim, 1, counter)
     if known and shape and shape[0] > count and shape[0] % count == 0:
-        return _Leaf(tensor, 0, shape[0] // count, False)
+        return _Leaf(tensor, 0, shape[0] // count, False, count if dim_of_samples else 0)
     return None
 
 
