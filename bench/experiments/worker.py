@@ -42,7 +42,7 @@ def noise(given: Material) -> dict[str, Any]:
     with torch.no_grad():
         for step in steps:
             _put(step, start)
-    brute = by_whole_batches(steps, given.optimizer)
+    brute = by_whole_batches(steps, given.optimizer, found.batch)
     return {
         "estimate": first.scale,
         "low": first.low,
@@ -66,35 +66,35 @@ def _put(step: Step, start: dict[int, torch.Tensor]) -> None:
                 saved.copy_(start[id(parameter)])
 
 
-def by_whole_batches(steps: Sequence[Step], optimizer: torch.optim.Optimizer | None) -> dict[str, Any]:
+def by_whole_batches(
+    steps: Sequence[Step], optimizer: torch.optim.Optimizer | None, batch: int
+) -> dict[str, Any]:
     """The noise scale from gradients of whole batches, without any of the experiment's code: their spread times the batch, over the squared length of their mean."""
     mine = (
         {id(p) for g in optimizer.param_groups for p in g["params"]} if optimizer is not None else set[int]()
     )
-    total: list[torch.Tensor] = []
-    squares, count, size = 0.0, 0, 0
+    total: dict[int, torch.Tensor] = {}
+    squares, count = 0.0, 0
     for step in steps:
-        rows = _rows(step)
-        size = size or rows
-        if rows != size:
-            continue
-        grads = step.run(gradients=True).gradients
-        kept = [
-            g.to_dense().double() if g is not None else torch.zeros_like(p, dtype=torch.float64)
-            for p, g in zip(step.parameters, grads, strict=True)
-            if p.requires_grad and (not mine or id(p) in mine)
-        ]
-        squares += sum(float(g.square().sum()) for g in kept)
-        total = [a + b for a, b in zip(total, kept, strict=True)] if total else kept
+        if _shape(step) != _shape(steps[0]):
+            continue  # the last batch of an epoch is smaller
+        kept: dict[int, torch.Tensor] = {}
+        # A parameter may come into a step at several places, each with its own part of the gradient.
+        for p, g in zip(step.parameters, step.run(gradients=True).gradients, strict=True):
+            if p.requires_grad and g is not None and (not mine or id(p) in mine):
+                dense = g.to_dense().double() if g.layout is not torch.strided else g.double()
+                kept[id(p)] = kept[id(p)] + dense if id(p) in kept else dense
+        squares += sum(float(g.square().sum()) for g in kept.values())
+        for key, gradient in kept.items():
+            total[key] = total[key] + gradient if key in total else gradient
         count += 1
-    mean = sum(float(t.square().sum()) for t in total) / count**2
+    mean = sum(float(t.square().sum()) for t in total.values()) / count**2
     spread = (squares - count * mean) / (count - 1)
-    return {"brute": size * spread / (mean - spread / count), "batches": count, "rows": size}
+    return {"brute": batch * spread / (mean - spread / count), "batches": count}
 
 
-def _rows(step: Step) -> int:
-    tensors = [t for t in step.inputs.values() if t.dim()]
-    return max(tensors, key=lambda t: t.numel()).shape[0] if tensors else 0
+def _shape(step: Step) -> tuple[int, ...]:
+    return next((tuple(t.shape) for t in step.inputs.values()), ())
 
 
 def cost(given: Material) -> dict[str, Any]:
