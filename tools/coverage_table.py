@@ -23,11 +23,19 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
         "smoothness is measured for image layout only; no rule on cyclic features, codes, heavy tails",
     ),
     "H4": ("Regularize", (), "whether one is missing is not judged"),
-    "H5": ("Batches too large hurt", (), "gradient noise scale"),
+    "H5": (
+        "Batches too large hurt",
+        ("netwright.experiments.noise_scale", "netwright.evidence.NoiseScale"),
+        "on request only; no trial at a smaller batch; image resolution",
+    ),
     "H6": (
         "Find the largest learning rate that does not blow up",
-        (),
-        "range test, clipping activity, outlying samples",
+        (
+            "netwright.experiments.range_test",
+            "netwright.experiments.noise_scale",
+            "netwright.evidence.OutlyingSample",
+        ),
+        "on request only; samples with outlying gradients are named, no rule judges them",
     ),
     "H7": ("Wrong activation on the last layer", (), "the removal is not proven by a trial"),
     "H8": (

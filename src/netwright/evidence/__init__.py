@@ -28,7 +28,10 @@ from .experiments import InitialLoss as InitialLoss
 from .experiments import InputUse as InputUse
 from .experiments import Ladder as Ladder
 from .experiments import LayerFlow as LayerFlow
+from .experiments import NoiseEstimate as NoiseEstimate
+from .experiments import NoiseScale as NoiseScale
 from .experiments import Outcome as Outcome
+from .experiments import OutlyingSample as OutlyingSample
 from .experiments import Overfit as Overfit
 from .experiments import OverfitRun as OverfitRun
 from .experiments import ParameterFlow as ParameterFlow

@@ -7,6 +7,7 @@ from .gradient_check import gradient_check as gradient_check
 from .independence import independence as independence
 from .initial_loss import initial_loss as initial_loss
 from .ladder import ladder as ladder
+from .noise_scale import noise_scale as noise_scale
 from .overfit_batch import overfit_batch as overfit_batch
 from .range_test import range_test as range_test
 from .repeat_step import repeat_step as repeat_step

@@ -14,6 +14,9 @@ from .independence import SampleMixing as SampleMixing
 from .ladder import Ladder as Ladder
 from .ladder import Rung as Rung
 from .ladder import Stack as Stack
+from .noise_scale import NoiseEstimate as NoiseEstimate
+from .noise_scale import NoiseScale as NoiseScale
+from .noise_scale import OutlyingSample as OutlyingSample
 from .overfit import Outcome as Outcome
 from .overfit import Overfit as Overfit
 from .overfit import OverfitRun as OverfitRun
@@ -40,3 +43,5 @@ EXPERIMENTS: dict[type, str] = {
     kind: kind.experiment for kind in (GradientCheck, Overfit, RangeTest, WeightDecay)
 }
 EXPERIMENTS: dict[type, str] = {kind: kind.experiment for kind in (GradientCheck, Overfit, RangeTest, Ladder)}
+    kind: kind.experiment for kind in (GradientCheck, NoiseScale, Overfit, RangeTest)
+}
