@@ -130,13 +130,13 @@ def run(**options: Any) -> NoReturn:
 @click.option(
     "--experiments",
     is_flag=True,
-    help="Also try things out on a copy of the captured step: learn a batch by heart, other learning rates, a gradient check.",
+    help="Also try things out on a copy of the captured step: learn a batch by heart, other learning rates, a gradient check. Those that run the whole program again are left out.",
 )
 @click.option(
     "--only",
     multiple=True,
     type=_ExperimentName(),
-    help="Of the experiments only this one (repeatable).",
+    help="Of the experiments only this one (repeatable). repeat-run, seeds and learning-curve run the whole program again, many times, in processes of their own: they are done only when named here.",
 )
 @click.option(
     "--budget",

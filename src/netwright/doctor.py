@@ -41,6 +41,7 @@ from .rule import NotApplicable, Rule, override_thresholds
 
 if TYPE_CHECKING:
     from .capture.session import Session
+    from .rerun import Command
 
 _LATE = (Evaluation, EvalInputs, Metrics, Crash, Program)
 _SWALLOWED = 20
@@ -59,6 +60,8 @@ class Patient:
     session: "Session | None" = None
     evidence: dict[type, object] = field(default_factory=dict[type, object])
     samples: tuple[Sample, ...] = ()
+    folder: Path = field(default_factory=Path.cwd)
+    environment: dict[str, str] = field(default_factory=dict[str, str])
     notes: list[str] = field(default_factory=list[str])
     traces: list[str] = field(default_factory=list[str])
     started: float = 0.0
@@ -113,6 +116,8 @@ def admit(options: RunOptions) -> Patient:
     override_thresholds(config.thresholds)
     patient = Patient(options=options, config=config, rules=all_rules(), ignored=ignored)
     patient.started = time.perf_counter()
+    if options.experiments:
+        patient.environment = dict(os.environ)
     return patient
 
 
@@ -197,7 +202,7 @@ def _experiment(patient: Patient) -> None:
     from .report.progress import shown
 
     try:
-        given = material(patient.session)
+        given = material(patient.session, _command(patient))
     except NotApplicable as why:
         patient.notes.append(f"no experiment was done: {why}")
         return
@@ -213,6 +218,20 @@ def _experiment(patient: Patient) -> None:
             patient.evidence[experiment.makes] = NotApplicable(
                 f"{experiment.name} failed: {type(error).__name__}: {error}"
             )
+
+
+def _command(patient: Patient) -> "Command":
+    """How to start the program once more. What it has changed of its environment and working folder by now is not its start."""
+    from .rerun import Command
+
+    options = patient.options
+    return Command(
+        target=options.target,
+        argv=options.argv,
+        is_module=options.is_module,
+        folder=patient.folder,
+        environment=patient.environment,
+    )
 
 
 def _crash(patient: Patient, ending: launch.Ending) -> Crash | NotApplicable:
@@ -232,7 +251,7 @@ def _measure_rest(patient: Patient, crash: Crash | NotApplicable) -> None:
     session = patient.session
     for kind, name in EXPERIMENTS.items():
         patient.evidence.setdefault(
-            kind, NotApplicable(f"the experiment {name} was not asked for (--experiments)")
+            kind, NotApplicable(f"the experiment {name} was not asked for (--only {name})")
         )
     if session is not None:
         from .capture.sandbox import untouched

@@ -7,6 +7,7 @@ from importlib import import_module
 from ..capture.session import Session
 from ..capture.step import Step
 from ..evidence import EXPERIMENTS, NOWHERE, Event
+from ..rerun import Command
 from ..rule import NotApplicable
 from .experiment import Experiment, Material
 
@@ -20,7 +21,7 @@ def all_experiments() -> tuple[Experiment, ...]:
     )
 
 
-def material(session: Session) -> Material:
+def material(session: Session, command: Command | None = None) -> Material:
     """What the experiments of a recorded program are given.
 
     Raises:
@@ -36,7 +37,7 @@ def material(session: Session) -> Material:
     record = recording.optimizers[index] if index is not None else (known[0] if len(known) == 1 else None)
     optimizer = record.optimizer() if record is not None else None
     where = record.where if record is not None else NOWHERE
-    return Material(Step(first), later, optimizer, where, _constant(recording.events), session)
+    return Material(Step(first), later, optimizer, where, _constant(recording.events), session, command)
 
 
 def _constant(events: Sequence[Event]) -> bool:
@@ -46,7 +47,7 @@ def _constant(events: Sequence[Event]) -> bool:
 
 
 def planned(names: Sequence[str], budget_s: float) -> tuple[tuple[Experiment, float], ...]:
-    """The experiments asked for (``all`` is every one), each with its seconds out of a budget."""
-    chosen = [e for e in all_experiments() if e.name in names or "all" in names]
+    """The experiments asked for (``all`` is every one that does not run the program again), each with its seconds out of a budget."""
+    chosen = [e for e in all_experiments() if e.name in names or ("all" in names and not e.reruns)]
     whole = sum(e.share for e in chosen)
     return tuple((e, min(e.limit_s, budget_s * e.share / whole)) for e in chosen)

@@ -8,6 +8,7 @@ import torch
 from ..capture.session import Session
 from ..capture.step import Step
 from ..evidence import EXPERIMENTS, Where
+from ..rerun import Command
 from .progress import Progress
 
 
@@ -16,7 +17,7 @@ class Material:
     """What an experiment works on.
 
     ``step`` is a captured step, ``others`` are further ones of the same line with their own batches, ``optimizer`` is the one that follows it, made on the line ``where``.
-    ``constant`` says that its learning rate stayed the same over the steps seen. ``session`` has everything else that was recorded.
+    ``constant`` says that its learning rate stayed the same over the steps seen. ``session`` has everything else that was recorded. ``command`` is how the program was started (``None``: it was not started by netwright, so that it cannot be run again).
     """
 
     step: Step
@@ -25,11 +26,12 @@ class Material:
     where: Where
     constant: bool
     session: Session
+    command: Command | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """One experiment. ``share`` is its part of the budget when all are run, ``limit_s`` the most it needs.
+    """One experiment. ``share`` is its part of the budget when all are run, ``limit_s`` the most it needs. One that ``reruns`` the whole program is done only when it is asked for by its name.
 
     Its name, and its turn among the others, stand in :data:`netwright.evidence.EXPERIMENTS` by what it ``makes``.
     """
@@ -38,6 +40,7 @@ class Experiment:
     share: float
     limit_s: float
     run: Callable[[Material, float, Progress], object]
+    reruns: bool = False
 
     @property
     def name(self) -> str:

@@ -163,7 +163,7 @@ def _environment(command: Command, plan: Plan, place: Place) -> dict[str, str]:
     env = dict(command.environment)
     env["PWD"] = str(place.folder)
     env["PYTHONDONTWRITEBYTECODE"] = "1"
-    if plan.seed is not None:
+    if plan.seed is not None and plan.same_hashes:
         env.setdefault("PYTHONHASHSEED", "0")
     if plan.threads is not None:
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):

@@ -1,74 +1,35 @@
 """The thin watch of a re-run: the loss of every backward pass, the metrics of evaluations, and the end at the step or second wanted. It draws no random number and writes to no tensor of the program's."""
 
+import contextlib
 import hashlib
 import math
 import os
 import struct
-import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
-from torch.utils.data import DataLoader
-from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from ..capture.compiled import is_compiled
 from ..capture.flatten import tensors
-from ..capture.frames import construction_where, user_where
+from ..capture.frames import user_where
 from ..capture.patches import Patches
 from ..capture.sandbox import Unseen, insert_mode_below, remove_mode
 from ..launch import Stop
 from .answers import Seeds
+from .digests import bytes_of, digest
 from .interventions import Hooks, apply
+from .loaders import Loaders
 from .metrics import Metrics, Seen
 from .plan import Plan
-from .subset import population, take, whole_reason
-from .trace import LoaderUse, Metric, Point
+from .trace import Metric, Point
 
 _SWALLOWED = 20  # times that a program may swallow the end before it is ended from here
 _FLUSH_S = 1.0
-
-
-class Loader:
-    """One DataLoader of the program while it runs."""
-
-    __slots__ = (
-        "evaluated",
-        "file",
-        "kept",
-        "line",
-        "loader",
-        "samples",
-        "trained",
-        "turn",
-        "why",
-        "yielded",
-    )
-
-    def __init__(self, loader: Any, turn: int, file: str | None, line: int | None) -> None:
-        self.loader = weakref.ref(loader)
-        self.turn, self.file, self.line = turn, file, line
-        self.trained = self.yielded = self.evaluated = False
-        self.kept: int | None = None
-        self.why = whole_reason(loader)
-        indices = None if self.why else population(loader.sampler)
-        self.samples = len(indices) if indices is not None else None
-
-    def use(self) -> LoaderUse:
-        """As plain data."""
-        return LoaderUse(
-            turn=self.turn,
-            file=self.file,
-            line=self.line,
-            samples=self.samples,
-            trained=self.trained,
-            kept=self.kept,
-            why_whole=self.why,
-        )
 
 
 class Watch:
@@ -100,7 +61,7 @@ class Watch:
         self.mode = Metrics(self.seen)
         self.points: list[Point] = []
         self.lines: list[str] = []
-        self.loaders: list[Loader] = []
+        self.loaders = Loaders(plan, self.hooks, self.seen, real=real, ends=self._reached, aside=self._aside)
         self.backwards = 0
         self.before_s = 0.0
         self.start_digest: str | None = None
@@ -114,7 +75,6 @@ class Watch:
         self._scaled: tuple[weakref.ref[torch.Tensor], torch.Tensor] | None = None
         self._known: set[int] = set()
         self._parameters: dict[int, weakref.ref[torch.Tensor]] = {}
-        self._iterators: weakref.WeakKeyDictionary[Any, Loader] = weakref.WeakKeyDictionary()
         self._rows = self._samples = self._depth = self._stops = 0
         self._in_place = False
         self._thread = threading.get_ident()
@@ -133,20 +93,30 @@ class Watch:
         wrap(torch.amp.GradScaler, "scale", self._scale)
         wrap(torch.no_grad, "__enter__", self._no_grad)
         wrap(torch.optim.Optimizer, "__init__", self._optimizer_made)
-        wrap(DataLoader, "__init__", self._loader_made)
-        wrap(DataLoader, "__iter__", self._loader_starts)
-        wrap(_BaseDataLoaderIter, "__next__", self._loader_next)
+        self.loaders.start()
         register_optimizer_step_pre_hook(self._before_step)
         register_optimizer_step_post_hook(self._after_step)
         os.register_at_fork(after_in_child=self._forked)
         self.seeds.start()
         apply(self.plan.interventions, self.hooks)
 
+    @contextlib.contextmanager
+    def _aside(self) -> Iterator[None]:
+        """The mode steps aside for a moment: what a loader does is no part of an evaluation."""
+        in_place = self._in_place
+        self._leave()
+        try:
+            yield
+        finally:
+            if in_place:
+                self._enter()
+
     def _forked(self) -> None:
         self._leave()
         self.patches.undo()
 
-    def _elsewhere(self) -> bool:
+    def elsewhere(self) -> bool:
+        """In another thread or process than the one that is followed."""
         return threading.get_ident() != self._thread or os.getpid() != self._process
 
     def _safely(self, action: Callable[..., Any], *args: Any) -> Any:
@@ -202,7 +172,7 @@ class Watch:
 
     def _module_call(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def __call__(module: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
-            if self._depth or self._elsewhere() or not self._network(module):
+            if self._depth or self.elsewhere() or not self._network(module):
                 return original(module, *args, **kwargs)
             if self._late():
                 self._stop("seconds")
@@ -243,7 +213,7 @@ class Watch:
                 self.start_digest = digest(list(module.parameters()))
             self._inputs = self._inputs or hashlib.blake2b(digest_size=16)
             for tensor in given:
-                self._inputs.update(_bytes(tensor))
+                self._inputs.update(bytes_of(tensor))
 
     def _goes_out(self, out: Any, args: Any, kwargs: Any) -> None:
         self._where()
@@ -252,18 +222,14 @@ class Watch:
 
     def _where(self) -> None:
         self.seen.step = self.steps()
-        given = [r for r in self.loaders if r.yielded]
-        if given:
-            self.seen.loader = given[-1].turn
-        for record in given:
-            record.evaluated = True
+        self.loaders.evaluated()
 
     def _no_grad(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """A network that is no module evaluates in such a block."""
 
         def __enter__(block: Any) -> Any:
             out = original(block)
-            if not self._known_modules() and self.backwards and not self._depth and not self._elsewhere():
+            if not self._known_modules() and self.backwards and not self._depth and not self.elsewhere():
                 self._where()
                 self._enter()
             return out
@@ -288,7 +254,7 @@ class Watch:
 
     def _backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def backward(roots: Any, *args: Any, **kwargs: Any) -> Any:
-            if self._elsewhere():
+            if self.elsewhere():
                 return original(roots, *args, **kwargs)
             self._leave()
             if self._reached():
@@ -313,9 +279,7 @@ class Watch:
         self.seen.was_training()
         if not self.backwards:
             self.before_s = time.monotonic() - self.began
-        for loader in self.loaders:
-            loader.trained = loader.trained or loader.yielded
-            loader.yielded = False
+        self.loaders.trained()
         loss = next((t for _, t in tensors(roots)), None)
         if loss is None:
             return
@@ -354,75 +318,17 @@ class Watch:
         return __init__
 
     def _before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        if not self._elsewhere():
+        if not self.elsewhere():
             for change in self.hooks.gradients:
                 change(optimizer)
 
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        if self._elsewhere():
+        if self.elsewhere():
             return
         self._counts[id(optimizer)] = self._counts.get(id(optimizer), 0) + 1
         if self._reached() and not self.plan.evaluate:
             self._stop("steps")
         self._tick()
-
-    # -- loaders ----------------------------------------------------------------------------------------------------------------
-
-    def _loader_made(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        def __init__(loader: Any, *args: Any, **kwargs: Any) -> None:
-            original(loader, *args, **kwargs)
-            if not self._elsewhere():
-                self._safely(self._note_loader, loader, construction_where(loader, 2))
-                for made in self.hooks.loader:
-                    made(loader)
-
-        return __init__
-
-    def _note_loader(self, loader: Any, where: Any) -> None:
-        file = self.real(where.file) if where.file else None
-        record = Loader(loader, len(self.loaders), file, where.line)
-        self.loaders.append(record)
-        subset = self.plan.subset
-        if subset is None or record.why is not None:
-            return
-        known = subset.loader
-        alike = (record.file, record.line, record.samples) == (known.file, known.line, known.samples)
-        if record.turn == known.turn if subset.by_turn else alike:
-            record.kept = take(loader, subset)
-
-    def _record(self, loader: Any) -> Loader | None:
-        return next((r for r in self.loaders if r.loader() is loader), None)
-
-    def _loader_starts(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        def __iter__(loader: Any) -> Any:
-            iterator = original(loader)
-            record = self._record(loader)
-            if record is not None:
-                self._iterators[iterator] = record
-            return iterator
-
-        return __iter__
-
-    def _loader_next(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        def __next__(iterator: Any) -> Any:
-            record = self._iterators.get(iterator)
-            if record is None or self._elsewhere():
-                return original(iterator)
-            if record.trained and self._reached() and getattr(iterator, "_num_yielded", 0) > 0:
-                raise StopIteration  # the epoch ends here, so that the program comes to its evaluation
-            in_place = self._in_place
-            self._leave()
-            try:
-                batch = original(iterator)
-            finally:
-                if in_place:
-                    self._enter()
-            for other in self.loaders:  # what an evaluation has used up is not trained on
-                other.yielded = other.yielded and not other.evaluated
-            record.yielded, record.evaluated = True, False
-            return batch
-
-        return __next__
 
     # -- what came of it ----------------------------------------------------------------------------------------------------------
 
@@ -443,7 +349,7 @@ class Watch:
                 for (step, name, at, loader), s in self.seen.sums.items()
                 if s.count
             ),
-            "loaders": tuple(r.use() for r in self.loaders),
+            "loaders": tuple(r.use() for r in self.loaders.made),
             "lines": tuple(self.lines),
             "losses_digest": self._digest.copy().hexdigest(),
             "start": self.start_digest,
@@ -451,27 +357,3 @@ class Watch:
             "seeded": tuple(self.seeds.calls),
             "before_s": self.before_s,
         }
-
-
-def _bytes(tensor: torch.Tensor) -> bytes:
-    data = tensor.detach().cpu()
-    if data.layout != torch.strided or data.is_quantized:
-        return repr(data).encode()
-    return (
-        data.resolve_conj().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-        if data.numel()
-        else b""
-    )
-
-
-def digest(parameters: list[torch.Tensor]) -> str:
-    """A digest of tensors, to the last bit."""
-    found = hashlib.blake2b(digest_size=16)
-    for parameter in parameters:
-        found.update(_bytes(parameter))
-    return found.hexdigest()
-
-
-def version() -> str:
-    """Of torch and Python."""
-    return f"{torch.__version__} {sys.version}"
