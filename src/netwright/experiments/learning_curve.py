@@ -40,11 +40,12 @@ def learning_curve(command: Command, *, seconds: float = 240.0, progress: Progre
     began = time.monotonic()
     found = length(command, seconds, fewest=len(SHARES) * _FEWEST, most=len(SHARES) * _MOST, changes=_useful)
     progress(0.2)
-    use, metric = _training(found.scout), _metric(found.scout)
+    use = _training(found.scout)
     left = seconds - (time.monotonic() - began)
     repeats = found.runs // len(SHARES)
     plans = found.plans(_plan(s, repeat, use, found.scout) for repeat in range(repeats) for s in SHARES)
     traces = results(command, plans, at_once=found.at_once, seconds=left, progress=progress)
+    metric = _metric(next((t for t in traces if t.whole), found.scout))
     points = _points(plans, traces, metric, use)
     if len(points) < 3 or points[-1].share < 1 or len(points[-1].values) < 2:
         failed = next((t for t in traces if not t.whole), None)

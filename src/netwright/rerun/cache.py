@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import re
 import sys
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -13,14 +14,9 @@ from .trace import FINISHED, STEPS, Trace
 
 FOLDER = Path(".netwright") / "cache" / "rerun"
 _FORMAT = 1
-# Of the environment only what changes the arithmetic or what runs: most of the rest (a terminal, a session) is other every time.
-_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "CUDA_VISIBLE_DEVICES",
-    "PYTHONHASHSEED",
-    "PYTHONPATH",
-    "CUBLAS_WORKSPACE_CONFIG",
+# The environment is part of the key: programs read settings from it. What a terminal or a session puts there is not.
+_PASSING = re.compile(
+    r"_|PWD|OLDPWD|SHLVL|COLUMNS|LINES|LS_COLORS|TERM\w*|COLORTERM|DISPLAY|WINDOWID|PYTEST_\w+|(SSH|XDG|DBUS|TMUX|VSCODE|GPG|GNOME)_?\w*"
 )
 _WHOLE = 1 << 20
 
@@ -61,7 +57,10 @@ class Cache:
             sys.version,
             plan.to_json(),
         ]
-        parts += [*command.argv, *(f"{k}={command.environment.get(k)}" for k in _VARIABLES)]
+        parts += [
+            *command.argv,
+            *(f"{k}={v}" for k, v in sorted(command.environment.items()) if not _PASSING.fullmatch(k)),
+        ]
         key = hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
         return self.folder / f"{key}.json"
 

@@ -79,7 +79,7 @@ class Watch:
         self._in_place = False
         self._thread = threading.get_ident()
         self._process = os.getpid()
-        self._flushed = time.monotonic()
+        self._next_flush = time.monotonic() + _FLUSH_S
 
     # -- in place -------------------------------------------------------------------------------------------------------------
 
@@ -151,10 +151,11 @@ class Watch:
     def _tick(self) -> None:
         """Is the time over? Keep what is there so far."""
         now = time.monotonic()
-        if now - self._flushed > _FLUSH_S:
+        if now > self._next_flush:
             self.flush()
             # What writing costs is to stay below a twentieth of the time.
-            self._flushed = time.monotonic() + 20 * (time.monotonic() - now) - _FLUSH_S
+            cost = time.monotonic() - now
+            self._next_flush = now + max(_FLUSH_S, 20 * cost)
         if self._late():
             self._stop("seconds")
 
