@@ -6,6 +6,7 @@ CODES = {
     "NW002": "nondeterministic order",
     "NW003": "code not committed",
     "NW004": "step not repeatable",
+    "NW005": "runs of one seed differ",
     "NW101": "inputs not normalized",
     "NW102": "one feature dominates",
     "NW103": "near-constant feature",

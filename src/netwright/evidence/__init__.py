@@ -16,6 +16,7 @@ from .evaluation import Evaluation as Evaluation
 from .evaluation import Metrics as Metrics
 from .evaluation import NoisyOp as NoisyOp
 from .experiments import EXPERIMENTS as EXPERIMENTS
+from .experiments import CurvePoint as CurvePoint
 from .experiments import Derivative as Derivative
 from .experiments import Direction as Direction
 from .experiments import FirstLoss as FirstLoss
@@ -30,6 +31,7 @@ from .experiments import Ladder as Ladder
 from .experiments import LayerFlow as LayerFlow
 from .experiments import NoiseEstimate as NoiseEstimate
 from .experiments import NoiseScale as NoiseScale
+from .experiments import LearningCurve as LearningCurve
 from .experiments import Outcome as Outcome
 from .experiments import OutlyingSample as OutlyingSample
 from .experiments import Overfit as Overfit
@@ -44,6 +46,10 @@ from .experiments import Stack as Stack
 from .experiments import Strength as Strength
 from .experiments import TermShare as TermShare
 from .experiments import WeightDecay as WeightDecay
+from .experiments import RepeatRun as RepeatRun
+from .experiments import SeedRun as SeedRun
+from .experiments import Seeds as Seeds
+from .experiments import Spread as Spread
 from .graph import DROPOUTS as DROPOUTS
 from .graph import RESHAPES as RESHAPES
 from .graph import Graph as Graph
