@@ -16,6 +16,7 @@ from .seen_samples import Array, Block
 from .simple_fits import Problem, explained, folds
 
 _LEVELS = 400
+_NARROW = 40  # columns of a table up to which the form of each is looked at; wider ones are mostly pixels
 _SERIES = 0.8  # mean correlation of neighbouring columns from which a table is a window of a series
 _WORST = 20
 _COMMON = 10
@@ -33,7 +34,10 @@ def columns(
         if whole.shape[1] > 2 and _is_series(whole, spread):
             continue
         found.extend(
-            replace(_column(name, i, whole[:, i], problem), symbols=name in symbols)
+            replace(
+                _column(name, i, whole[:, i], problem, form=whole.shape[1] <= _NARROW),
+                symbols=name in symbols,
+            )
             for i in range(whole.shape[1])
             if spread[i] > 1e-9
         )
@@ -45,7 +49,7 @@ def _is_series(whole: Array, spread: Array) -> bool:
     return float((z[:, 1:] * z[:, :-1]).mean(axis=0).mean()) > _SERIES
 
 
-def _column(block: str, index: int, x: Array, problem: Problem) -> FeatureFit:
+def _column(block: str, index: int, x: Array, problem: Problem, *, form: bool) -> FeatureFit:
     z = (x - x.mean()) / x.std()
     targets, classes = problem.targets, problem.classes
     if classes is not None:
@@ -53,7 +57,7 @@ def _column(block: str, index: int, x: Array, problem: Problem) -> FeatureFit:
     else:
         centred = (targets - targets.mean(axis=0)) / np.maximum(targets.std(axis=0), 1e-12)
         predicts = follows = float(((z[:, None] * centred).mean(axis=0) ** 2).max())
-    levels, place = _levels(x)
+    levels, place = _levels(x) if form else (0, x)
     line = cycle = category = None
     if levels >= 3:
         angle = 2 * np.pi * place / levels
@@ -66,7 +70,7 @@ def _column(block: str, index: int, x: Array, problem: Problem) -> FeatureFit:
         column=index,
         predicts=predicts,
         follows=follows,
-        kurtosis=float((z**4).mean() - 3),
+        kurtosis=float((z**4).mean() - 3) if form else 0.0,
         skew=float((z**3).mean()),
         minimum=float(x.min()),
         maximum=float(x.max()),

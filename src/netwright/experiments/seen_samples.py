@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from ..capture.graphs import GraphCapture
 from ..capture.measure import has_values
@@ -150,11 +149,11 @@ def _require_single(capture: GraphCapture, term: LossTerm, target: torch.Tensor)
     info = capture.graph.nodes[term.prediction].outputs[term.prediction_output]
     if not info.shape or info.shape[0] != target.shape[0]:
         raise NotApplicable("predictions and targets do not belong to single samples")
-    if len(info.shape) == 2 and info.shape[0] == info.shape[1] and target.dim() == 1 and target.shape[0] > 2:
-        if len(np.unique(_plain(target))) == target.shape[0]:
-            raise NotApplicable(
-                "every sample of a batch is its own class (contrastive learning), so targets are no labels"
-            )
+    square = len(info.shape) == 2 and info.shape[0] == info.shape[1] and target.dim() == 1
+    if square and target.shape[0] > 2 and len(np.unique(_plain(target))) == target.shape[0]:
+        raise NotApplicable(
+            "every sample of a batch is its own class (contrastive learning), so targets are no labels"
+        )
 
 
 def _require_telling(targets: Sequence[Array], distinct: int) -> None:
@@ -212,7 +211,7 @@ def _rows(tensor: torch.Tensor) -> list[Array]:
     if t[0].numel() > _NUMBERS and t.dim() >= 3 and t.dtype != torch.int64:
         t = t.float()
         if t.dim() == 4:
-            t = F.adaptive_avg_pool2d(t, (min(_SIDE, t.shape[2]), min(_SIDE, t.shape[3])))
+            t = torch.nn.functional.adaptive_avg_pool2d(t, (min(_SIDE, t.shape[2]), min(_SIDE, t.shape[3])))
         flat = t.reshape(t.shape[0], -1)
         t = flat[:, :: max(1, -(-flat.shape[1] // _NUMBERS))]
     elif t[0].numel() > _NUMBERS:

@@ -13,8 +13,10 @@ from ..evidence import ModelScore
 from .seen_samples import Array
 
 FOLDS = 5
-PERMUTATIONS = 199
+PERMUTATIONS = 200
 PLANTS = 20
+CHANCE = 0.02  # p-value from which a model counts as better than with permuted targets
+_AT_ONCE = 50
 STRENGTH = 0.1  # of the variance: what a straight line through a cloud explains that is just visible
 _PENALTIES = (0.03, 0.3, 3.0)  # per sample, on standardized columns
 _NEIGHBOURS = (1, 5, 15, 40)
@@ -60,13 +62,17 @@ def planted(problem: Problem, *, count: int, strength: float) -> list[Array]:
     by_size = np.lexsort(problem.targets.T[::-1])
     found: list[Array] = []
     for _ in range(count):
-        signal: Array = problem.table @ draw.standard_normal(problem.table.shape[1])
-        signal = (signal - signal.mean()) / max(float(signal.std()), 1e-12)
+        direction: Array = draw.standard_normal(problem.table.shape[1])
+        signal = _unit((problem.table * direction).sum(axis=1))
         mixed = strength**0.5 * signal + (1 - strength) ** 0.5 * draw.standard_normal(len(signal))
         order = np.empty(len(signal), int)
         order[np.argsort(mixed)] = by_size
         found.append(order)
     return found
+
+
+def _unit(values: Array) -> Array:
+    return (values - values.mean()) / max(float(values.std()), 1e-12)
 
 
 Predict = Callable[[Array, Array, Array], list[Array]]
@@ -174,19 +180,28 @@ def p_of(real: float, permuted: Array) -> float:
     return float((1 + (permuted >= real).sum()) / (1 + len(permuted)))
 
 
-def cheap(problem: Problem, *, plants: int) -> tuple[list[ModelScore], Array]:
-    """Every cheap model on real, permuted and planted targets: its scores, and which plants some model found."""
+def cheap(problem: Problem, *, plants: int, seconds: float) -> tuple[list[ModelScore], Array]:
+    """Every cheap model on real, permuted and planted targets: its scores, and which plants some model found.
+
+    Targets are permuted until time is up, :data:`PERMUTATIONS` times at most; the first :data:`_AT_ONCE` are always done, which is enough for a p-value of 0.02.
+    """
     identity = np.arange(len(problem.table))
-    count = min(PERMUTATIONS, max(99, 4_000_000 // max(1, problem.targets.size)))
-    permuted = problem.permuted(count)
+    permuted = problem.permuted(PERMUTATIONS)
     made = planted(problem, count=plants, strength=STRENGTH)
     found: list[ModelScore] = []
     seen = np.zeros(plants, bool)
-    for name, predict in cheap_models(problem.table.shape[1]).items():
-        values, real = scores(problem, [identity, *permuted, *made], predict)
-        null = values[1 : 1 + count]
+    models = cheap_models(problem.table.shape[1])
+    for name, predict in models.items():
+        start = time.perf_counter()
+        values, real = scores(problem, [identity, *made, *permuted[:_AT_ONCE]], predict)
+        null, signals = values[1 + plants :], values[1 : 1 + plants]
+        each = time.perf_counter() - start
+        for begin in range(_AT_ONCE, PERMUTATIONS, _AT_ONCE):
+            if time.perf_counter() - start + each > seconds / len(models):
+                break
+            null = np.concatenate([null, scores(problem, permuted[begin : begin + _AT_ONCE], predict)[0]])
         found.append(judged(name, problem, real, null, p_of(float(values[0]), null)))
-        seen |= np.array([p_of(float(v), null) <= 0.02 for v in values[1 + count :]], bool).reshape(plants)
+        seen |= np.array([p_of(float(v), null) <= CHANCE for v in signals], bool).reshape(plants)
     return found, seen
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _FEW = 40
 _CLASSES = 8  # further classes are taken together as one where scores are compared with permuted ones
 _AMOUNTS = 16
+_LOGISTIC = 2_000_000  # numbers in the table times classes, beyond which logistic regression takes too long
 
 
 def simple_models(
@@ -84,6 +85,7 @@ class _Study:
         self.samples = samples
         self.optimizer = optimizer
         self.deadline = deadline
+        self.seconds = deadline - time.perf_counter()
         self.progress = progress
 
     @property
@@ -97,7 +99,7 @@ class _Study:
 
         from .sample_columns import columns, token_shares
         from .sample_table import table
-        from .simple_fits import PLANTS, STRENGTH, cheap
+        from .simple_fits import CHANCE, PLANTS, STRENGTH, cheap, judged, logistic
 
         samples = self.samples
         rows, labels, values = _kept(samples)
@@ -107,9 +109,23 @@ class _Study:
             )
         whole = table(samples.blocks, rows)
         problem = _problem(samples, whole.columns, rows, labels)
-        scores, seen = cheap(problem, plants=PLANTS)
+        scores, seen = cheap(problem, plants=PLANTS, seconds=0.25 * self.left)
         self.progress(0.3)
-        scores.extend(self._finer(problem, scores))
+        related = any(s.p_value is not None and s.p_value <= CHANCE for s in scores)
+        probabilities = None
+        if labels is not None and whole.columns.size * len(values) <= _LOGISTIC:
+            probabilities = logistic(whole.columns, labels)
+            scores.append(
+                judged(
+                    "logistic regression",
+                    problem,
+                    _merged(probabilities, problem, labels),
+                    np.array([]),
+                    None,
+                )
+            )
+        if (score := self._boosted(problem, related=related)) is not None:
+            scores.append(score)
         self.progress(0.5)
         result: dict[str, object] = {
             "kind": samples.kind,
@@ -128,49 +144,38 @@ class _Study:
             "tokens": token_shares(samples.blocks, samples.steps[0].capture),
             "half_score": _half(problem),
         }
-        issues, why = self._issues(whole.columns, labels, values, rows, scores)
+        issues, why = self._issues(probabilities, labels, values, rows, related=related)
         result.update({"issues": issues, "no_issues": why})
         self.progress(0.6)
-        race, why = self._race(
-            problem, brief=any(s.p_value is not None and s.p_value <= 0.02 for s in scores)
-        )
+        race, why = self._race(problem, brief=related)
         result.update({"race": race, "no_race": why, "scores": tuple(scores)})
         return result
 
-    def _finer(self, problem: "Problem", scores: Sequence[ModelScore]) -> list[ModelScore]:
-        """Logistic regression where there are classes, and gradient boosting: with permuted targets only where nothing else found a relation."""
-        import numpy as np
+    def _boosted(self, problem: "Problem", *, related: bool) -> ModelScore | None:
+        """Gradient boosting: with permuted targets only where nothing else found a relation, and not at all where time is short and something did."""
+        from .simple_fits import boosted
 
-        from .simple_fits import boosted, judged, logistic
-
-        found: list[ModelScore] = []
-        if problem.classes is not None:
-            real = logistic(problem.table, problem.targets.argmax(axis=1))
-            found.append(judged("logistic regression", problem, real, np.array([]), None))
-        related = any(s.p_value is not None and s.p_value <= 0.02 for s in scores)
-        score = boosted(problem, 0.0 if related else 0.35 * self.left)
-        if score is not None:
-            found.append(score)
-        return found
+        if related and self.left < 0.5 * self.seconds:
+            return None
+        return boosted(problem, 0.0 if related else 0.35 * self.left)
 
     def _issues(
         self,
-        columns: "Array",
+        probabilities: "Array | None",
         labels: "Array | None",
         values: "Array",
         rows: "Array",
-        scores: Sequence[ModelScore],
+        *,
+        related: bool,
     ) -> tuple[object, str]:
         from .sample_columns import label_issues
-        from .simple_fits import logistic
 
         if labels is None:
             return None, "there are no classes"
-        if len(rows) < 2 * _FEW or not any(s.p_value is not None and s.p_value <= 0.02 for s in scores):
-            return None, "no model that finds a relation says which labels are wrong"
+        if probabilities is None or len(rows) < 2 * _FEW or not related:
+            return None, "no simple model finds a relation, so none says which labels are wrong"
         places = [self.samples.places[int(r)] for r in rows]
         try:
-            probabilities = logistic(columns, labels)
             return label_issues("logistic regression", probabilities, labels, values, places), ""
         except NotApplicable as why:
             return None, str(why)
@@ -240,6 +245,17 @@ def _problem(samples: "Samples", columns: "Array", rows: "Array", labels: "Array
         raise NotApplicable("all targets are equal")
     kept = spread > 0
     return Problem(columns, (targets[:, kept] - targets[:, kept].mean(axis=0)) / spread[kept], None)
+
+
+def _merged(probabilities: "Array", problem: "Problem", labels: "Array") -> "Array":
+    """Probabilities with the rare classes taken together, as in the problem."""
+    import numpy as np
+
+    assert problem.classes is not None
+    found = np.zeros_like(problem.targets)
+    for name in range(probabilities.shape[1]):
+        found[:, int(problem.classes[labels == name][0])] += probabilities[:, name]
+    return found
 
 
 def _baselines(samples: "Samples", rows: "Array", labels: "Array | None") -> tuple[object, ...]:

@@ -60,11 +60,11 @@ def check(found: SimpleModels) -> list[Finding]:
 
 
 def _cyclic(c: FeatureFit) -> bool:
-    return c.levels in _CYCLES and c.cycle is not None and c.cycle > (c.line or 0.0) + rule["gain"]
+    return c.levels in _CYCLES and c.cycle is not None and c.cycle > max(c.line or 0.0, 0.0) + rule["gain"]
 
 
 def _category(c: FeatureFit) -> bool:
-    best = max(c.line or 0.0, c.cycle or 0.0 if c.levels in _CYCLES else 0.0)
+    best = max(0.0, c.line or 0.0, c.cycle or 0.0 if c.levels in _CYCLES else 0.0)
     return c.category is not None and c.levels <= rule["levels"] and c.category > best + rule["gain"]
 
 
