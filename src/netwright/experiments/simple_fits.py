@@ -62,13 +62,17 @@ def planted(problem: Problem, *, count: int, strength: float) -> list[Array]:
     by_size = np.lexsort(problem.targets.T[::-1])
     found: list[Array] = []
     for _ in range(count):
-        direction: Array = draw.standard_normal(problem.table.shape[1])
-        signal = _unit((problem.table * direction).sum(axis=1))
+        direction = draw.standard_normal((1, len(problem.table[0])))[0]
+        signal = _unit(_along(problem.table, direction))
         mixed = strength**0.5 * signal + (1 - strength) ** 0.5 * draw.standard_normal(len(signal))
         order = np.empty(len(signal), int)
         order[np.argsort(mixed)] = by_size
         found.append(order)
     return found
+
+
+def _along(table: Any, direction: Array) -> Array:
+    return table @ direction
 
 
 def _unit(values: Array) -> Array:
