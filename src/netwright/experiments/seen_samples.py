@@ -91,7 +91,13 @@ def collect(steps: Sequence[Step]) -> Samples:
         term = read_objective(capture.graph, 0).term
         if term is None or term.target is None or term.op != first_term.op:
             continue
-        _require_outside(capture, term)
+        try:
+            _require_outside(capture, term)
+        except NotApplicable:
+            # A rollout comes before the first step of its kind; a pass between two later steps is an evaluation.
+            if not used:
+                raise
+            continue
         target = capture.data.get(term.target)
         if target is None or target.dim() == 0:
             continue
