@@ -33,6 +33,13 @@ from .signal_propagation import Flow as Flow
 from .signal_propagation import LayerFlow as LayerFlow
 from .signal_propagation import ParameterFlow as ParameterFlow
 from .signal_propagation import SignalPropagation as SignalPropagation
+from .simple_models import Baseline as Baseline
+from .simple_models import FeatureFit as FeatureFit
+from .simple_models import LabelIssues as LabelIssues
+from .simple_models import ModelScore as ModelScore
+from .simple_models import NetworkRace as NetworkRace
+from .simple_models import SimpleModels as SimpleModels
+from .simple_models import TokenShare as TokenShare
 from .weight_decay import WeightDecay as WeightDecay
 
 # By which experiment each of them is made.
@@ -48,6 +55,7 @@ EXPERIMENTS: dict[type, str] = {
         WeightDecay,
         NoiseScale,
         RepeatStep,
+        SimpleModels,
         Ladder,
         RepeatRun,
         Seeds,

@@ -1,0 +1,159 @@
+"""What simple models make of the samples that the network is given."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..task import TaskKind
+from ..where import NOWHERE, Where
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelScore:
+    """A simple model on samples that it was not fitted to (cross-validation).
+
+    ``score`` is the share of the targets' variance that it explains (classes as one-hot vectors; 0: no better than the mean, negative: worse), ``low`` and ``high`` its 95 % interval
+    over resampled samples. ``permuted`` are the scores with permuted targets, ``p_value`` is the share of those (with the real one counted) that are at least as good
+    (``None``: not permuted). ``accuracy`` is the share of right classes, with its 95 % interval, where there are classes.
+    """
+
+    model: str
+    score: float
+    low: float
+    high: float
+    permuted: tuple[float, ...] = ()
+    p_value: float | None = None
+    accuracy: float | None = None
+    accuracy_low: float | None = None
+    accuracy_high: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """An answer without a model: its name, and its accuracy (classes) or the variance it explains (amounts)."""
+
+    name: str
+    accuracy: float | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkRace:
+    """The program's network trained from its start on real, permuted and planted targets, the same steps each.
+
+    ``..._fit`` is the mean loss over these steps, ``..._held`` the loss afterwards on batches that were not trained on (``None``: too few batches). ``planted`` targets are made from
+    the inputs and have the distribution of the real ones: the network is able to tell in so many steps where it does better on them than on permuted ones.
+    """
+
+    steps: int
+    trained_batches: int
+    held_batches: int
+    optimizer: str
+    real_fit: float
+    permuted_fit: tuple[float, ...]
+    planted_fit: float
+    real_held: float | None = None
+    permuted_held: tuple[float, ...] = ()
+    planted_held: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureFit:
+    """One column of a table at the network's door, and what it alone tells about the target.
+
+    ``predicts`` is the cross-validated accuracy of a small tree (classes) or the variance explained by a straight line (amounts); ``follows`` is the share of the column's own
+    variance that the target explains in turn. ``levels`` is the number of its distinct values where these are equally spaced (0: not so, or too many), ``line``, ``cycle`` and ``category``
+    the cross-validated variance of the target explained by a straight line, by sine and cosine over the levels, and by one value for each level. ``symbols`` says that the column
+    is of integers, which an embedding may take as they are.
+    """
+
+    block: str
+    column: int
+    predicts: float
+    follows: float
+    kurtosis: float
+    skew: float
+    minimum: float
+    maximum: float
+    levels: int = 0
+    line: float | None = None
+    cycle: float | None = None
+    category: float | None = None
+    symbols: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelIssues:
+    """Labels that contradict what a simple model says of samples that it was not fitted to (confident learning).
+
+    ``share`` is the estimated share of wrong labels with its 95 % interval, ``positions`` the worst ones as (batch, index in it), worst first, with the class given and the one expected.
+    """
+
+    model: str
+    samples: int
+    share: float
+    low: float
+    high: float
+    positions: tuple[tuple[int, int], ...]
+    given: tuple[float, ...]
+    expected: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenShare:
+    """The most frequent symbol of an integer input: its share, the share of its occurrences that stand at the end or the beginning of their row, the number of distinct symbols,
+    the rows of the embedding it enters, and whether anything takes it out again (``masked`` says what).
+    """
+
+    block: str
+    token: int
+    share: float
+    at_ends: float
+    distinct: int
+    vocabulary: int | None
+    masked: str | None
+    positions: int
+    where: Where = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimpleModels:
+    """Simple models on what the network gets, against the same with permuted targets.
+
+    ``samples`` are the distinct ones out of ``rows`` in ``batches`` batches, ``inputs`` says in words what became of the inputs, as ``features`` numbers. ``smallest`` is the number of samples of the rarest
+    class. ``power`` is the share of ``plants`` planted signals that explain the share ``strength`` of the variance and were found by the same models with the same samples
+    (``None``: it cannot be said what a signal would look like here). ``race`` is that of the network, or ``None`` with ``no_race`` as the reason.
+    ``copied_at`` is the line at which the targets join the inputs, where there is one.
+    """
+
+    experiment: ClassVar[str] = "simple-models"
+
+    kind: TaskKind
+    samples: int
+    rows: int
+    batches: int
+    inputs: str
+    features: int
+    classes: int | None
+    smallest: int | None
+    baselines: tuple[Baseline, ...]
+    scores: tuple[ModelScore, ...]
+    power: float | None
+    plants: int
+    strength: float
+    race: NetworkRace | None
+    no_race: str = ""
+    columns: tuple[FeatureFit, ...] = ()
+    issues: LabelIssues | None = None
+    no_issues: str = ""
+    half_score: float | None = None
+    tokens: tuple[TokenShare, ...] = ()
+    targets_at: Where = NOWHERE
+    inputs_at: Where = NOWHERE
+    copied_at: Where = NOWHERE
+    loss_at: Where = NOWHERE
+    seconds: float = 0.0
+
+    @property
+    def related(self) -> bool:
+        """Whether some simple model does better than with permuted targets."""
+        return any(s.p_value is not None and s.p_value <= 0.02 for s in self.scores)
