@@ -1,0 +1,74 @@
+"""What a remedy is."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..rule import Finding
+from .source import Change, Refused, Source
+
+Edit = Callable[[Source, Finding], Sequence[Change]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
+    """One way to mend a program: an edit of its source at the place that a finding names.
+
+    ``mends`` are codes of rules. ``assumes`` says in words what must hold, and what the edit refuses without. The prose is the docstring of the module.
+    ``name`` is kebab-case.
+    """
+
+    name: str
+    mends: tuple[str, ...]
+    assumes: str
+    _edits: list[Edit] = field(default_factory=list[Edit], repr=False)
+
+    def edit(self, function: Edit) -> Edit:
+        """Decorator: this function makes the changes."""
+        self._edits.append(function)
+        return function
+
+    @property
+    def title(self) -> str:
+        """First line of its page."""
+        module = inspect.getmodule(self._edits[0])
+        return inspect.cleandoc(module.__doc__ or "").partition("\n")[0].rstrip(".") if module else self.name
+
+    def apply(self, finding: Finding, source: Source | None = None) -> "Patch":
+        """The source with the fault of a finding mended.
+
+        Args:
+            finding: what is to be mended; it must know its line.
+            source: the file (default: read from where the finding points).
+
+        Raises:
+            Refused: the remedy does not hold here; the message says why.
+        """
+        if finding.code not in self.mends:
+            raise Refused(f"{self.name} does not mend {finding.code}")
+        if source is None:
+            if finding.where.file is None or finding.where.line is None:
+                raise Refused("the line of the fault is not known")
+            source = Source(Path(finding.where.file))
+        changes = self._edits[0](source, finding)
+        if not changes:
+            raise Refused("there is nothing to change")
+        return Patch(
+            remedy=self.name,
+            code=finding.code,
+            path=source.path,
+            before=source.text,
+            after=source.changed(changes),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """One file before and after a remedy."""
+
+    remedy: str
+    code: str
+    path: Path
+    before: str
+    after: str
