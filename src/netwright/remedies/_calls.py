@@ -38,11 +38,8 @@ def input_of(source: Source, call: cst.Call) -> cst.BaseExpression:
     if isinstance(call.func, cst.Attribute) and not is_function(call) and not _is_submodule(source, call):
         return call.func.value
     for argument in call.args:
-        if (
-            argument.keyword is None
-            and not argument.star
-            or argument.keyword is not None
-            and argument.keyword.value in ("input", "x")
+        if (argument.keyword is None and not argument.star) or (
+            argument.keyword is not None and argument.keyword.value in ("input", "x")
         ):
             return argument.value
     raise Refused(f"the input of {last_name(call.func) or 'the call'} is not seen")

@@ -1,6 +1,7 @@
 """Settings given to a call: as a number in it, or by a name that the file gives a number."""
 
 import ast
+from typing import cast
 
 import libcst as cst
 
@@ -48,3 +49,11 @@ def _constant(source: Source, call: cst.Call, keyword: str, position: int | None
 def _is_keyword(source: Source, name: cst.Name) -> bool:
     parent = source.parent(name)
     return isinstance(parent, cst.Arg) and parent.keyword is name
+
+
+def sizes(value: object) -> list[int] | None:
+    """A shape among the numbers of a finding."""
+    if not isinstance(value, list | tuple):
+        return None
+    found = [v for v in cast("list[object]", value) if isinstance(v, int)]
+    return found if len(found) == len(cast("list[object]", value)) else None

@@ -24,15 +24,13 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
         raise Refused(
             "the values go through numpy, which autograd does not follow: the same must be done by torch"
         )
-    changes: list[Change] = []
-    for call in source.at(cst.Call, line):
-        if last_name(call.func) == "detach" and isinstance(call.func, cst.Attribute) and not call.args:
-            changes.append(source.replace(call, source.code(call.func.value)))
-    changes += [
-        source.replace(a, source.code(a.value))
-        for a in source.at(cst.Attribute, line)
-        if a.attr.value == "data"
+    detached = [
+        (call, call.func.value)
+        for call in source.at(cst.Call, line)
+        if last_name(call.func) == "detach" and isinstance(call.func, cst.Attribute) and not call.args
     ]
+    data = [(a, a.value) for a in source.at(cst.Attribute, line) if a.attr.value == "data"]
+    changes = [source.replace(whole, source.code(inner)) for whole, inner in (*detached, *data)]
     if changes:
         return changes
     here: cst.CSTNode | None = source.statement(line)
