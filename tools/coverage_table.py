@@ -41,7 +41,7 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "T0": (
         "Four kinds of cause",
         ("netwright.rule.Kind", "netwright.report.words.headline"),
-        "too little data, noisy labels, train and test from different distributions",
+        "whether data are too few is tried on request (learning curve); noisy labels, train and test from different distributions",
     ),
     "T1": ("Start simple", (), "netwright baseline"),
     "T2": ("Defaults", (), "departures from them are not listed"),
@@ -86,8 +86,8 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "S5": ("Diagnose parameters", (), "batch size, rate, schedule, clipping: not judged"),
     "S6": (
         "Track the work",
-        ("netwright.report.deliver.new_run_dir",),
-        "a run's report is kept; code state, environment, metrics and comparison are not",
+        ("netwright.report.deliver.new_run_dir", "netwright.experiments.repeat_run"),
+        "a run's report is kept, whether runs repeat is tried on request; code state, environment, metrics and comparison are not",
     ),
     "E1": ("Log and plot", (), "curves and task metrics"),
     "E2": (
@@ -117,7 +117,11 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "E10": ("Variables not training", ("netwright.evidence.Parameters",), "vanishing gradients (NW406)"),
     "E11": ("Vanishing and exploding", (), "remedies and proofs"),
     "E12": ("Overfitting", (), "all of it"),
-    "E13": ("What else", (), "remedies, ensembles, seed sensitivity, learning curve"),
+    "E13": (
+        "What else",
+        ("netwright.experiments.seeds", "netwright.experiments.learning_curve"),
+        "on request only; remedies, ensembles",
+    ),
     "B1": ("Unmodified programs", ("netwright.launch.run", "netwright.doctor.run"), ""),
     "B2": ("Causes proven by counterfactual training", (), "trials"),
     "B3": ("A patch for the user's source", (), "fixes are words, not edits"),

@@ -5,6 +5,7 @@ CODES = {
     "NW001": "no seed",
     "NW002": "nondeterministic order",
     "NW003": "code not committed",
+    "NW004": "runs of one seed differ",
     "NW101": "inputs not normalized",
     "NW102": "one feature dominates",
     "NW103": "near-constant feature",

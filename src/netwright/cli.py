@@ -130,13 +130,13 @@ def run(**options: Any) -> NoReturn:
 @click.option(
     "--experiments/--no-experiments",
     default=True,
-    help="Whether to try things out on copies of the captured step as well: learn a batch by heart, other learning rates, a gradient check (default: yes).",
+    help="Whether to try things out on copies of the captured step as well: learn a batch by heart, other learning rates, a gradient check (default: yes). Those that run the program again are done by name only (--only).",
 )
 @click.option(
     "--only",
     multiple=True,
     type=_ExperimentName(),
-    help="Of the experiments only this one (repeatable).",
+    help="Of the experiments only this one (repeatable). repeat-run, seeds and learning-curve run the whole program again, many times, in processes of their own: they are done only when named here.",
 )
 @click.option(
     "--budget",

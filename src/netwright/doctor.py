@@ -42,6 +42,7 @@ from .rule import NotApplicable, NotAsked, Rule, override_thresholds
 if TYPE_CHECKING:
     from .capture.session import Session
     from .experiments.experiment import Experiment, Material
+    from .rerun import Command
 
 _LATE = (Evaluation, EvalInputs, Metrics, Crash, Program)
 _SWALLOWED = 20
@@ -60,6 +61,8 @@ class Patient:
     session: "Session | None" = None
     evidence: dict[type, object] = field(default_factory=dict[type, object])
     samples: tuple[Sample, ...] = ()
+    folder: Path = field(default_factory=Path.cwd)
+    environment: dict[str, str] = field(default_factory=dict[str, str])
     notes: list[str] = field(default_factory=list[str])
     traces: list[str] = field(default_factory=list[str])
     started: float = 0.0
@@ -115,6 +118,8 @@ def admit(options: RunOptions) -> Patient:
     override_thresholds(config.thresholds)
     patient = Patient(options=options, config=config, rules=all_rules(), ignored=ignored)
     patient.started = time.perf_counter()
+    if options.experiments:
+        patient.environment = dict(os.environ)
     return patient
 
 
@@ -210,7 +215,7 @@ def _experiment(patient: Patient) -> None:
     from .experiments.catalogue import material, planned
 
     try:
-        given = material(patient.session)
+        given = material(patient.session, _command(patient))
     except NotApplicable as why:
         patient.notes.append(f"no experiment was done: {why}")
         return
@@ -240,6 +245,20 @@ def _tried(patient: Patient, experiment: "Experiment", given: "Material", second
     except Exception as error:  # the harm boundary
         patient.traces.append(traceback.format_exc())
         return NotApplicable(f"it failed: {type(error).__name__}: {error}")
+
+
+def _command(patient: Patient) -> "Command":
+    """How to start the program once more. What it has changed of its environment and working folder by now is not its start."""
+    from .rerun import Command
+
+    options = patient.options
+    return Command(
+        target=options.target,
+        argv=options.argv,
+        is_module=options.is_module,
+        folder=patient.folder,
+        environment=patient.environment,
+    )
 
 
 def _crash(patient: Patient, ending: launch.Ending) -> Crash | NotApplicable:

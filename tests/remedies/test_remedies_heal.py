@@ -42,7 +42,7 @@ def test_the_fault_is_gone(name, code, tmp_path):
         pytest.skip(f"it refuses: {'; '.join(why)}") if name in MAY_REFUSE.get(code, ()) else pytest.fail(
             f"it refuses: {'; '.join(why)}"
         )
-    assert patch.before == script.read_text()
+    assert patch.source.text == script.read_text()
     mended = tmp_path / "bad.py"
     mended.write_text(patch.after)
     left = findings(examine(mended, verbose=True, experiments=experiments), code)

@@ -8,6 +8,7 @@ from importlib import import_module
 from ..capture.session import Session
 from ..capture.step import Step
 from ..evidence import EXPERIMENTS, NOWHERE, Event
+from ..rerun import Command
 from ..rule import NotApplicable
 from .experiment import Experiment, Material
 
@@ -23,7 +24,7 @@ def all_experiments() -> tuple[Experiment, ...]:
     )
 
 
-def material(session: Session) -> Material:
+def material(session: Session, command: Command | None = None) -> Material:
     """What the experiments of a recorded program are given.
 
     Raises:
@@ -47,6 +48,7 @@ def material(session: Session) -> Material:
         where=where,
         constant=_constant(recording.events),
         session=session,
+        command=command,
         gathered=tuple(Step(c) for c in more if c.graph.backward == first.graph.backward),
     )
 
@@ -60,12 +62,12 @@ def _constant(events: Sequence[Event]) -> bool:
 def planned(
     names: Sequence[str], budget_s: float, clock: Callable[[], float] = time.perf_counter
 ) -> Iterator[tuple[Experiment, float]]:
-    """The experiments asked for (``all`` is every one), each with its seconds; 0 where nothing is left of the budget.
+    """The experiments asked for (``all`` is every one that does not run the program again), each with its seconds; 0 where nothing is left of the budget.
 
     An experiment gets its share of what is left when its turn comes, so that time one does not need goes to those after it.
     """
     ends = clock() + budget_s
-    chosen = [e for e in all_experiments() if e.name in names or "all" in names]
+    chosen = [e for e in all_experiments() if e.name in names or ("all" in names and not e.reruns)]
     for index, experiment in enumerate(chosen):
         left = ends - clock()
         share = experiment.share / sum(e.share for e in chosen[index:])

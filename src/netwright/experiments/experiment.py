@@ -8,6 +8,7 @@ import torch
 from ..capture.session import Session
 from ..capture.step import Step
 from ..evidence import EXPERIMENTS, Where
+from ..rerun import Command
 from .progress import Progress
 
 
@@ -18,6 +19,7 @@ class Material:
     ``step`` is a captured step, ``others`` are further ones of the same line with their own batches, ``optimizer`` is the one that follows it, made on the line ``where``.
     ``gathered`` are more of them, there for their batches: the weights had moved on by then.
     ``constant`` says that its learning rate stayed the same over the steps seen. ``session`` has everything else that was recorded.
+    ``constant`` says that its learning rate stayed the same over the steps seen. ``session`` has everything else that was recorded. ``command`` is how the program was started (``None``: it was not started by netwright, so that it cannot be run again).
     """
 
     step: Step
@@ -27,11 +29,12 @@ class Material:
     constant: bool
     session: Session
     gathered: tuple[Step, ...] = ()
+    command: Command | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """One experiment. ``share`` is its part of the budget when all are run, ``limit_s`` the most it needs.
+    """One experiment. ``share`` is its part of the budget when all are run, ``limit_s`` the most it needs. One that ``reruns`` the whole program is done only when it is asked for by its name.
 
     Its name, and its turn among the others, stand in :data:`netwright.evidence.EXPERIMENTS` by what it ``makes``.
     """
@@ -40,6 +43,7 @@ class Experiment:
     share: float
     limit_s: float
     run: Callable[[Material, float, Progress], object]
+    reruns: bool = False
 
     @property
     def name(self) -> str:

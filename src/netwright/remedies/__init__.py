@@ -6,6 +6,7 @@ from importlib import import_module
 
 from .remedy import Patch as Patch
 from .remedy import Remedy as Remedy
+from .remedy import merged as merged
 from .source import Refused as Refused
 from .source import Source as Source
 

@@ -54,21 +54,47 @@ class Remedy:
         changes = self._edits[0](source, finding)
         if not changes:
             raise Refused("there is nothing to change")
+        source.changed(changes)
         return Patch(
             remedy=self.name,
-            code=finding.code,
-            path=source.path,
-            before=source.text,
-            after=source.changed(changes),
+            title=self.title,
+            codes=(finding.code,),
+            source=source,
+            changes=tuple(changes),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """One file before and after a remedy."""
+    """What a remedy changes in one file."""
 
     remedy: str
-    code: str
-    path: Path
-    before: str
-    after: str
+    title: str
+    codes: tuple[str, ...]
+    source: Source
+    changes: tuple[Change, ...]
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.source.path
+
+    @property
+    def after(self) -> str:
+        """The file's text with the changes made."""
+        return self.source.changed(self.changes)
+
+
+def merged(patches: Sequence[Patch]) -> dict[Path, str]:
+    """The files that patches change, with all of their changes made.
+
+    Raises:
+        Refused: two of them want to change the same place.
+    """
+    files: dict[Path, list[Patch]] = {}
+    for patch in patches:
+        files.setdefault(patch.path, []).append(patch)
+    return {
+        path: group[0].source.changed(change for patch in group for change in patch.changes)
+        for path, group in files.items()
+    }
