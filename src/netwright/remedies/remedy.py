@@ -16,12 +16,13 @@ class Remedy:
     """One way to mend a program: an edit of its source at the place that a finding names.
 
     ``mends`` are codes of rules. ``assumes`` says in words what must hold, and what the edit refuses without. The prose is the docstring of the module.
-    ``name`` is kebab-case.
+    ``name`` is kebab-case. ``bends_loss`` says that the loss after it is another than before, so that the two cannot be compared.
     """
 
     name: str
     mends: tuple[str, ...]
     assumes: str
+    bends_loss: bool = False
     _edits: list[Edit] = field(default_factory=list[Edit], repr=False)
 
     def edit(self, function: Edit) -> Edit:
@@ -59,6 +60,7 @@ class Remedy:
             remedy=self.name,
             title=self.title,
             codes=(finding.code,),
+            bends_loss=self.bends_loss,
             source=source,
             changes=tuple(changes),
         )
@@ -73,6 +75,7 @@ class Patch:
     codes: tuple[str, ...]
     source: Source
     changes: tuple[Change, ...]
+    bends_loss: bool = False
 
     @property
     def path(self) -> Path:

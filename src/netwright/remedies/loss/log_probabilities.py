@@ -13,6 +13,7 @@ from ..source import Change, Refused, Source, last_name
 remedy = Remedy(
     name="log-probabilities",
     mends=("NW304",),
+    bends_loss=True,
     assumes="the softmax, or the loss, is a call of torch's on the line",
 )
 _LOSSES = {

@@ -13,6 +13,7 @@ from ..source import Change, Refused, Source, last_name
 remedy = Remedy(
     name="match-shapes",
     mends=("NW306",),
+    bends_loss=True,
     assumes="both are arguments of one call of a loss, or sides of one difference, and one has a dimension of size 1 that the other lacks",
 )
 _PAIRS = (

@@ -12,6 +12,7 @@ from ..source import Change, Refused, Source
 remedy = Remedy(
     name="mean-reduction",
     mends=("NW310",),
+    bends_loss=True,
     assumes='the loss is summed by reduction="sum", or padding is counted for want of ignore_index, or accumulated losses are not divided',
 )
 

@@ -10,6 +10,7 @@ from ..source import Change, Refused, Source
 remedy = Remedy(
     name="remove-last-activation",
     mends=("NW204", "NW302", "NW303"),
+    bends_loss=True,
     assumes="the activation stands on the line, and its outputs serve for nothing but the loss and a choice between classes",
 )
 _KINDS = {"NW302": ("softmax", "log_softmax", "softmin"), "NW303": ("sigmoid", "logsigmoid")}

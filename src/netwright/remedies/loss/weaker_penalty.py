@@ -11,6 +11,7 @@ from ..source import Change, Refused, Source
 remedy = Remedy(
     name="weaker-penalty",
     mends=("NW309",),
+    bends_loss=True,
     assumes="the factor of the penalty is a number on the line, or a constant of the file",
 )
 _SHARE = 0.01  # of the data's loss: weight decay that is worth its name, and no more
