@@ -48,6 +48,7 @@ def main() -> None:
     \b
     netwright run train.py --epochs 5     your own program, its own arguments
     netwright check train.py              the same, stopping after the first steps
+    netwright fix train.py                try the remedies, prove the one that works, show the patch
     netwright demo                        see it work on a faulty script
     """
 
@@ -156,6 +157,42 @@ def check(*, experiments: bool, only: tuple[str, ...], **options: Any) -> NoRetu
     """
     wanted = (only or ("all",)) if experiments else ()
     sys.exit(_doctor(stop_after_preflight=True, experiments=wanted, **options))
+
+
+@main.command(context_settings=_FORWARD)
+@click.option("-m", "is_module", is_flag=True, help="The target is a module's name, as in python -m.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=10),
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time for all re-runs of the program.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=2),
+    default=5,
+    show_default=True,
+    help="Matched pairs of re-runs for the proof.",
+)
+@click.option("--write", is_flag=True, help="Make the proven changes in the program's files.")
+@click.option("--unproved", is_flag=True, help="Also what could not be proven: all remedies that hold.")
+@click.option("-q", "--quiet", is_flag=True, help="The proof and the patch alone.")
+@click.argument("target", metavar="SCRIPT")
+@click.argument("argv", nargs=-1, type=click.UNPROCESSED, metavar="[ARGUMENTS]...")
+def fix(**options: Any) -> NoReturn:
+    """Find the smallest change of a training program that makes it train, prove it by training with it, show it as a patch.
+
+    The program is run again many times in processes of its own, in a folder of links to yours; your files stay as they are without --write. The patch goes to stdout.
+
+    The exit code is 0 when there is nothing to mend or the patch is proven, 5 otherwise.
+    """
+    if not options["is_module"]:
+        _must_exist(options["target"])
+    from .surgery.door import run as operate
+
+    sys.exit(operate(**options))
 
 
 def _doctor(*, target: str, is_module: bool, no_report: bool, stop_after_preflight: bool, **rest: Any) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 USAGE_ERROR = 2
 FAILED_ON = 4
+NOT_PROVEN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

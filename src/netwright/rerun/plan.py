@@ -59,7 +59,8 @@ class Plan:
     ``seed`` is added to every seed that the program gives to a global generator (torch, NumPy, random), and seeds those that it never seeds: 0 leaves the seeds of the
     program as they are. ``steps`` ends the training after so many steps of an optimizer; with ``evaluate`` the program may go on from there to its evaluation, until it wants
     to train again. ``seconds`` ends the program wherever it is. ``digests`` adds digests of the first weights, of the inputs of every step and of the last weights. ``threads`` is for torch's
-    threads (``None``: as in the program itself). With a seed and ``same_hashes`` sets of strings have the same order in every re-run. ``copy`` tells apart re-runs that are otherwise equal.
+    threads (``None``: as in the program itself). With a seed and ``same_hashes`` sets of strings have the same order in every re-run. ``overlay`` is the text of files, by their real absolute path, that the re-run finds in place of what is there.
+    ``copy`` tells apart re-runs that are otherwise equal.
     """
 
     seed: int | None = None
@@ -71,6 +72,7 @@ class Plan:
     digests: bool = False
     threads: int | None = None
     same_hashes: bool = True
+    overlay: Mapping[str, str] = field(default_factory=dict[str, str])
     copy: int = 0
 
     def to_json(self) -> str:

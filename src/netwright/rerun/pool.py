@@ -125,6 +125,8 @@ def _over(child: _Running) -> bool:
 def _start(command: Command, plan: Plan, index: int, until: float | None) -> _Running:
     channel = Path(tempfile.mkdtemp(prefix="netwright-channel-"))
     place = Place.make(command.folder)
+    for path, text in plan.overlay.items():
+        place.put(path, text)
     target = command.target
     if not command.is_module and os.path.isabs(target):  # noqa: PTH117
         target = str(place.base) + target

@@ -1,0 +1,26 @@
+"""Ways to mend a program, one file each: an edit of the source that keeps everything else as it was typed."""
+
+import pkgutil
+from functools import cache
+from importlib import import_module
+
+from .remedy import Patch as Patch
+from .remedy import Remedy as Remedy
+from .remedy import merged as merged
+from .source import Refused as Refused
+from .source import Source as Source
+
+
+@cache
+def all_remedies() -> tuple[Remedy, ...]:
+    """Every remedy, found by walking this package, by name."""
+    found = [
+        getattr(import_module(m.name), "remedy", None)
+        for m in pkgutil.walk_packages(__path__, __name__ + ".")
+    ]
+    return tuple(sorted((r for r in found if isinstance(r, Remedy)), key=lambda r: r.name))
+
+
+def remedies_for(code: str) -> tuple[Remedy, ...]:
+    """The remedies that mend what a rule finds."""
+    return tuple(r for r in all_remedies() if code in r.mends)

@@ -1,0 +1,1 @@
+"""Remedies for data as the network sees it."""

@@ -1,0 +1,1 @@
+"""Remedies for what keeps gradients from doing their work."""

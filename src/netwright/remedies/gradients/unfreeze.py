@@ -1,0 +1,34 @@
+"""Let the layers train: take out what freezes them."""
+
+from collections.abc import Sequence
+
+import libcst as cst
+
+from ...rule import Finding
+from ..remedy import Remedy
+from ..source import Change, Refused, Source, last_name
+
+remedy = Remedy(
+    name="unfreeze",
+    mends=("NW403",),
+    assumes="the layers are frozen by a statement on the line, or by a loop that does nothing else",
+)
+
+
+@remedy.edit
+def edit(source: Source, finding: Finding) -> Sequence[Change]:
+    """Delete ``requires_grad = False`` (``requires_grad_(False)``), and the loop around it."""
+    assert finding.where.line is not None
+    statement: cst.CSTNode = source.statement(finding.where.line)
+    freezes = any(
+        isinstance(a.targets[0].target, cst.Attribute) and a.targets[0].target.attr.value == "requires_grad"
+        for a in source.every(cst.Assign, statement)
+    ) or any(last_name(c.func) == "requires_grad_" for c in source.every(cst.Call, statement))
+    if not freezes:
+        raise Refused("nothing is frozen on the line")
+    while len(source.siblings(statement)) == 1:
+        above = source.above(statement, cst.BaseCompoundStatement)
+        if not isinstance(above, cst.For | cst.If | cst.With):
+            break
+        statement = above
+    return [source.delete(statement)]

@@ -1,0 +1,1 @@
+"""Remedies for losses that do not fit what they are given."""

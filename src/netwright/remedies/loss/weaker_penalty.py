@@ -1,0 +1,49 @@
+"""Weaken the penalty on the weights until it is a small part of the loss."""
+
+from collections.abc import Sequence
+
+import libcst as cst
+
+from ...rule import Finding
+from ..remedy import Remedy
+from ..source import Change, Refused, Source
+
+remedy = Remedy(
+    name="weaker-penalty",
+    mends=("NW309",),
+    bends_loss=True,
+    assumes="the factor of the penalty is a number on the line, or a constant of the file",
+)
+_SHARE = 0.01  # of the data's loss: weight decay that is worth its name, and no more
+
+
+@remedy.edit
+def edit(source: Source, finding: Finding) -> Sequence[Change]:
+    """The factor is multiplied so that the penalty comes to a hundredth of the data's loss, to one digit."""
+    penalty, rest = finding.measured.get("penalty"), finding.measured.get("data_loss")
+    if not isinstance(penalty, float | int) or not isinstance(rest, float | int) or not penalty > 0 < rest:
+        raise Refused("penalty and loss are not known")
+    assert finding.where.line is not None
+    for product in source.at(cst.BinaryOperation, finding.where.line):
+        if not isinstance(product.operator, cst.Multiply):
+            continue
+        for side in (product.left, product.right):
+            number = _number(source, side)
+            if number is not None:
+                node, value = number
+                return [source.replace(node, f"{value * _SHARE * rest / penalty:.0e}".replace("e-0", "e-"))]
+    raise Refused("the factor of the penalty is not written on the line")
+
+
+def _number(source: Source, node: cst.BaseExpression) -> tuple[cst.CSTNode, float] | None:
+    if isinstance(node, cst.Float | cst.Integer):
+        return node, float(source.code(node))
+    if isinstance(node, cst.Name):
+        made = [
+            a
+            for a in source.every(cst.Assign)
+            if any(isinstance(t.target, cst.Name) and t.target.value == node.value for t in a.targets)
+        ]
+        if len(made) == 1 and isinstance(made[0].value, cst.Float | cst.Integer):
+            return made[0].value, float(source.code(made[0].value))
+    return None

@@ -1,0 +1,1 @@
+"""Remedies for layers and their first weights."""

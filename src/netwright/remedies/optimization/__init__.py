@@ -1,0 +1,1 @@
+"""Remedies for settings of the optimizer."""

@@ -1,0 +1,73 @@
+"""The door of ``netwright fix``: from the command line to the exit code."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from ..options import NOT_PROVEN
+from ..remedies import Patch
+from ..report.model import CANNOT_TELL, HEALTHY
+from ..report.terminal import make_console
+from ..report.words import headline
+from ..rerun import Command
+from ..trial.search import compatible
+from .files import CannotFix
+from .files import write as write_files
+from .operation import Operation, examine, operate
+from .words import show, show_patch
+
+
+def run(
+    *,
+    target: str,
+    argv: tuple[str, ...],
+    is_module: bool,
+    budget: float,
+    seeds: int,
+    write: bool,
+    unproved: bool,
+    quiet: bool,
+) -> int:
+    """Do it. The exit code: 0 nothing to mend, or proven; 5 otherwise."""
+    command = Command(
+        target=target, argv=argv, is_module=is_module, folder=Path.cwd(), environment=dict(os.environ)
+    )
+    try:
+        report = examine(command, budget=min(60.0, budget / 4))
+        if report.verdict in (HEALTHY, CANNOT_TELL):
+            _tell(headline(report))
+            return 0 if report.verdict == HEALTHY else NOT_PROVEN
+        operation = operate(command, report, budget=budget, seeds=seeds, quiet=quiet)
+    except (CannotFix, subprocess.TimeoutExpired) as why:
+        _tell(str(why))
+        return NOT_PROVEN
+    show(operation, quiet=quiet)
+    patches = _chosen(operation, unproved=unproved)
+    if patches:
+        show_patch(patches, Path.cwd())
+        if write:
+            return _write(patches)
+    proven = operation.cure is not None and operation.cure.proven
+    return 0 if proven else NOT_PROVEN
+
+
+def _chosen(operation: Operation, *, unproved: bool) -> tuple[Patch, ...]:
+    """The patches to show: those proven, or with ``unproved`` whatever holds."""
+    cure = operation.cure
+    if cure is not None and cure.patches and (cure.proven or unproved):
+        return cure.patches
+    return compatible(options[0] for options in operation.nominated)[0] if unproved else ()
+
+
+def _write(patches: tuple[Patch, ...]) -> int:
+    try:
+        for line in write_files(patches):
+            _tell(line)
+    except CannotFix as why:
+        _tell(str(why))
+        return NOT_PROVEN
+    return 0
+
+
+def _tell(text: str) -> None:
+    make_console().print(f"netwright: {text}", soft_wrap=True)

@@ -1,0 +1,215 @@
+"""``netwright fix``: examine the program, try the remedies that its findings nominate on the program itself, and show the smallest patch that heals.
+
+Nothing of the user's is changed here; :func:`netwright.surgery.files.write` is asked for separately.
+"""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TextIO
+
+from ..remedies import Patch, Refused, merged, remedies_for
+from ..report.json import from_json
+from ..report.model import Report, every
+from ..report.progress import shown
+from ..rerun import Command, Plan, Trace
+from ..rerun.place import Place
+from ..rerun.pool import rerun, workers
+from ..rule import Finding, Severity
+from ..trial import Cure, search
+from .files import CannotFix
+
+_CHECK_S = 600.0
+_SETS = 6  # sets of remedies that are tried besides the proof, as a rule
+
+
+@dataclass(slots=True)
+class Operation:
+    """What is known so far of one program: its report, the remedies that were nominated or refused, and what came of them."""
+
+    command: Command
+    report: Report
+    nominated: list[list[Patch]] = field(default_factory=list[list[Patch]])
+    refused: list[str] = field(default_factory=list[str])
+    unmended: list[Finding] = field(default_factory=list[Finding])
+    steps: int | None = None
+    cure: Cure | None = None
+    left: tuple[Finding, ...] = ()
+    interrupted: bool = False
+
+
+def examine(command: Command, *, budget: float) -> Report:
+    """What ``netwright check`` says of the program, in a process of its own.
+
+    Raises:
+        CannotFix: it gave no report.
+    """
+    with tempfile.TemporaryDirectory(prefix="netwright-fix-") as folder:
+        path = Path(folder) / "report.json"
+        module = ["-m"] if command.is_module else []
+        arguments = ["--quiet", "--no-report", "--budget", f"{budget:g}", "--json", str(path), *module]
+        ended = subprocess.run(
+            [sys.executable, "-m", "netwright", "check", *arguments, command.target, *command.argv],
+            cwd=command.folder,
+            env=dict(command.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=_CHECK_S,
+            check=False,
+        )
+        if not path.exists():
+            last = ended.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
+            raise CannotFix(f"the program could not be examined (exit code {ended.returncode}: {last[0]})")
+        return from_json(path.read_text("utf-8"))
+
+
+def nominate(operation: Operation) -> None:
+    """Ask the remedies of every error and warning whether they hold."""
+    for top in operation.report.serious:
+        for finding in every(top):
+            if finding.severity is Severity.INFO:
+                continue
+            options: list[Patch] = []
+            known = remedies_for(finding.code)
+            for remedy in known:
+                try:
+                    options.append(remedy.apply(finding))
+                except Refused as why:
+                    operation.refused.append(f"{finding.code} {remedy.name}: {why}")
+            if options:
+                operation.nominated.append(options)
+            elif finding is top:
+                operation.unmended.append(finding)
+
+
+def operate(
+    command: Command,
+    report: Report,
+    *,
+    budget: float,
+    seeds: int = 5,
+    stream: TextIO | None = None,
+    quiet: bool = False,
+) -> Operation:
+    """Try what the findings nominate.
+
+    Args:
+        command: the program.
+        report: what was found in it.
+        budget: seconds for all re-runs together.
+        seeds: matched pairs of re-runs that prove the set that is found.
+        stream: where the progress is drawn.
+        quiet: draw none.
+
+    Returns:
+        What is known, also where it was interrupted (Ctrl-C).
+    """
+    operation = Operation(command=command, report=report)
+    nominate(operation)
+    if not operation.nominated:
+        return operation
+    with shown("trials", stream or sys.stderr, quiet=quiet) as progress:
+        try:
+            trials = _Trials(command, operation, budget, seeds, progress)
+            operation.steps = trials.steps
+            operation.cure = search(operation.nominated, trials.run, seeds=seeds)
+            if operation.cure.patches:
+                operation.left = _left(operation)
+        except KeyboardInterrupt:
+            operation.interrupted = True
+    return operation
+
+
+class _Trials:
+    """Re-runs for the search: every one with the same number of steps, within the budget."""
+
+    def __init__(
+        self, command: Command, operation: Operation, budget: float, seeds: int, progress: object
+    ) -> None:
+        self.command = command
+        self.until = time.monotonic() + budget
+        self.progress = progress
+        self.at_once = workers(None)
+        cores = os.cpu_count() or 1
+        own = "OMP_NUM_THREADS" in command.environment
+        self.threads = max(1, cores // self.at_once) if self.at_once > 1 and not own else None
+        self.done = 0
+        self.wanted = 1 + min(_SETS, 1 + sum(len(o) for o in operation.nominated)) + 2 * seeds
+        rounds = math.ceil(self.wanted / self.at_once) + 1
+        self.each = budget / rounds
+        self.steps: int | None = None
+        self.steps = self._length(operation)
+
+    def _length(self, operation: Operation) -> int | None:
+        """How many steps every re-run makes, so that all fit: seen on the program as it is, or, where that crashes, on the mended one."""
+        from ..trial.search import compatible
+
+        together, _ = compatible([o[0] for o in operation.nominated])
+        for patches in ((), together):
+            (scout,) = rerun(self.command, [self._plan(patches, 0)], seconds=self.each)
+            self._told()
+            if scout.whole:
+                return None
+            if scout.ended in ("seconds", "killed") and scout.steps:
+                share = max(
+                    0.1, (self.each * 0.8 - scout.before_s) / max(scout.wall_s - scout.before_s, 1e-3)
+                )
+                return max(1, int(scout.steps * min(share, 0.8)))
+        return None
+
+    def _plan(self, patches: Sequence[Patch], seed: int) -> Plan:
+        overlay = {os.path.realpath(p): text for p, text in merged(patches).items()}
+        return Plan(seed=seed, steps=self.steps, threads=self.threads, overlay=overlay)
+
+    def _told(self) -> None:
+        self.done += 1
+        if callable(self.progress):
+            self.progress(min(0.99, self.done / self.wanted))
+
+    def run(self, wanted: Sequence[tuple[tuple[Patch, ...], int]]) -> list[Trace]:
+        """One re-run for each set of remedies and seed."""
+        plans = [self._plan(patches, seed) for patches, seed in wanted]
+        left = max(1.0, self.until - time.monotonic())
+        before = self.done
+        traces = rerun(
+            self.command,
+            plans,
+            at_once=self.at_once,
+            seconds=left,
+            progress=lambda share: self._at(before + share * len(plans)),
+        )
+        self.done = before + len(plans)
+        return traces
+
+    def _at(self, done: float) -> None:
+        if callable(self.progress):
+            self.progress(min(0.99, done / self.wanted))
+
+
+def _left(operation: Operation) -> tuple[Finding, ...]:
+    """What the pre-flight still finds in the mended program."""
+    assert operation.cure is not None
+    command = operation.command
+    place = Place.make(command.folder)
+    try:
+        for path, text in merged(operation.cure.patches).items():
+            place.put(str(path), text)
+        target = command.target
+        if not command.is_module and Path(target).is_absolute():
+            target = str(place.base) + target
+        shadow = replace(command, target=target, folder=place.folder)
+        report = examine(shadow, budget=1.0)
+    except (CannotFix, subprocess.TimeoutExpired, OSError, json.JSONDecodeError, ValueError):
+        return ()
+    finally:
+        place.remove()
+    mended = {code for p in operation.cure.patches for code in p.codes}
+    return tuple(f for top in report.serious for f in every(top) if f.code in mended)

@@ -1,0 +1,119 @@
+"""What ``netwright fix`` says: what was tried and what came of it, the proof, the patch."""
+
+import math
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from ..remedies import Patch
+from ..report.model import CANNOT_TELL, HEALTHY
+from ..report.terminal import make_console
+from ..report.words import headline
+from ..trial import Cure
+from .files import diff
+from .operation import Operation
+
+_LABEL = 11
+
+
+def show(operation: Operation, *, quiet: bool = False, console: Console | None = None) -> None:
+    """Print it: what a person reads on stderr, the diff on stdout."""
+    out = console or make_console()
+    if not quiet:
+        _say(out, "Diagnosis", headline(operation.report))
+        for line in _nothing(operation):
+            _say(out, "", line)
+    cure = operation.cure
+    if cure is not None:
+        if not quiet:
+            _trials(out, operation, cure)
+        _proof(out, operation, cure)
+    if operation.interrupted:
+        _say(out, "", "interrupted; what is known so far is above")
+    if not quiet:
+        for line in operation.refused:
+            _say(out, "Not tried", line)
+        for finding in operation.unmended:
+            _say(out, "By hand", f"{finding.code} {finding.name} at {finding.where.at}: {finding.fix}")
+
+
+def show_patch(patches: Sequence[Patch], folder: Path) -> None:
+    """The diff on stdout, in colours on a terminal."""
+    text = diff(patches, folder)
+    if sys.stdout.isatty():
+        Console().print(Syntax(text.rstrip("\n"), "diff", background_color="default"))
+    else:
+        sys.stdout.write(text)
+
+
+def _nothing(operation: Operation) -> Iterator[str]:
+    if operation.report.verdict in (HEALTHY, CANNOT_TELL) or operation.nominated:
+        return
+    yield "no remedy of netwright's holds for what was found, so nothing was tried"
+
+
+def _trials(out: Console, operation: Operation, cure: Cure) -> None:
+    if cure.yardstick is None:
+        _say(out, "Trials", _why_no_yardstick(cure))
+        return
+    length = f"{operation.steps} steps each" if operation.steps else "to their own end"
+    _say(out, "Trials", f"the same program, seeds and data, {length}: {cure.yardstick.words}")
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(" " * (_LABEL - 2), "as it is", _number(cure.control.value))
+    for attempt in cure.attempts:
+        grid.add_row("", " + ".join(p.remedy for p in attempt.patches), _number(attempt.value))
+    out.print(grid)
+
+
+def _why_no_yardstick(cure: Cure) -> str:
+    trace = cure.control.trace
+    ended = "" if trace.whole else f" ({trace.why()})"
+    return f"nothing that the program computes in its evaluation tells whether it got better{ended}"
+
+
+def _proof(out: Console, operation: Operation, cure: Cure) -> None:
+    if cure.yardstick is None:
+        return
+    if not cure.patches:
+        _say(out, "Proof", "nothing that was tried made it better")
+        return
+    names = " + ".join(p.remedy for p in cure.patches)
+    before, after = ([v for v in values if v is not None] for values in (cure.before, cure.after))
+    if not cure.before:
+        _say(
+            out, "Proof", f"{names} was better with the program's own seed; there was no time for more seeds"
+        )
+        return
+    better = sum(g > 0 for g in cure.gains)
+    said = f"{names}: {_middle(before)} becomes {_middle(after)} (medians over {len(cure.before)} seeds, better in {better}"
+    luck = f"; two seeds of the program as it is differ by {cure.luck:.2g}" if cure.luck is not None else ""
+    p = f"; p = {cure.p:.3g}" if cure.p is not None else ""
+    _say(out, "Proof", f"{said}{p}{luck})" + ("" if cure.proven else ": not proven"))
+    for patch in cure.not_needed:
+        _say(out, "Not needed", f"{patch.remedy} ({', '.join(patch.codes)}): as good without it")
+    for finding in operation.left:
+        _say(out, "Still there", f"{finding.code} {finding.name} at {finding.where.at}")
+
+
+def _middle(values: Sequence[float]) -> str:
+    return _number(statistics.median(values)) if values else "no result"
+
+
+def _number(value: float | None) -> str:
+    return "no result" if value is None or not math.isfinite(value) else f"{value:.4g}"
+
+
+def _say(out: Console, label: str, text: str) -> None:
+    grid = Table.grid()
+    grid.add_column(no_wrap=True, width=_LABEL)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(label, "bold"), Text(text))
+    out.print(grid)

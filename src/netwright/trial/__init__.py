@@ -1,0 +1,7 @@
+"""Remedies tried on the program itself: paired re-runs, a yardstick that no remedy can bend, the smallest set that heals."""
+
+from .search import Attempt as Attempt
+from .search import Cure as Cure
+from .search import search as search
+from .yardstick import Yardstick as Yardstick
+from .yardstick import choose as choose

@@ -1,0 +1,74 @@
+"""By what a re-run is judged: a number that the program's own evaluation computes, the same for the program as it is and for the mended one."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..rerun import Trace
+
+ACCURACY, SQUARED, ABSOLUTE, LOSS, TRAINING = (
+    "accuracy",
+    "squared error",
+    "absolute error",
+    "loss",
+    "training loss",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yardstick:
+    """``name`` of a metric as :class:`netwright.rerun.Metric` has it, or ``training loss``."""
+
+    name: str
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether more is better."""
+        return self.name == ACCURACY
+
+    @property
+    def words(self) -> str:
+        """What it is, for a person."""
+        return self.name if self.name == TRAINING else f"{self.name} in the program's own evaluation"
+
+    def value(self, trace: Trace) -> float | None:
+        """What a re-run reached; ``None`` where it did not come that far."""
+        if self.name == TRAINING:
+            found = trace.last_loss()
+        else:
+            metric = trace.held_out().get(self.name)
+            found = metric.value if metric is not None else None
+        return found if found is not None and math.isfinite(found) else None
+
+    def gain(self, before: float | None, after: float | None) -> float:
+        """How much better ``after`` is; a run without a value is worse than any with one."""
+        if before is None or after is None:
+            return 0.0 if before is after else math.inf if before is None else -math.inf
+        return after - before if self.higher_is_better else before - after
+
+
+def choose(traces: Sequence[Trace], *, loss_stays: bool) -> Yardstick | None:
+    """The first of these that most of the re-runs give: accuracy, squared error, absolute error, and, where no remedy changes it, the loss.
+
+    A loss that a remedy exchanges or rescales says nothing of what the remedy is worth.
+    """
+    for name in (ACCURACY, SQUARED, ABSOLUTE, *((LOSS, TRAINING) if loss_stays else ())):
+        yardstick = Yardstick(name=name)
+        if sum(yardstick.value(t) is not None for t in traces) * 2 > len(traces):
+            return yardstick
+    return None
+
+
+def sign_flip(gains: Sequence[float]) -> float:
+    """The one-sided p-value of paired gains: the share of all sign patterns whose sum is at least the one seen (Fisher's randomization test).
+
+    With five pairs the smallest is 1/32.
+    """
+    finite = [max(-1e300, min(1e300, g)) for g in gains]
+    total = sum(finite)
+    patterns = 1 << len(finite)
+    hits = sum(
+        sum(g if pattern >> i & 1 else -g for i, g in enumerate(finite)) >= total - 1e-12 * abs(total)
+        for pattern in range(patterns)
+    )
+    return hits / patterns

@@ -1,0 +1,55 @@
+"""Every remedy on the faulty program of each rule that it mends: what it makes of it is silent about that fault."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from netwright.evidence import EXPERIMENTS
+from netwright.registry import find_rule
+from netwright.remedies import Refused, all_remedies
+from netwright.report.json import from_json
+from netwright.report.model import every
+
+from ..programs import examine
+
+RULES = Path(__file__).parents[1] / "rules"
+PAIRS = [
+    (r.name, code) for r in all_remedies() for code in r.mends if (RULES / code.lower() / "bad.py").exists()
+]
+
+
+def findings(outcome, code):
+    report = from_json(json.dumps(outcome.report))
+    return [f for top in report.findings for f in every(top) if f.code == code]
+
+
+@pytest.mark.parametrize(("name", "code"), PAIRS)
+def test_the_fault_is_gone(name, code, tmp_path):
+    (remedy,) = [r for r in all_remedies() if r.name == name]
+    experiments = tuple(EXPERIMENTS[k] for k in find_rule(code).needs.values() if k in EXPERIMENTS)
+    script = RULES / code.lower() / "bad.py"
+    found = findings(examine(script, verbose=True, experiments=experiments), code)
+    assert found
+    why = []
+    for finding in found:
+        try:
+            patch = remedy.apply(finding)
+            break
+        except Refused as reason:
+            why.append(str(reason))
+    else:
+        pytest.skip(f"it refuses: {'; '.join(why)}") if name in MAY_REFUSE.get(code, ()) else pytest.fail(
+            f"it refuses: {'; '.join(why)}"
+        )
+    assert patch.source.text == script.read_text()
+    mended = tmp_path / "bad.py"
+    mended.write_text(patch.after)
+    left = findings(examine(mended, verbose=True, experiments=experiments), code)
+    assert [f.message for f in left] == [], patch.after
+
+
+# Where a remedy of the fault does not hold on the rule's own program, and says so.
+MAY_REFUSE = {
+    "NW405": ("keep-graph",),
+}
