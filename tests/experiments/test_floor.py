@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from netwright.capture.sandbox import untouched
 from netwright.evidence import Outcome
 from netwright.experiments import overfit_batch
-from netwright.experiments.floor import entropy
-from netwright.experiments.subset import repeated
+from netwright.experiments._floor import entropy
+from netwright.experiments._subset import repeated
 from netwright.experiments.trainee import Trainee
 
 from .test_alone import classes, record

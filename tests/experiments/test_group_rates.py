@@ -8,8 +8,8 @@ from torch import nn
 
 from netwright.capture.session import Limits, Session
 from netwright.experiments import range_test
+from netwright.experiments._group_rates import partners
 from netwright.experiments.catalogue import material
-from netwright.experiments.group_rates import partners
 from netwright.experiments.range_test import EXPERIMENT
 
 KEPT = []

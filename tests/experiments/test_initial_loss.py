@@ -11,8 +11,8 @@ from netwright.capture.sandbox import untouched
 from netwright.capture.session import Limits, Session
 from netwright.capture.step import Step
 from netwright.experiments import initial_loss
-from netwright.experiments.intervals import interval, quantile, ratio
-from netwright.experiments.terms import ScaledTrainee, weigh
+from netwright.experiments._intervals import interval, quantile, ratio
+from netwright.experiments._terms import ScaledTrainee, weigh
 
 
 def found_of(make, *, seconds=90.0):

@@ -11,9 +11,9 @@ from torch.nn import functional as F
 from netwright.capture.replay import CannotReplay, Replay
 from netwright.capture.sandbox import untouched
 from netwright.experiments import ladder
-from netwright.experiments.climbing import shuffled
-from netwright.experiments.stacks import find_stacks, shortened
-from netwright.experiments.widths import find_units, narrowed
+from netwright.experiments._climbing import shuffled
+from netwright.experiments._stacks import find_stacks, shortened
+from netwright.experiments._widths import find_units, narrowed
 from netwright.rule import NotApplicable
 
 from .test_alone import record

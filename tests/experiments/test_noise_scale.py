@@ -11,8 +11,8 @@ from netwright.capture.session import Limits, Session
 from netwright.capture.step import Step
 from netwright.evidence import NoiseEstimate, NoiseScale
 from netwright.experiments import noise_scale
-from netwright.experiments.noise_estimate import inner_products, outlying, scale, student
-from netwright.experiments.parts import find_reading, normalizes
+from netwright.experiments._noise_estimate import inner_products, outlying, scale, student
+from netwright.experiments._parts import find_reading, normalizes
 from netwright.experiments.trainee import Trainee
 from netwright.rule import NotApplicable
 from netwright.rules.optimization.batch_size_far_from_noise_scale import rule

@@ -11,9 +11,9 @@ from netwright.capture.session import Limits, Session
 from netwright.capture.step import Step
 from netwright.evidence import TaskKind
 from netwright.experiments import simple_models
-from netwright.experiments.sample_columns import label_issues
-from netwright.experiments.seen_samples import collect
-from netwright.experiments.simple_fits import (
+from netwright.experiments._sample_columns import label_issues
+from netwright.experiments._seen_samples import collect
+from netwright.experiments._simple_fits import (
     Problem,
     cheap_models,
     explained,

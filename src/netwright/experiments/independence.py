@@ -12,13 +12,13 @@ from ..capture.step import Step
 from ..evidence import FutureLeak, Independence, InputUse, SampleMixing
 from ..inference import read_objective
 from ..rule import NotApplicable
+from ._future import future_leak
+from ._lockstep import Lockstep, difference
+from ._mixing import PROBED, sample_mixing
+from ._next_step import next_step
+from ._samples import doors_of, find_samples
 from .experiment import Experiment, Material
-from .future import future_leak
-from .lockstep import Lockstep, difference
-from .mixing import PROBED, sample_mixing
-from .next_step import next_step
 from .progress import Progress, unseen
-from .samples import doors_of, find_samples
 from .trainee import ERRORS, require_replay
 
 _VARIANTS = 8  # of a step, run beside each other

@@ -13,12 +13,12 @@ from ..capture.sandbox import untouched
 from ..capture.step import Step
 from ..evidence import NOWHERE, Direction, FirstLoss, InitialLoss, Strength, TermShare, Where
 from ..rule import NotApplicable
-from .answers import TURNED, Pair, at_the_network, blind, constant, elements, pair_of, picked_of, settings_of
-from .direction import direction_of
+from ._answers import TURNED, Pair, at_the_network, blind, constant, elements, pair_of, picked_of, settings_of
+from ._direction import direction_of
+from ._intervals import interval, ratio
+from ._terms import ScaledTrainee, numbers, weigh
 from .experiment import Experiment, Material
-from .intervals import interval, ratio
 from .progress import Progress, unseen
-from .terms import ScaledTrainee, numbers, weigh
 from .trainee import ERRORS
 
 T = TypeVar("T")

@@ -12,12 +12,12 @@ from ..capture.sandbox import untouched
 from ..capture.step import Step
 from ..evidence import NOWHERE, Ladder, Stack, Where
 from ..rule import NotApplicable
-from .climbing import FEWEST, LONGER, Clip, Course, Size, begin
+from ._climbing import FEWEST, LONGER, Clip, Course, Size, begin
+from ._stacks import Found, calls_of, find_stacks, shortened
+from ._widths import Units, find_units
 from .experiment import Experiment, Material
 from .progress import Progress, unseen
-from .stacks import Found, calls_of, find_stacks, shortened
 from .trainee import ERRORS, differentiates, require_replay
-from .widths import Units, find_units
 
 _BATCHES = 8
 _SHARES = (1 / 8, 1 / 4, 1 / 2)

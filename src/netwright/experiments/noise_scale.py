@@ -12,9 +12,9 @@ from ..capture.sandbox import untouched
 from ..capture.step import Step
 from ..evidence import NOWHERE, NoiseEstimate, NoiseScale, OutlyingSample, Where
 from ..rule import NotApplicable
+from ._noise_estimate import inner_products, outlying, scale
+from ._parts import Cut, Reading, find_reading, flat, length, normalizes, overlap
 from .experiment import Experiment, Material
-from .noise_estimate import inner_products, outlying, scale
-from .parts import Cut, Reading, find_reading, flat, length, normalizes, overlap
 from .progress import Progress, unseen
 from .trainee import ERRORS, Trainee
 

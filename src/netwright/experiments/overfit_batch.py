@@ -13,11 +13,11 @@ from ..capture.step import Step
 from ..evidence import NOWHERE, LossTerm, Objective, Outcome, Overfit, OverfitRun, TaskKind, Where
 from ..inference import read_objective
 from ..rule import NotApplicable
+from ._floor import Floor, floor_of
+from ._subset import repeated
 from .curves import outcome
 from .experiment import Experiment, Material
-from .floor import Floor, floor_of
 from .progress import Progress, unseen
-from .subset import repeated
 from .trainee import ERRORS, Trainee
 
 ADAM_RATE = 3e-4  # Karpathy, "A recipe for training neural networks": the safe rate to begin with

@@ -10,11 +10,11 @@ from ..capture.sandbox import untouched
 from ..capture.step import Step
 from ..evidence import NOWHERE, RangeTest, Schedule, Where
 from ..rule import NotApplicable
+from ._group_rates import Partner, group_rates, names_of, partners
+from ._trial import COARSE, STEPS, Trial, bisect, edge, grows
 from .experiment import Experiment, Material
-from .group_rates import Partner, group_rates, names_of, partners
 from .progress import Progress, unseen
 from .trainee import ERRORS, Trainee
-from .trial import COARSE, STEPS, Trial, bisect, edge, grows
 
 _LOWEST, _HIGHEST = 1e-6, 100.0  # times 1: rates beyond are used by no one
 _STILL = 1e-3

@@ -14,9 +14,9 @@ from ..capture.step import Step
 from ..capture.tape import Call
 from ..evidence import Flow, ParameterFlow, SignalPropagation
 from ..rule import NotApplicable
+from ._layer_calls import sites
+from ._layer_tally import Tally, as_layer, at_input, at_output, listen, norm_of, real
 from .experiment import Experiment, Material
-from .layer_calls import sites
-from .layer_tally import Tally, as_layer, at_input, at_output, listen, norm_of, real
 from .progress import Progress, unseen
 from .trainee import ERRORS, Trainee, differentiates
 

@@ -18,8 +18,8 @@ from .experiment import Experiment, Material
 from .progress import Progress, unseen
 
 if TYPE_CHECKING:
-    from .seen_samples import Array, Samples
-    from .simple_fits import Problem
+    from ._seen_samples import Array, Samples
+    from ._simple_fits import Problem
 
 _FEW = 40
 _CLASSES = 8  # further classes are taken together as one where scores are compared with permuted ones
@@ -51,14 +51,14 @@ def simple_models(
     """
     if find_spec("sklearn") is None:
         raise NotApplicable("simple models need scikit-learn: pip install 'netwright[models]'")
-    from .seen_samples import collect, main_term
+    from ._seen_samples import collect, main_term
 
     start = time.perf_counter()
     with untouched():
         samples = collect([step, *others])
         _, term = main_term(samples.steps[0].capture)
         found = _Study(samples, optimizer, start + seconds, progress).run()
-    from .target_origin import joined_at, targets_at
+    from ._target_origin import joined_at, targets_at
 
     capture = samples.steps[0].capture
     doors = [r.where for r in capture.tape.roots if r.where.known]
@@ -97,9 +97,9 @@ class _Study:
         """Everything but the lines, as keyword arguments of the evidence."""
         import numpy as np
 
-        from .sample_columns import columns, token_shares
-        from .sample_table import table
-        from .simple_fits import CHANCE, PLANTS, STRENGTH, cheap, judged, logistic
+        from ._sample_columns import columns, token_shares
+        from ._sample_table import table
+        from ._simple_fits import CHANCE, PLANTS, STRENGTH, cheap, judged, logistic
 
         samples = self.samples
         rows, labels, values = _kept(samples)
@@ -153,7 +153,7 @@ class _Study:
 
     def _boosted(self, problem: "Problem", *, related: bool) -> ModelScore | None:
         """Gradient boosting: with permuted targets only where nothing else found a relation, and not at all where time is short and something did."""
-        from .simple_fits import boosted
+        from ._simple_fits import boosted
 
         if related and self.left < 0.5 * self.seconds:
             return None
@@ -168,7 +168,7 @@ class _Study:
         *,
         related: bool,
     ) -> tuple[object, str]:
-        from .sample_columns import label_issues
+        from ._sample_columns import label_issues
 
         if labels is None:
             return None, "there are no classes"
@@ -183,8 +183,8 @@ class _Study:
     def _race(self, problem: "Problem", *, brief: bool) -> tuple[NetworkRace | None, str]:
         import numpy as np
 
-        from .label_race import race
-        from .simple_fits import planted
+        from ._label_race import race
+        from ._simple_fits import planted
 
         samples = self.samples
         if len(problem.table) != len(samples.first):
@@ -232,7 +232,7 @@ def _kept(samples: "Samples") -> "tuple[Array, Array | None, Array]":
 def _problem(samples: "Samples", columns: "Array", rows: "Array", labels: "Array | None") -> "Problem":
     import numpy as np
 
-    from .simple_fits import Problem
+    from ._simple_fits import Problem
 
     if labels is not None:
         counts = np.bincount(labels)
@@ -284,7 +284,7 @@ def _half(problem: "Problem") -> float | None:
     """The score of ridge regression with half of the samples, for how much more of them would help."""
     import numpy as np
 
-    from .simple_fits import Problem, cheap_models, scores
+    from ._simple_fits import Problem, cheap_models, scores
 
     count = len(problem.table) // 2
     if count < _FEW:

@@ -10,8 +10,8 @@ from ..capture.graphs import GraphCapture
 from ..capture.replay import CannotReplay
 from ..capture.tape import Call
 from ..evidence import NOWHERE, FutureLeak
-from .lockstep import Lockstep, Outputs, difference
-from .next_step import NextStep
+from ._lockstep import Lockstep, Outputs, difference
+from ._next_step import NextStep
 
 
 def future_leak(capture: GraphCapture, following: NextStep, doors: Mapping[int, torch.Tensor]) -> FutureLeak:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ..evidence import LayerFlow
-from .layer_calls import CUTTING, SATURATING, Site
+from ._layer_calls import CUTTING, SATURATING, Site
 
 
 def norm_of(tensor: torch.Tensor) -> float:

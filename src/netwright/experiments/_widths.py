@@ -13,7 +13,7 @@ import torch
 from ..capture.calls import plain_name
 from ..capture.graphs import GraphCapture
 from ..capture.tape import Call, Slot, Tape
-from .stacks import calls_of
+from ._stacks import calls_of
 
 _LAYERS = {"linear": 0, "conv1d": 1, "conv2d": 2, "conv3d": 3}
 _EACH = frozenset(

@@ -11,8 +11,8 @@ import torch
 from ..capture.graphs import GraphCapture
 from ..evidence import RESHAPES, Graph, Node, Ref, TermShare, Where
 from ..inference import LOSSES, read_objective
-from .answers import learned
-from .runs import Change, run
+from ._answers import learned
+from ._runs import Change, run
 from .trainee import Trainee
 
 _REDUCE = frozenset({"mean", "sum", "nanmean", "nansum"})

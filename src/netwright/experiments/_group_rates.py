@@ -10,10 +10,10 @@ import torch
 from ..capture.step import Step
 from ..evidence import NOWHERE, GroupRates, Where
 from ..rule import NotApplicable
+from ._trial import Trial, edge, largest_alone
 from .experiment import Material
 from .progress import Progress
 from .trainee import Trainee
-from .trial import Trial, edge, largest_alone
 
 _MOST = 6  # groups that are tried, those with the most parameters
 _BOUNDS = (1e-7, 1e3)

@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from ..capture.graphs import GraphCapture
 from ..evidence import NOWHERE, Direction, Node, Where
-from .answers import SURE, Pair, answer, labels_of
-from .intervals import interval, ratio
-from .terms import ScaledTrainee, numbers
+from ._answers import SURE, Pair, answer, labels_of
+from ._intervals import interval, ratio
+from ._terms import ScaledTrainee, numbers
 
 _RATE = 1e-3  # of Adam: small enough that no step overshoots where any training works
 _PASSES, _STEPS = 8, 32

@@ -10,7 +10,7 @@ from ..capture.session import Session
 from ..evidence import Objective, Ref
 from ..inference import origin
 from ..rule import NotApplicable
-from .next_step import NextStep
+from ._next_step import NextStep
 
 _LEAST = 3  # samples: of two, each is all that is left when the other is replaced
 _RANDOM = (

@@ -12,8 +12,8 @@ import numpy as np
 from ..capture.graphs import GraphCapture
 from ..evidence import NOWHERE, RESHAPES, FeatureFit, LabelIssues, Node, TokenShare, Where
 from ..rule import NotApplicable
-from .seen_samples import Array, Block
-from .simple_fits import Problem, explained, folds
+from ._seen_samples import Array, Block
+from ._simple_fits import Problem, explained, folds
 
 _LEVELS = 400
 _NARROW = 40  # columns of a table up to which the form of each is looked at; wider ones are mostly pixels

@@ -12,8 +12,8 @@ from ..capture.replay import CannotReplay
 from ..capture.tape import Call
 from ..evidence import NOWHERE, Node, SampleMixing
 from ..rule import NotApplicable
-from .lockstep import Lockstep, Outputs, behind, difference
-from .samples import Samples
+from ._lockstep import Lockstep, Outputs, behind, difference
+from ._samples import Samples
 
 PROBED = 3
 _ROUNDS = 6

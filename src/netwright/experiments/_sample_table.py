@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..rule import NotApplicable
-from .seen_samples import Array, Block
+from ._seen_samples import Array, Block
 
 WIDE = 100  # columns beyond which only principal components are kept
 _COMPONENTS = 50

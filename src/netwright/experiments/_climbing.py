@@ -12,9 +12,9 @@ from ..capture.graphs import GraphCapture
 from ..capture.replay import Replay
 from ..evidence import Rung
 from ..rule import NotApplicable
+from ._widths import Units, narrowed
 from .progress import Progress
 from .trainee import Trainee, differentiates
-from .widths import Units, narrowed
 
 STEPS = 96  # wanted
 FEWEST = 40  # below, a plain multilayer perceptron has hardly begun to learn, and a rung tells nothing

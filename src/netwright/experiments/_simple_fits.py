@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..evidence import ModelScore
-from .seen_samples import Array
+from ._seen_samples import Array
 
 FOLDS = 5
 PERMUTATIONS = 200

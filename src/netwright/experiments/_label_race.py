@@ -11,8 +11,8 @@ from ..capture.sandbox import untouched
 from ..evidence import NetworkRace
 from ..inference import read_objective
 from ..rule import NotApplicable
+from ._seen_samples import Array, Samples
 from .progress import Progress, unseen
-from .seen_samples import Array, Samples
 from .trainee import ERRORS, Trainee, differentiates
 
 _PERMUTED = 4
