@@ -200,7 +200,7 @@ def _measure_training(patient: Patient) -> None:
     wanted = {need for rule in patient.active for need in rule.needs.values()} | set(_PICTURES)
     given: dict[type, object] = {Observed: Observed(session)}
     with untouched():
-        patient.evidence = _measure_what_can_be(patient, wanted - set(_LATE), given)
+        patient.evidence = _measure_what_can_be(patient, wanted - {*_LATE, *EXPERIMENTS}, given)
         try:
             patient.samples = samples(session)
         except Exception:  # the harm boundary

@@ -12,7 +12,9 @@ def sentence(found: Independence) -> str:
     else:
         held = f", with {', '.join(mixing.excepted)} held fixed" if mixing.excepted else ""
         if mixing.change == 0:
-            parts.append(f"{mixing.probed} of {mixing.samples} samples do not depend on the others{held}")
+            parts.append(
+                f"of {mixing.samples} samples {mixing.probed} were looked at, and do not depend on the others{held}"
+            )
         else:
             at = f" from {mixing.op} at {mixing.call.at} on" if mixing.op else ""
             parts.append(
