@@ -137,6 +137,8 @@ def check(program: Program, *, fingerprint: str, experiments: bool = False) -> d
         "ended": ended,
         "seconds": round(seconds, 2),
         "findings": report.get("findings", []),
+        "tried": report.get("tried", []),
+        "not_tried": report.get("not_tried", []),
         "broken": [c for c in report.get("checked", []) if c["state"] == "broken"],
         "script": str(script),
         "said": said.decode(errors="replace")[-2000:] if ended == "no report" else "",
