@@ -91,6 +91,7 @@ def search(nominated: Sequence[Sequence[Patch]], run: Run, *, seeds: int = SEEDS
     elif best.gain > 0:
         best, more = _grown(best, attempts, run, yardstick, before)
         attempts += more
+        not_needed = [p for p in together if p not in best.patches]
     cure = Cure(
         yardstick=yardstick,
         control=attempts[0],

@@ -64,7 +64,9 @@ def sign_flip(gains: Sequence[float]) -> float:
 
     With five pairs the smallest is 1/32.
     """
-    finite = [max(-1e300, min(1e300, g)) for g in gains]
+    # A run with a result against one without counts for more than all others together.
+    beyond = 1.0 + 2.0 * sum(abs(g) for g in gains if math.isfinite(g))
+    finite = [g if math.isfinite(g) else math.copysign(beyond, g) for g in gains]
     total = sum(finite)
     patterns = 1 << len(finite)
     hits = sum(

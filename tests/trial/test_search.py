@@ -1,0 +1,131 @@
+"""The search for the smallest set that heals, with re-runs that are made up: which sets are tried, which remedies stay, what counts as proof."""
+
+from pathlib import Path
+
+import pytest
+
+from netwright.remedies import Patch, Source
+from netwright.remedies.source import Change
+from netwright.rerun import Metric, Trace
+from netwright.trial import search
+from netwright.trial.yardstick import choose, sign_flip
+
+SOURCE = Source(Path("train.py"), "a = 1\nb = 2\nc = 3\n")
+
+
+def patch(name, line, *, bends_loss=False):
+    change = SOURCE.replace(SOURCE.statement(line), f"{name} = 0")
+    return Patch(
+        remedy=name, title=name, codes=("NW001",), source=SOURCE, changes=(change,), bends_loss=bends_loss
+    )
+
+
+A, B, C = patch("a", 1), patch("b", 2), patch("c", 3)
+
+
+def program(accuracy):
+    """Re-runs of a program whose accuracy follows from the set of remedies and the seed; with a list of what was run."""
+    seen = []
+
+    def run(wanted):
+        traces = []
+        for patches, seed in wanted:
+            names = frozenset(p.remedy for p in patches)
+            seen.append((names, seed))
+            value = accuracy(names, seed)
+            metrics = (
+                ()
+                if value is None
+                else (Metric(step=9, name="accuracy", value=value, samples=100, at="t:9"),)
+            )
+            traces.append(Trace(ended="finished" if value is not None else "crashed", metrics=metrics))
+        return traces
+
+    return run, seen
+
+
+def names(patches):
+    return {p.remedy for p in patches}
+
+
+def test_both_of_two_independent_causes_are_found():
+    run, seen = program(lambda s, seed: 0.1 + 0.5 * ("a" in s) + 0.3 * ("b" in s) + 0.001 * seed)
+    cure = search([[A], [B]], run)
+    assert names(cure.patches) == {"a", "b"}
+    assert cure.proven
+    assert cure.p == 1 / 32
+    assert list(cure.before) == pytest.approx([0.1 + 0.001 * s for s in range(5)])
+    assert cure.not_needed == ()
+    assert (frozenset(), 0) in seen
+    assert ({"a", "b"}, 4) in seen
+
+
+def test_a_remedy_that_does_nothing_is_taken_away_again():
+    run, _ = program(lambda s, seed: 0.9 if "a" in s else 0.1)
+    cure = search([[A], [B], [C]], run)
+    assert names(cure.patches) == {"a"}
+    assert names(cure.not_needed) == {"b", "c"}
+
+
+def test_a_remedy_that_only_helps_with_another_stays():
+    run, _ = program(lambda s, seed: 0.9 if {"a", "b"} <= s else 0.1)
+    cure = search([[A], [B], [C]], run)
+    assert names(cure.patches) == {"a", "b"}
+
+
+def test_of_two_remedies_of_one_finding_the_better_is_taken():
+    run, _ = program(lambda s, seed: 0.9 if "b" in s else 0.3 if "a" in s else 0.1)
+    cure = search([[A, B]], run)
+    assert names(cure.patches) == {"b"}
+
+
+def test_what_makes_it_worse_is_no_cure():
+    run, seen = program(lambda s, seed: 0.8 - 0.3 * len(s))
+    cure = search([[A], [B]], run)
+    assert cure.patches == ()
+    assert not cure.proven
+    assert {seed for _, seed in seen} == {0}  # nothing to prove
+
+
+def test_luck_is_no_cure():
+    values = [0.10, 0.30, 0.20, 0.25, 0.15]
+    run, _ = program(lambda s, seed: values[seed] + (0.02 if s else 0.0))
+    cure = search([[A]], run)
+    assert cure.p == 1 / 32
+    assert not cure.proven  # seeds differ by more than it gains
+
+
+def test_one_seed_that_loses_is_no_proof():
+    run, _ = program(lambda s, seed: 0.5 + (0.3 if s and seed != 3 else -0.1 if s else 0.0))
+    assert not search([[A]], run).proven
+
+
+def test_a_crash_that_is_mended_is_proven():
+    run, _ = program(lambda s, seed: 0.9 if s else None)
+    cure = search([[A]], run)
+    assert cure.control.value is None
+    assert cure.proven
+
+
+def test_remedies_of_the_same_place_are_not_made_together():
+    clash = Patch(remedy="x", title="x", codes=("NW002",), source=SOURCE, changes=(Change(0, 3, "z ="),))
+    run, seen = program(lambda s, seed: 0.9 if "a" in s else 0.1)
+    cure = search([[A], [clash]], run)
+    assert names(cure.patches) == {"a"}
+    assert any("x" in why for why in cure.refused)
+    assert not any({"a", "x"} <= s for s, _ in seen)
+
+
+def test_a_loss_that_a_remedy_changes_is_no_yardstick():
+    traces = [
+        Trace(ended="finished", metrics=(Metric(step=1, name="loss", value=1.0, samples=9, at="t:1"),))
+    ] * 2
+    assert choose(traces, loss_stays=False) is None
+    assert choose(traces, loss_stays=True).name == "loss"
+
+
+def test_the_p_value_of_paired_gains():
+    assert sign_flip([1, 2, 3, 4, 5]) == 1 / 32
+    assert sign_flip([1, -1]) == 3 / 4  # of ++ +- -+ --, all but -- reach the sum 0
+    assert sign_flip([0.0, 0.0]) == 1.0
+    assert sign_flip([float("inf"), 1.0]) == 1 / 4
