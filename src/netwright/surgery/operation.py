@@ -3,7 +3,6 @@
 Nothing of the user's is changed here; :func:`netwright.surgery.files.write` is asked for separately.
 """
 
-import json
 import math
 import os
 import subprocess
@@ -27,12 +26,17 @@ from ..trial import Cure, search
 from .files import CannotFix
 
 _CHECK_S = 600.0
+_AGAIN_S = 20.0  # for the experiments of the examination of the mended program
 _SETS = 6  # sets of remedies that are tried besides the proof, as a rule
 
 
 @dataclass(slots=True)
 class Operation:
-    """What is known so far of one program: its report, the remedies that were nominated or refused, and what came of them."""
+    """What is known so far of one program.
+
+    ``nominated`` are the patches that remedies make for each finding, ``refused`` says why others do not hold, ``unmended`` are findings without a remedy. ``steps`` is the length of the re-runs (``None``: to
+    their own end), ``left`` what an examination finds in the mended program.
+    """
 
     command: Command
     report: Report
@@ -41,7 +45,7 @@ class Operation:
     unmended: list[Finding] = field(default_factory=list[Finding])
     steps: int | None = None
     cure: Cure | None = None
-    left: tuple[Finding, ...] = ()
+    left: tuple[Finding, ...] | None = None
     interrupted: bool = False
 
 
@@ -194,8 +198,8 @@ class _Trials:
             self.progress(min(0.99, done / self.wanted))
 
 
-def _left(operation: Operation) -> tuple[Finding, ...]:
-    """What the pre-flight still finds in the mended program."""
+def _left(operation: Operation) -> tuple[Finding, ...] | None:
+    """What an examination still finds in the mended program; ``None`` where it could not be examined."""
     assert operation.cure is not None
     command = operation.command
     place = Place.make(command.folder)
@@ -206,10 +210,9 @@ def _left(operation: Operation) -> tuple[Finding, ...]:
         if not command.is_module and Path(target).is_absolute():
             target = str(place.base) + target
         shadow = replace(command, target=target, folder=place.folder)
-        report = examine(shadow, budget=1.0)
-    except (CannotFix, subprocess.TimeoutExpired, OSError, json.JSONDecodeError, ValueError):
-        return ()
+        report = examine(shadow, budget=_AGAIN_S)
+    except (CannotFix, subprocess.TimeoutExpired, OSError, ValueError):
+        return None
     finally:
         place.remove()
-    mended = {code for p in operation.cure.patches for code in p.codes}
-    return tuple(f for top in report.serious for f in every(top) if f.code in mended)
+    return report.serious

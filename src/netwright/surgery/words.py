@@ -15,6 +15,7 @@ from ..remedies import Patch
 from ..report.model import CANNOT_TELL, HEALTHY
 from ..report.terminal import make_console
 from ..report.words import headline
+from ..rule import Finding
 from ..trial import Cure
 from .files import diff
 from .operation import Operation
@@ -33,13 +34,13 @@ def show(operation: Operation, *, quiet: bool = False, console: Console | None =
     if cure is not None:
         if not quiet:
             _trials(out, operation, cure)
-        _proof(out, operation, cure)
+        _proof(out, cure)
     if operation.interrupted:
         _say(out, "", "interrupted; what is known so far is above")
     if not quiet:
         for line in operation.refused:
             _say(out, "Not tried", line)
-        for finding in operation.unmended:
+        for finding in _open(operation):
             _say(out, "By hand", f"{finding.code} {finding.name} at {finding.where.at}: {finding.fix}")
 
 
@@ -50,6 +51,11 @@ def show_patch(patches: Sequence[Patch], folder: Path) -> None:
         Console().print(Syntax(text.rstrip("\n"), "diff", background_color="default"))
     else:
         sys.stdout.write(text)
+
+
+def _open(operation: Operation) -> Sequence[Finding]:
+    """What is left to do: in the mended program where it was examined, else the findings that no remedy holds for."""
+    return operation.unmended if operation.left is None else operation.left
 
 
 def _nothing(operation: Operation) -> Iterator[str]:
@@ -79,7 +85,7 @@ def _why_no_yardstick(cure: Cure) -> str:
     return f"nothing that the program computes in its evaluation tells whether it got better{ended}"
 
 
-def _proof(out: Console, operation: Operation, cure: Cure) -> None:
+def _proof(out: Console, cure: Cure) -> None:
     if cure.yardstick is None:
         return
     if not cure.patches:
@@ -99,8 +105,6 @@ def _proof(out: Console, operation: Operation, cure: Cure) -> None:
     _say(out, "Proof", f"{said}{p}{luck})" + ("" if cure.proven else ": not proven"))
     for patch in cure.not_needed:
         _say(out, "Not needed", f"{patch.remedy} ({', '.join(patch.codes)}): as good without it")
-    for finding in operation.left:
-        _say(out, "Still there", f"{finding.code} {finding.name} at {finding.where.at}")
 
 
 def _middle(values: Sequence[float]) -> str:

@@ -44,7 +44,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T4", "S3"),
-    explains=("NW301", "NW307", "NW204"),
+    explains=("NW301", "NW307", "NW204", "NW701"),
     thresholds={
         "tolerance": Threshold(
             value=0.25,

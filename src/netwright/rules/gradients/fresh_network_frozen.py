@@ -28,6 +28,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.BUG,
     guides=("E10",),
+    explains=("NW701",),
     thresholds={
         "share": Threshold(
             value=0.5, unit="share of weight numbers frozen", source="more is frozen than trained"

@@ -31,7 +31,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("S4",),
-    explains=("NW407", "NW501"),
+    explains=("NW407", "NW501", "NW701"),
     thresholds={
         "share": Threshold(
             value=0.5, unit="share of parameters", source="most of them; a shared part alone may be meant"

@@ -30,7 +30,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("E10",),
-    explains=("NW401", "NW404", "NW409"),
+    explains=("NW401", "NW404", "NW409", "NW701"),
 )
 
 

@@ -31,6 +31,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("E10", "S4"),
+    explains=("NW701",),
     thresholds={
         "steps": Threshold(
             value=3, unit="updates", source="zero-initialized branches get gradients from update 2 or 3 on"

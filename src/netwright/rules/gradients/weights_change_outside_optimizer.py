@@ -35,7 +35,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("S4",),
-    explains=("NW421", "NW501"),
+    explains=("NW421", "NW501", "NW701"),
     thresholds={
         "gaps": Threshold(
             value=2, unit="gaps between steps", source="one change may be a restart or a reload on purpose"

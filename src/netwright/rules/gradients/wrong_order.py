@@ -32,7 +32,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("S4",),
-    explains=("NW404", "NW408", "NW409"),
+    explains=("NW404", "NW408", "NW409", "NW701"),
     thresholds={
         "steps": Threshold(value=2, unit="iterations", source="once may be a special first iteration"),
         "limit": Threshold(

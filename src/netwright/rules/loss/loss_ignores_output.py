@@ -27,7 +27,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("E9",),
-    explains=("NW404", "NW409", "NW610", "NW601", "NW309", "NW211"),
+    explains=("NW404", "NW409", "NW610", "NW601", "NW309", "NW211", "NW701"),
     remedies=(),
 )
 

@@ -31,7 +31,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T4",),
-    explains=("NW301", "NW406"),
+    explains=("NW301", "NW406", "NW701"),
     remedies=("remove-sigmoid",),
 )
 

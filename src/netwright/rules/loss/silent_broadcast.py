@@ -29,7 +29,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T4",),
-    explains=("NW301", "NW601", "NW605", "NW611", "NW707"),
+    explains=("NW301", "NW601", "NW605", "NW611", "NW707", "NW701"),
     remedies=("match-target-shape",),
 )
 

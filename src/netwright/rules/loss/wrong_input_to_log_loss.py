@@ -44,7 +44,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T4",),
-    explains=("NW301", "NW404", "NW406", "NW415", "NW216", "NW207"),
+    explains=("NW301", "NW404", "NW406", "NW415", "NW216", "NW207", "NW701"),
     remedies=("nll-to-cross-entropy", "softmax-to-log-softmax", "bce-to-bce-with-logits"),
     thresholds={
         "positive": Threshold(

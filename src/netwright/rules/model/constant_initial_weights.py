@@ -32,7 +32,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("H9", "E4"),
-    explains=("NW202", "NW207", "NW301", "NW404", "NW406", "NW610", "NW611", "NW208"),
+    explains=("NW202", "NW207", "NW301", "NW404", "NW406", "NW610", "NW611", "NW208", "NW701"),
     remedies=("reinitialize",),
     thresholds={
         "steps": Threshold(

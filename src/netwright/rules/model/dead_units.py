@@ -31,7 +31,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.BUG,
     guides=("H8", "E10"),
-    explains=("NW404", "NW406", "NW216", "NW610", "NW611", "NW208"),
+    explains=("NW404", "NW406", "NW216", "NW610", "NW611", "NW208", "NW701"),
     remedies=("leaky-relu", "reinitialize"),
     thresholds={
         "warn": Threshold(

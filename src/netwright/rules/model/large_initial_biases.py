@@ -29,7 +29,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.BUG,
     guides=("H9",),
-    explains=("NW206", "NW207", "NW404", "NW406", "NW216", "NW208"),
+    explains=("NW206", "NW207", "NW404", "NW406", "NW216", "NW208", "NW701"),
     remedies=("reinitialize",),
     thresholds={
         "rms": Threshold(

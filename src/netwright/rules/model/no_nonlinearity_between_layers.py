@@ -46,6 +46,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.BUG,
     guides=("H7", "S4"),
+    explains=("NW701",),
     remedies=("add-activation",),
 )
 

@@ -35,7 +35,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("H7",),
-    explains=("NW301", "NW404", "NW406", "NW415", "NW207", "NW104", "NW601", "NW605", "NW611"),
+    explains=("NW301", "NW404", "NW406", "NW415", "NW207", "NW104", "NW601", "NW605", "NW611", "NW701"),
     remedies=("remove-last-activation",),
     thresholds={
         "outside": Threshold(

@@ -29,7 +29,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T4", "S4"),
-    explains=("NW406", "NW601"),
+    explains=("NW406", "NW601", "NW701"),
     thresholds={
         "change": Threshold(
             value=1e-4,

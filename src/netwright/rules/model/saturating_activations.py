@@ -32,7 +32,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.HYPERPARAMETER,
     guides=("E11",),
-    explains=("NW406", "NW601", "NW605", "NW208"),
+    explains=("NW406", "NW601", "NW605", "NW208", "NW701"),
     remedies=("relu", "reinitialize"),
     thresholds={
         "saturated": Threshold(

@@ -32,7 +32,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T4",),
-    explains=("NW217", "NW301", "NW302", "NW304", "NW305", "NW311", "NW406", "NW601"),
+    explains=("NW217", "NW301", "NW302", "NW304", "NW305", "NW311", "NW406", "NW601", "NW701"),
     remedies=("softmax-dimension",),
 )
 

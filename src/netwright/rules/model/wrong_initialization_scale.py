@@ -48,7 +48,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.BUG,
     guides=("H9", "E4"),
-    explains=("NW206", "NW207", "NW301", "NW406", "NW407", "NW603", "NW208"),
+    explains=("NW206", "NW207", "NW301", "NW406", "NW407", "NW603", "NW208", "NW701"),
     remedies=("reinitialize",),
     thresholds={
         "large": Threshold(value=5.0, unit="times", source="He normal is 1.4; measured on healthy recipes"),
