@@ -327,7 +327,7 @@ class Recorder:
         target = write_target(args, kwargs)
         if not isinstance(target, torch.Tensor) or (storage := storage_of(target)) is None:
             return
-        if not self.seen_forward and not target.requires_grad:
+        if not self.seen_forward and not (call.grad_enabled and target.requires_grad):
             self._initialized_in_part(storage)
         if self.first_tainted is None and self.tape.written_often(storage, _MANY_WRITES):
             self._filled(storage)
