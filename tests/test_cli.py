@@ -60,7 +60,7 @@ def test_the_flags_are_these():
                 "--wait-evaluation",
             ]
         )
-    assert set(flags) == {"run", "check", "explain", "report", "rules", "demo"}
+    assert set(flags) == {"run", "check", "fix", "explain", "report", "rules", "demo"}
 
 
 @pytest.mark.parametrize(

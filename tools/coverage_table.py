@@ -182,8 +182,16 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
         "remedies, ensembles",
     ),
     "B1": ("Unmodified programs", ("netwright.launch.run", "netwright.doctor.run"), ""),
-    "B2": ("Causes proven by counterfactual training", (), "trials"),
-    "B3": ("A patch for the user's source", (), "fixes are words, not edits"),
+    "B2": (
+        "Causes proven by counterfactual training",
+        ("netwright.trial.search", "netwright.surgery.operation.operate"),
+        "only where a remedy is an edit of the source; no standard list where nothing is nominated",
+    ),
+    "B3": (
+        "A patch for the user's source",
+        ("netwright.remedies.all_remedies", "netwright.surgery.files.diff"),
+        "remedies for a part of the rules",
+    ),
     "B4": (
         "Watching costs a bounded share of the run",
         ("netwright.report.model.Report",),

@@ -34,7 +34,6 @@ rule = Rule(
     kind=Kind.DATA,
     guides=("H1", "T4"),
     explains=("NW301", "NW202", "NW407", "NW501"),
-    remedies=("standardize-inputs",),
     thresholds={
         "rms": Threshold(
             value=10.0,

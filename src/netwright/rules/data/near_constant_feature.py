@@ -33,7 +33,6 @@ rule = Rule(
     kind=Kind.DATA,
     guides=("H1",),
     explains=("NW102", "NW101"),
-    remedies=("drop-constant-columns",),
     thresholds={
         "relative": Threshold(
             value=1e-6,

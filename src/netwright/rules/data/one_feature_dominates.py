@@ -32,7 +32,6 @@ rule = Rule(
     kind=Kind.DATA,
     guides=("H1",),
     explains=("NW101",),
-    remedies=("standardize-inputs",),
     thresholds={
         "ratio": Threshold(
             value=100.0,

@@ -30,6 +30,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.HYPERPARAMETER,
     guides=("H6",),
+    remedies=("raise-clip-limit",),
     explains=("NW502", "NW601", "NW610"),
     thresholds={
         "share": Threshold(

@@ -29,6 +29,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("E10",),
+    remedies=("freeze-module",),
     explains=("NW701",),
 )
 

@@ -28,6 +28,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.BUG,
     guides=("E10",),
+    remedies=("unfreeze",),
     explains=("NW701",),
     thresholds={
         "share": Threshold(

@@ -31,6 +31,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("S4",),
+    remedies=("clear-gradients",),
     explains=("NW407", "NW501", "NW701"),
     thresholds={
         "share": Threshold(

@@ -31,6 +31,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("E10", "S4"),
+    remedies=("keep-graph",),
     explains=("NW216", "NW314", "NW404", "NW409", "NW208", "NW701"),
 )
 

@@ -30,6 +30,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("E10",),
+    remedies=("optimizer-after-network",),
     explains=("NW401", "NW404", "NW409", "NW701"),
 )
 

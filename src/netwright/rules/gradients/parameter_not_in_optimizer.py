@@ -31,6 +31,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("E10",),
+    remedies=("optimize-all-parameters",),
     explains=("NW701",),
 )
 

@@ -31,6 +31,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("S4",),
+    remedies=("optimize-all-parameters",),
     explains=("NW501",),
     thresholds={
         "steps": Threshold(value=2, unit="double updates", source="once may be an experiment at the start")

@@ -35,6 +35,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("S4", "E9"),
+    remedies=("step-the-optimizer",),
     explains=("NW701",),
     thresholds={
         "backwards": Threshold(

@@ -35,6 +35,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("S4",),
+    remedies=("leave-weights-alone",),
     explains=("NW421", "NW501", "NW701"),
     thresholds={
         "gaps": Threshold(

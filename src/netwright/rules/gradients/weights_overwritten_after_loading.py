@@ -29,6 +29,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("H9",),
+    remedies=("initialize-before-loading",),
     thresholds={
         "share": Threshold(
             value=0.5, unit="share of loaded weight numbers", source="more is thrown away than kept"

@@ -31,6 +31,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T4",),
+    remedies=("evaluate-in-evaluation-mode",),
     explains=("NW419",),
     thresholds={
         "share": Threshold(

@@ -32,6 +32,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("S4",),
+    remedies=("order-of-update",),
     explains=("NW404", "NW408", "NW409", "NW701"),
     thresholds={
         "steps": Threshold(value=2, unit="iterations", source="once may be a special first iteration"),

@@ -31,6 +31,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("H8",),
+    remedies=("smooth-operation",),
     explains=("NW314", "NW404", "NW405", "NW406", "NW208", "NW701"),
     thresholds={
         "lost": Threshold(

@@ -30,7 +30,6 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("E13",),
     explains=("NW107", "NW708"),
-    remedies=("invert-class-weights",),
     thresholds={
         "imbalance": Threshold(
             value=1.5,

@@ -45,7 +45,6 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("S3", "E9"),
     explains=("NW106", "NW204", "NW216", "NW301", "NW404", "NW701"),
-    remedies=("to-cross-entropy", "to-bce-with-logits", "to-mse"),
     thresholds={
         "mass": Threshold(
             value=0.02,

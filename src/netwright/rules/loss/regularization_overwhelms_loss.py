@@ -30,8 +30,8 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.HYPERPARAMETER,
     guides=("E5", "S3"),
+    remedies=("weaker-penalty",),
     explains=("NW506", "NW601", "NW605"),
-    remedies=("scale-regularization",),
     thresholds={
         "share": Threshold(
             value=0.5,

@@ -31,8 +31,8 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T4",),
+    remedies=("remove-last-activation",),
     explains=("NW301", "NW406", "NW701"),
-    remedies=("remove-sigmoid",),
 )
 
 _SQUASHING = ("sigmoid", "softmax", "hardsigmoid")

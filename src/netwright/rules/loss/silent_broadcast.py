@@ -29,8 +29,8 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T4",),
+    remedies=("match-shapes",),
     explains=("NW301", "NW601", "NW605", "NW611", "NW707", "NW701"),
-    remedies=("match-target-shape",),
 )
 
 _ON_PURPOSE = frozenset(

@@ -44,8 +44,8 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T4",),
+    remedies=("log-probabilities",),
     explains=("NW301", "NW404", "NW406", "NW415", "NW216", "NW207", "NW701"),
-    remedies=("nll-to-cross-entropy", "softmax-to-log-softmax", "bce-to-bce-with-logits"),
     thresholds={
         "positive": Threshold(
             value=1e-3,

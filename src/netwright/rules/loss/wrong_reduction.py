@@ -45,8 +45,8 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.BUG,
     guides=("S3",),
+    remedies=("mean-reduction",),
     explains=("NW301", "NW501", "NW602", "NW407"),
-    remedies=("sum-to-mean", "divide-accumulated-loss", "ignore-padding"),
     thresholds={
         "rate": Threshold(
             value=1.0,

@@ -34,7 +34,6 @@ rule = Rule(
     kind=Kind.HYPERPARAMETER,
     guides=("S5",),
     explains=("NW609",),
-    remedies=("group-norm",),
     thresholds={
         "few": Threshold(
             value=8, unit="values", source="Group Normalization: the error grows quickly below 8"

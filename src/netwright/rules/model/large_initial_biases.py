@@ -29,8 +29,8 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.BUG,
     guides=("H9",),
+    remedies=("default-initialization",),
     explains=("NW206", "NW207", "NW404", "NW406", "NW216", "NW208", "NW701"),
-    remedies=("reinitialize",),
     thresholds={
         "rms": Threshold(
             value=1.5, unit="(activation)", source="AlexNet starts at 1, standard normal biases have 1.0"

@@ -33,7 +33,6 @@ rule = Rule(
     guides=("H11",),
     tasks=(TaskKind.CLASSIFICATION, TaskKind.MULTILABEL, TaskKind.REGRESSION),
     explains=("NW701",),
-    remedies=("wider",),
     thresholds={
         "share": Threshold(value=1 / 3, unit="units per class", source="ResNet-18 on ImageNet has 0.51"),
         "classes": Threshold(

@@ -32,8 +32,8 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.HYPERPARAMETER,
     guides=("E11",),
+    remedies=("exchange-activation",),
     explains=("NW406", "NW601", "NW605", "NW208", "NW701"),
-    remedies=("relu", "reinitialize"),
     thresholds={
         "saturated": Threshold(
             value=0.5, unit="share of outputs", source="DeepDiagnosis; TheDeepChecker asks the same share"

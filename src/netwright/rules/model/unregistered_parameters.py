@@ -29,8 +29,8 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("E10",),
+    remedies=("register-layers",),
     explains=("NW401", "NW404", "NW420", "NW610"),
-    remedies=("register",),
     thresholds={
         "iterations": Threshold(
             value=2, unit="iterations", source="a tensor made anew at each step is used in one only"

@@ -31,6 +31,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.HYPERPARAMETER,
     guides=("H6", "T7", "E7"),
+    remedies=("learning-rate-of-range-test",),
     explains=("NW602", "NW603", "NW604", "NW606", "NW208"),
     thresholds={
         "grown": Threshold(

@@ -27,6 +27,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.HYPERPARAMETER,
     guides=("H6", "S4", "E7"),
+    remedies=("learning-rate-of-range-test",),
     explains=("NW601", "NW610", "NW208"),
     thresholds={
         "share": Threshold(

@@ -32,6 +32,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.HYPERPARAMETER,
     guides=("H6", "T7"),
+    remedies=("smaller-learning-rate",),
     thresholds={
         "growth": Threshold(
             value=100.0, unit="times the first loss", source="about seven doublings: no noise of batches"
