@@ -1,7 +1,8 @@
-"""The command line: `python -m bench.faultbench run`, `list`, `show`, `check`, `train`, `export`, `score`, `compare`."""
+"""The command line: `python -m bench.faultbench run`, `list`, `show`, `check`, `train`, `export`, `score`, `compare`, `cure`."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import click
 
 from bench.faultbench import compare as comparison
-from bench.faultbench import execute, page, programs, runner
+from bench.faultbench import cure, execute, page, programs, runner
 from bench.faultbench.operators import Seen, operators
 from bench.faultbench.programs import HERE, Program
 from bench.faultbench.source import DoesNotApply
@@ -19,6 +20,8 @@ from bench.faultbench.verdict import Verdict, from_peer
 
 RESULTS = HERE / "results.json"
 PAGE = HERE.parents[1] / "docs" / "faultbench.md"
+CURES = HERE / "cures.json"
+CURED = HERE.parents[1] / "docs" / "faultbench-cure.md"
 COMPARED = HERE.parents[1] / "docs" / "faultbench-experiments.md"
 
 
@@ -189,6 +192,39 @@ def compare(results: tuple[Path, ...], names: tuple[str, ...], *, write_page: bo
     text = comparison.render(tools)
     if write_page:
         COMPARED.write_text(text, encoding="utf-8")
+    click.echo(text)
+
+
+@main.command("cure")
+@click.argument("wanted", nargs=-1, metavar="[PROGRAM]...")
+@click.option("--per-operator", type=int, default=1, show_default=True)
+@click.option("--budget", type=float, default=300.0, show_default=True, help="Seconds of re-runs for each.")
+@click.option("--write-page", is_flag=True, help="Write docs/faultbench-cure.md.")
+def cure_(*, wanted: tuple[str, ...], per_operator: int, budget: float, write_page: bool) -> None:
+    """Let `netwright fix` mend programs, and train what comes of it: planted faults that bite and healthy recipes, all of them unless some are named.
+
+    What was measured before by the same netwright is kept in bench/faultbench/cures.json.
+    """
+    bites = json.loads(runner.BITES.read_text(encoding="utf-8"))
+    names = wanted or (
+        *(
+            f"planted/{o.name}/{r.name}/0"
+            for o, r in programs.pairs(per_operator)
+            if runner.standing(bites, o, r)[0]
+        ),
+        *(f"healthy/{r.name}/0" for r in programs.recipes().values() if programs.available(r.data)),
+    )
+    results = cure.kept(CURES, budget)
+    for name in names:
+        program, _ = find(name)
+        if name not in results["programs"]:
+            done = cure.cure(program, cure.known(bites, name), budget=budget)
+            results["programs"][name] = dataclasses.asdict(done)
+            CURES.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            click.echo(f"{name}: changed {done.changed}, back {done.back}", err=True)
+    text = cure.render(results)
+    if write_page:
+        CURED.write_text(text, encoding="utf-8")
     click.echo(text)
 
 

@@ -65,7 +65,7 @@ def run(plan: Plan, checker: Checker) -> dict[str, Any]:
     if plan.train:
         _measure(bites, recipes, pairs, cases, plan)
     if plan.only_counted:
-        pairs = [(o, r) for o, r in pairs if _standing(bites, o, r)[0]]
+        pairs = [(o, r) for o, r in pairs if standing(bites, o, r)[0]]
     todo = programs.to_check(recipes, plan.healthy_seeds, pairs, cases)
     verdicts = dict(zip((p.id for p in todo), _parallel(checker, todo, plan.jobs, "checking"), strict=True))
     return _results(
@@ -164,7 +164,7 @@ def _measured(entries: dict[str, Any], key: str, program: Program) -> dict[str, 
     return entry if entry is not None and entry["digest"] == program.digest else None
 
 
-def _standing(bites: dict[str, Any], operator: Operator, recipe: Recipe) -> tuple[bool, str]:
+def standing(bites: dict[str, Any], operator: Operator, recipe: Recipe) -> tuple[bool, str]:
     """Whether a pair counts as a fault, and why."""
     measured = _measured(
         bites["planted"], f"{operator.name}/{recipe.name}", programs.planted(operator, recipe, 0)
@@ -194,7 +194,7 @@ def _results(
         program = programs.planted(operator, recipe, 0)
         if program.id not in verdicts:
             continue
-        counts, why = _standing(bites, operator, recipe)
+        counts, why = standing(bites, operator, recipe)
         planted.append(
             score.judge(
                 verdicts[program.id],
