@@ -17,10 +17,10 @@ def _module(name: str) -> ModuleType:
 
 
 def sentences(evidence: Mapping[type, object]) -> Iterator[str]:
-    """One sentence for each experiment that was done."""
+    """One sentence for each experiment that was done, after its name."""
     for kind, name in EXPERIMENTS.items():
         if isinstance(found := evidence.get(kind), kind):
-            yield _module(name).sentence(found)
+            yield f"{name}: {_module(name).sentence(found)}"
 
 
 def reasons(evidence: Mapping[type, object]) -> Iterator[str]:

@@ -10,6 +10,6 @@ def sentence(check: GradientCheck) -> str:
     kinks = len(check.directions) - len(told)
     rest = f", {kinks} more met a kink" if kinks else ""
     return (
-        f"gradient check: along {len(told)} directions analytic and numerical derivatives differ by {worst:.1e} at most{rest} "
+        f"along {len(told)} directions analytic and numerical derivatives differ by {worst:.1e} at most{rest} "
         f"({check.seconds:.1f} s)"
     )

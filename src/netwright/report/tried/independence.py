@@ -26,4 +26,4 @@ def sentence(found: Independence) -> str:
     unused = [i.name for i in found.inputs if i.change == 0]
     if unused:
         parts.append(f"the outputs do not depend on {', '.join(unused)}")
-    return f"independence: {'; '.join(parts)} ({found.seconds:.1f} s)"
+    return f"{'; '.join(parts)} ({found.seconds:.1f} s)"

@@ -9,7 +9,7 @@ from ..svg import Series
 
 def sentence(found: InitialLoss) -> str:
     """First loss against chance, shares of the parts, penalties, direction."""
-    return f"loss before training: {'; '.join(_told(found))} ({found.seconds:.1f} s)"
+    return f"{'; '.join(_told(found))} ({found.seconds:.1f} s)"
 
 
 def _told(found: InitialLoss) -> Iterator[str]:

@@ -17,7 +17,7 @@ def sentence(ladder: Ladder) -> str:
         parts.append("hidden units: " + _rungs(ladder.width, _share))
     runs = len((ladder.depth or ladder.width)[0].last)
     return (
-        f"ladder: loss after {ladder.steps} steps as a share of the first, median of {runs} runs; "
+        f"loss after {ladder.steps} steps as a share of the first, median of {runs} runs; "
         f"{'; '.join(parts)} ({ladder.seconds:.1f} s)"
     )
 

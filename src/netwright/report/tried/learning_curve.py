@@ -13,7 +13,7 @@ def sentence(curve: LearningCurve) -> str:
     sizes = ", ".join(f"{statistics.fmean(p.values):.4g} with {p.samples}" for p in curve.points)
     length = f", runs stopped after {curve.steps} steps" if curve.steps is not None else ""
     return (
-        f"learning curve{length}: {curve.metric} {sizes} samples; twice the data would take away {curve.gain:.0%} of it "
+        f"{curve.metric}{length}: {sizes} samples; twice the data would take away {curve.gain:.0%} of it "
         f"({curve.gain_low:.0%} to {curve.gain_high:.0%}) ({curve.seconds:.0f} s)"
     )
 

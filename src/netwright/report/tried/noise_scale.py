@@ -21,7 +21,7 @@ def sentence(noise: NoiseScale) -> str:
     norm = ", whole batches or parts of 8 for batch normalization" if noise.normalized else ""
     times = f" times {noise.accumulated:.0f}" if noise.accumulated > 1 else ""
     return (
-        f"noise of gradients: the noise scale is {told}, {how}{norm}; one update uses {noise.batch}{times}"
+        f"the noise scale is {told}, {how}{norm}; one update uses {noise.batch}{times}"
         f"{_outliers(noise)} ({noise.seconds:.1f} s)"
     )
 

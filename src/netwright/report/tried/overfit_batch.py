@@ -16,7 +16,7 @@ def sentence(overfit: Overfit) -> str:
     if overfit.ceiling < 1:
         told += f"; the same context has different answers: {overfit.ceiling:.1%} of them can be right"
         told += f" and the loss cannot fall below {overfit.floor:.3g}" if overfit.floor is not None else ""
-    return "learning by heart: " + told
+    return "" + told
 
 
 def _run(run: OverfitRun) -> str:

@@ -22,7 +22,7 @@ def sentence(test: RangeTest) -> str:
         told += f", {test.idle:.0%} of the run at rates that move nothing" if test.idle else ""
     if test.groups:
         told += "; one by one: " + ", ".join(_group(g) for g in test.groups)
-    return f"learning rates: {told} ({test.optimizer}, {test.seconds:.1f} s)"
+    return f"{told} ({test.optimizer}, {test.seconds:.1f} s)"
 
 
 def _group(group: GroupRates) -> str:

@@ -10,7 +10,7 @@ from ..svg import Series
 def sentence(found: SignalPropagation) -> str:
     """The size of the signal and of its gradient from end to end."""
     layers = [x for x in found.start.layers if x.weighted]
-    told = f"signal: through {len(layers)} layers over {len(found.start.losses)} batches at the first weights"
+    told = f"through {len(layers)} layers over {len(found.start.losses)} batches at the first weights"
     told += _change("the output", [x.forward for x in layers])
     told += _change("its gradient on the way back", [x.backward for x in reversed(layers)])
     dead = [x for x in found.start.layers if x.dead]
