@@ -10,7 +10,7 @@ import platform
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -32,6 +32,7 @@ from .evidence import (
     Task,
     TrainInputs,
 )
+from .notes import notes, without_values
 from .options import USAGE_ERROR, RunOptions
 from .registry import all_rules
 from .report.build import build_report
@@ -372,12 +373,12 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
         patient.evidence,
         program=_program(patient),
         rules=patient.rules,
-        notes=[*patient.notes, *_notes(patient, ending)],
+        notes=[*patient.notes, *notes(session, ended_early=ending.stopped)],
         samples=patient.samples,
         seconds=seconds,
         steps=_seen(session),
     )
-    if report.verdict == HEALTHY and session is not None and _without_values(session) is not None:
+    if report.verdict == HEALTHY and session is not None and without_values(session) is not None:
         return replace(report, verdict=CANNOT_TELL)
     return report
 
@@ -419,73 +420,14 @@ def _with_failures(patient: Patient, judgement: Judgement) -> Judgement:
     return replace(judgement, checked=(checked, *judgement.checked), traces=(*judgement.traces, *traces))
 
 
-def _notes(patient: Patient, ending: launch.Ending) -> Iterable[str]:
-    session = patient.session
-    if session is None:
-        yield "the program never imported torch, so there was nothing to look at"
-        return
-    recording = session.recording
-    if not recording.backwards:
-        yield _what_was_seen(session)
-    elif not recording.evaluations:
-        yield "no evaluation was seen" + (
-            " before the check ended (--wait-evaluation SECONDS waits longer)" if ending.stopped else ""
-        )
-    nothing = _without_values(session)
-    if nothing:
-        yield nothing
-        return
-    for capture in recording.captures:
-        if capture.why_not_replayed:
-            yield f"values and gradients inside the step were not measured: {capture.why_not_replayed}"
-        elif capture.graph.exact is False:
-            yield "running the step again did not give the same loss to the last bit; values inside it are approximate"
-        if capture.graph.cut:
-            yield f"the step has more than {capture.tape.limit} calls; the rest was not recorded"
-
-
-def _without_values(session: "Session") -> str | None:
-    """Why the tensors of the training hold nothing that could be measured, if so."""
-    captures = [*session.recording.captures, *session.recording.later]
-    inputs = [[t for n in c.doors if (t := c.data.get(n)) is not None] for c in captures]
-    empty = sum(1 for given in inputs if given and not any(t.numel() for t in given))
-    if empty and empty == sum(1 for given in inputs if given):
-        return f"all {empty} training batches seen were empty (no sample in them): nothing can be learned from those"
-    from .capture.measure import is_imagined
-
-    if any(is_imagined(p.tensor) for p in session.parameters.tracked.values()):
-        return "the network (or a part of it) is on the meta device, or fake: it has shapes and no values, so nothing about values was checked"
-    return None
-
-
 def _measure_what_can_be(
     patient: Patient, wanted: set[type], given: dict[type, object]
 ) -> dict[type, object]:
     from .probes import all_probes
 
     session = patient.session
-    why = _without_values(session) if session is not None else None
+    why = without_values(session) if session is not None else None
     if why is None:
         return measure(wanted, given, all_probes())
     found = measure(wanted & _WITHOUT_VALUES, given, all_probes())
     return {**found, **{kind: NotApplicable(why) for kind in wanted - _WITHOUT_VALUES}}
-
-
-def _what_was_seen(session: "Session") -> str:
-    recorder, recording = session.recorder, session.recording
-    if session.other_thread:
-        return "the training ran in another thread than the one that started the program; only the first is looked at"
-    seen: list[str] = []
-    if recorder.networks:
-        names = ", ".join(sorted({type(m).__name__ for m in recorder.networks.values()})[:4])
-        seen.append(f"a forward pass of {names}")
-    if recording.optimizers:
-        seen.append(f"{len(recording.optimizers)} optimizer(s) made")
-    if recording.loaders:
-        seen.append(f"{len(recording.loaders)} DataLoader(s) made")
-    if (busy := os.times().children_user) > 1.0:
-        seen.append(
-            f"child processes that worked for {busy:.0f} s (training in them is not seen: netwright looks at this one)"
-        )
-    what = "; seen instead: " + ", ".join(seen) if seen else "; neither a network nor an optimizer was used"
-    return "the program did not train: backward was never called" + what
