@@ -63,6 +63,21 @@ def test_the_largest_stable_rate_of_a_parabola():
     assert math.isclose(losses[0.01], (1 - 8 * 0.01) ** (2 * found.steps), rel_tol=1e-3)
 
 
+def test_a_rate_that_leads_to_values_which_the_loss_refuses_is_too_high_and_no_end_of_the_test():
+    """`binary_cross_entropy` raises where its input is no probability (a variational autoencoder whose values are no numbers any more, at a rate far too high)."""
+
+    def make():
+        x, y = torch.randn(32, 4), torch.rand(32, 3)
+        model = nn.Linear(4, 3)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        return lambda: F.binary_cross_entropy(0.5 + 0.05 * model(x), y), optimizer
+
+    step, optimizer = record(make)
+    found = range_test(step, optimizer, seconds=90)
+    assert found.best is not None and found.losses[0] is not None
+    assert found.losses[-1] is None
+
+
 def test_an_optimizer_without_a_rate_above_zero_is_not_judged():
     step, optimizer = record(straight_line(rate=0.0))
     with pytest.raises(NotApplicable):

@@ -12,7 +12,8 @@ def sentence(test: RangeTest) -> str:
     if test.best is None:
         told = f"the loss grows at every rate from {test.rates[0]:.1e} to {test.rates[-1]:.1e}"
     else:
-        told = f"of {len(test.rates)} rates {test.best:.1e} lowers the loss most in {test.steps} steps, and it grows beyond {test.largest:.1e}"
+        told = f"of {len(test.rates)} rates {test.best:.1e} lowers the loss most in {test.steps} steps; it does not grow up to {test.largest:.1e}"
+        told += f" and grows at {test.grows:.1e}" if test.grows is not None else ", the largest tried"
         if test.recommended is not None:
             told += f" (begin with {test.recommended:.1e})"
     told += f"; in use is {test.in_use:.1e}"
