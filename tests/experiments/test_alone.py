@@ -78,6 +78,12 @@ def test_a_rate_that_leads_to_values_which_the_loss_refuses_is_too_high_and_no_e
     assert found.losses[-1] is None
 
 
+def test_steps_far_too_slow_for_the_time_given_are_not_made():
+    step, optimizer = record(straight_line())
+    with pytest.raises(NotApplicable, match="too long for 5 rates"):
+        range_test(step, optimizer, seconds=1e-6)
+
+
 def test_an_optimizer_without_a_rate_above_zero_is_not_judged():
     step, optimizer = record(straight_line(rate=0.0))
     with pytest.raises(NotApplicable):

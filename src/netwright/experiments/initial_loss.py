@@ -102,8 +102,9 @@ def _distinct(captures: Sequence[GraphCapture]) -> list[GraphCapture]:
     found: list[GraphCapture] = []
     known: list[list[torch.Tensor]] = []
     for capture in captures:
-        data = [t for n, t in capture.data.items() if capture.graph.nodes[n].kind != "buffer"]
-        if not any(_same(data, earlier) for earlier in known):
+        # Single numbers (a loss of before that the program prints) are no samples.
+        data = [t for n, t in capture.data.items() if capture.graph.nodes[n].kind != "buffer" and t.dim()]
+        if not data or not any(_same(data, earlier) for earlier in known):
             found.append(capture)
             known.append(data)
     return found
