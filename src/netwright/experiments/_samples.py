@@ -88,7 +88,11 @@ def find_samples(
 
 def _checked(samples: Samples, doors: Mapping[int, torch.Tensor], main: int) -> Samples:
     if samples.count < _LEAST:
-        raise NotApplicable(f"{samples.count} samples are too few")
+        raise NotApplicable(
+            "one sample alone cannot mix with others"
+            if samples.count == 1
+            else f"{samples.count} samples are too few"
+        )
     if main not in samples.axes:
         raise NotApplicable(f"which axis of {tuple(doors[main].shape)} holds the samples is not sure")
     return samples

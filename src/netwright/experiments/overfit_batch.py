@@ -186,8 +186,14 @@ def _by_pass(losses: Sequence[float], count: int) -> list[float]:
 
 
 def _samples(capture: GraphCapture) -> int:
+    """How many samples a batch holds; 0 where what comes in does not agree (a recurrent state beside its sequence), or is a single row of amounts."""
     tensors = [t for n in capture.doors if (t := capture.data.get(n)) is not None and t.dim()]
-    return max(tensors, key=lambda t: t.numel()).shape[0] if tensors else 0
+    sizes = {t.shape[0] for t in tensors}
+    return sizes.pop() if len(sizes) == 1 and not _row(max(tensors, key=lambda t: t.dim())) else 0
+
+
+def _row(tensor: torch.Tensor) -> bool:
+    return tensor.dim() == 1 and tensor.is_floating_point()
 
 
 def _reached(

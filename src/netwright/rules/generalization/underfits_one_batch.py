@@ -77,7 +77,7 @@ def check(overfit: Overfit, parameters: Parameters, task: Task, test: RangeTest 
     last = adam[-1]
     why = causes(overfit, last, parameters, task, test)
     return rule.found(
-        f"one batch of {last.samples} samples cannot be learned by heart: after {len(last.losses)} steps with {last.optimizer} the loss {_end(last)}"
+        f"one batch{f' of {last.samples} samples' if last.samples else ''} cannot be learned by heart: after {len(last.losses)} steps with {last.optimizer} the loss {_end(last)}"
         f"{_right(last, overfit)}. What comes first in question: {told(why)}",
         where=overfit.loss_at,
         also=(overfit.where,),
