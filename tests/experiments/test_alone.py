@@ -154,3 +154,26 @@ def test_half_a_gradient_is_wrong_by_half_where_it_passes():
     errors = [d.error for d in gradient_check(step, seconds=60).directions if d.what != "all parameters"]
     # Both tensors of the first layer are behind the function, both of the last are not.
     assert sorted(round(e, 3) for e in errors) == [0.0, 0.0, 0.5, 0.5]
+
+
+def test_samples_of_a_text_with_time_first_are_its_columns():
+    def make():
+        symbols = torch.randint(0, 5, (13, 6))
+        embed, recurrent, head = nn.Embedding(5, 8), nn.LSTM(8, 8, 2), nn.Linear(8, 5)
+        state = (torch.zeros(2, 6, 8), torch.zeros(2, 6, 8))
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.embed, self.recurrent, self.head = embed, recurrent, head
+
+            def forward(self, tokens, state):
+                return self.head(self.recurrent(self.embed(tokens), state)[0])
+
+        model = Net()
+        return lambda: F.cross_entropy(
+            model(symbols[:-1], state).flatten(0, 1), symbols[1:].reshape(-1)
+        ), torch.optim.Adam(model.parameters(), lr=1e-2)
+
+    step, optimizer = record(make)
+    assert overfit_batch(step, optimizer, seconds=20).runs[0].samples == 6

@@ -22,14 +22,16 @@ def sentence(test: RangeTest) -> str:
         told += f" and ends at {test.final:.1e}" if test.final is not None else ""
         told += f", {test.idle:.0%} of the run at rates that move nothing" if test.idle else ""
     if test.groups:
-        told += "; one by one: " + ", ".join(_group(g) for g in test.groups)
+        apart = len({g.where for g in test.groups}) > 1
+        told += "; one by one: " + ", ".join(_group(g, apart) for g in test.groups)
     return f"learning rates: {told} ({test.optimizer}, {test.seconds:.1f} s)"
 
 
-def _group(group: GroupRates) -> str:
+def _group(group: GroupRates, apart: bool) -> str:
     edge = "?" if group.largest is None else f"{group.largest:.1e}"
     up_to = f"trains up to {edge}" if group.grows is not None else f"trains at {edge} and beyond"
-    return f"{group.optimizer} group {group.group} ({group.names[0]}...) {up_to}, in use {group.in_use:.1e}"
+    made = f" of {group.where.at}" if apart and group.where.known else ""
+    return f"{group.optimizer}{made} group {group.group} ({group.names[0]}...) {up_to}, in use {group.in_use:.1e}"
 
 
 def charts(test: RangeTest) -> Iterator[Chart]:
