@@ -374,3 +374,215 @@ def test_the_rule_asks_for_much_beyond_the_interval(batch, accumulated, fires):
     )
     noise = NoiseScale(estimates=(estimate,), batch=batch, accumulated=accumulated, samples=64)
     assert (rule.function(noise) is not None) == fires
+
+
+def test_a_later_step_that_needs_its_whole_batch_is_left_out():
+    def make():
+        model = nn.Linear(3, 1)
+
+        def step(number):
+            x, y = torch.randn(64, 3), torch.randn(64, 1)
+            out = model(x)
+            if number == 1:
+                out = torch.stack([out[i] for i in range(64)])
+            return F.mse_loss(out, y)
+
+        return step, torch.optim.SGD(model.parameters(), lr=0.0)
+
+    step, others, optimizer = steps(make, count=3)
+    found = noise_scale(step, optimizer, others=others, seconds=90)
+    assert (found.batch, found.samples, found.estimates[0].size) == (24, 72, 1)
+
+
+def test_targets_flattened_from_time_first_lie_apart():
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.cell, self.head = nn.Embedding(9, 6), nn.GRU(6, 8), nn.Linear(8, 9)
+
+        def forward(self, x, state):
+            return self.head(self.cell(self.table(x), state)[0])
+
+    kept = {}
+
+    def make():
+        model = kept["model"] = Network()
+
+        def step(_):
+            x = torch.randint(0, 9, (7, 12))
+            return F.cross_entropy(model(x[:-1], torch.zeros(1, 12, 8)).flatten(0, 1), x[1:].flatten())
+
+        return step, torch.optim.SGD(model.parameters(), lr=0.0)
+
+    step, _, optimizer = steps(make)
+    found = noise_scale(step, optimizer, seconds=90)
+    assert (found.batch, found.samples, found.judged) == (12, 12, 12)
+    x, y = step.inputs["x"], step.capture.data[_target(step)].view(6, 12)
+    rows = []
+    for i in range(12):
+        loss = F.cross_entropy(kept["model"](x[:, i : i + 1], torch.zeros(1, 1, 8))[:, 0], y[:, i])
+        rows.append(
+            torch.cat([g.reshape(-1) for g in torch.autograd.grad(loss, list(kept["model"].parameters()))])
+        )
+    assert math.isclose(found.estimates[0].trace, float(torch.stack(rows).var(0).sum()), rel_tol=1e-3)
+
+
+def test_noise_drawn_inside_the_step_stays_with_its_sample():
+    """A variational autoencoder: the parts add up only if every sample keeps its own random numbers."""
+
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.encode, self.decode = nn.Linear(6, 4), nn.Linear(2, 6)
+
+        def forward(self, x):
+            middle, log = self.encode(x).chunk(2, dim=1)
+            return self.decode(middle + torch.randn_like(log) * (log / 2).exp()), middle, log
+
+    def make():
+        model = Network()
+
+        def step(_):
+            x = torch.randn(20, 6) + 1
+            again, middle, log = model(x)
+            return F.mse_loss(again, x, reduction="sum") - 0.5 * (1 + log - middle.square() - log.exp()).sum()
+
+        return step, torch.optim.SGD(model.parameters(), lr=0.0)
+
+    step, _, _ = steps(make)
+    trainee = Trainee([step.capture])
+    reading = find_reading(trainee, trainee.trained)
+    assert reading is not None
+    assert not reading.mean
+
+
+def batch_norm():
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 4))
+
+
+def test_batch_normalization_is_given_at_least_eight_samples():
+    step, others, optimizer = steps(classes(32, batch_norm), count=8)
+    assert normalizes(step.capture)
+    found = noise_scale(step, optimizer, others=others, seconds=90)
+    assert found.normalized
+    assert found.estimates[0].size >= 8
+    assert found.judged == 0
+
+
+def test_losses_that_look_at_samples_together_are_not_cut():
+    def contrastive():
+        model = nn.Linear(6, 4)
+
+        def step(_):
+            z = F.normalize(model(torch.randn(16, 6)), dim=1)
+            return F.cross_entropy(z @ z.T / 0.5, (torch.arange(16) + 8) % 16)
+
+        return step, torch.optim.SGD(model.parameters(), lr=0.0)
+
+    step, _, optimizer = steps(contrastive)
+    trainee = Trainee([step.capture])
+    assert find_reading(trainee, trainee.trained) is None
+    with pytest.raises(NotApplicable, match="add up"):
+        noise_scale(step, optimizer, seconds=90)
+
+
+def test_whole_batches_are_compared_where_the_step_cannot_be_cut():
+    """A mean over what is not masked; parts do not add up, batches are still drawn alike."""
+
+    def masked():
+        model = nn.Linear(6, 4)
+
+        def step(_):
+            y = torch.randint(0, 4, (16,))
+            y[: int(torch.randint(1, 10, ()))] = -100
+            return F.cross_entropy(model(torch.randn(16, 6) + 1), y)
+
+        return step, torch.optim.SGD(model.parameters(), lr=0.0)
+
+    step, others, optimizer = steps(masked, count=12)
+    (estimate,) = noise_scale(step, optimizer, others=others, seconds=90).estimates
+    assert (estimate.size, estimate.parts) == (16, 12)
+
+
+def test_the_same_batch_again_tells_nothing_new():
+    step, others, optimizer = steps(classes(400, Flattened), count=5)
+    found = noise_scale(step, optimizer, others=others, seconds=90)
+    assert found.samples == 400
+
+
+def test_weights_of_now_are_another_place():
+    def make():
+        step, _ = regression(64)()
+        model = nn.Linear(3, 1)
+        x = torch.randn(640, 3)
+        y = x.sum(1, keepdim=True) + 0.1 * torch.randn(640, 1)
+        rows = lambda n: slice(64 * n, 64 * n + 64)  # noqa: E731
+        step = lambda n: F.mse_loss(model(x[rows(n)]), y[rows(n)])  # noqa: E731
+        return step, torch.optim.SGD(model.parameters(), lr=0.2)
+
+    step, others, optimizer = steps(make, count=10)
+    first, now = noise_scale(step, optimizer, others=others, seconds=90).estimates
+    assert (first.when, now.when) == ("first", "now")
+    # Near the optimum the mean gradient goes, the noise of the targets stays.
+    assert now.squared < first.squared / 10
+    assert now.scale is None or now.scale > 5 * first.scale
+
+
+def test_one_wild_sample_is_named():
+    def make():
+        model = nn.Linear(5, 1)
+        x = torch.randn(60, 5)
+        y = x.sum(1, keepdim=True)
+        y[17] = 1000.0
+        return lambda _: F.mse_loss(model(x), y), torch.optim.SGD(model.parameters(), lr=0.0)
+
+    step, _, optimizer = steps(make)
+    found = noise_scale(step, optimizer, seconds=90)
+    (wild,) = found.outliers
+    assert (found.judged, wild.batch, wild.index, wild.target) == (60, 0, 17, 1000.0)
+    assert wild.norm > 100
+    x = step.inputs["input"][17]
+    assert (wild.lowest, wild.highest) == pytest.approx((float(x.min()), float(x.max())))
+
+
+def test_no_sample_stands_out_of_a_spread_that_is_wide():
+    wide = [10.0 ** (i / 20) for i in range(60)]
+    assert outlying(wide, 3.5, 10.0) == ()
+    assert [i for i, _ in outlying([*[1.0] * 20, 1.5, 11.0], 3.5, 10.0)] == [21]
+
+
+def test_students_points_are_on_the_wide_side():
+    stats = pytest.importorskip("scipy.stats")
+    for freedom in range(3, 300):
+        point = float(stats.t.ppf(0.975, freedom))
+        assert point - 5e-4 <= student(freedom) < 1.1 * point
+
+
+@pytest.mark.parametrize(
+    ("batch", "accumulated", "fires"),
+    [(32, 1, False), (4900, 1, False), (5100, 1, True), (600, 10, True), (3, 1, True), (1, 4, False)],
+)
+def test_the_rule_asks_for_much_beyond_the_interval(batch, accumulated, fires):
+    estimate = NoiseEstimate(
+        when="now", size=1, parts=64, squared=1.0, trace=45.0, scale=45.0, low=39.0, high=50.0
+    )
+    noise = NoiseScale(estimates=(estimate,), batch=batch, accumulated=accumulated, samples=64)
+    assert (rule.function(noise) is not None) == fires
+
+
+def test_a_later_step_that_needs_its_whole_batch_is_left_out():
+    def make():
+        model = nn.Linear(3, 1)
+
+        def step(number):
+            x, y = torch.randn(64, 3), torch.randn(64, 1)
+            out = model(x)
+            if number == 1:
+                out = torch.stack([out[i] for i in range(64)])
+            return F.mse_loss(out, y)
+
+        return step, torch.optim.SGD(model.parameters(), lr=0.0)
+
+    step, others, optimizer = steps(make, count=3)
+    found = noise_scale(step, optimizer, others=others, seconds=90)
+    assert (found.batch, found.samples) == (64, 64)

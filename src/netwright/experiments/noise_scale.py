@@ -251,12 +251,17 @@ def _held(trainee: Trainee, optimizer: torch.optim.Optimizer | None) -> list[tor
 
 
 def _cuts(trainee: Trainee, reading: Reading | None) -> list[Cut]:
+    """The batches up to the first that cannot be cut like the first one: between two steps a program may do things that need the whole batch (save a grid of its images)."""
     found: list[Cut] = []
     if reading is None:
         return found
     for index in range(len(trainee.captures)):
         try:
-            found.append(Cut(trainee, index, reading, trainee.omit))
+            cut = Cut(trainee, index, reading, trainee.omit)
+            if index:
+                with torch.no_grad():
+                    cut.loss(torch.arange(min(cut.count, max(2, cut.count // 3))))
+            found.append(cut)
         except ERRORS:
             break
     return found

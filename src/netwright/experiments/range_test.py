@@ -19,7 +19,7 @@ from .trainee import ERRORS, Trainee
 _LOWEST, _HIGHEST = 1e-6, 100.0  # times 1: rates beyond are used by no one
 _STILL = 1e-3
 _FEWEST = 5  # rates, below which nothing is told
-_OVER = 3  # times the seconds given may be spent on the fewest rates
+_OVER = 4  # times the seconds given may be spent on the fewest rates
 
 
 def range_test(
