@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from netwright.capture.session import Limits, Session
 from netwright.capture.step import Step
 from netwright.evidence import Outcome
-from netwright.experiments import gradient_check, overfit_batch, range_test
+from netwright.experiments import gradient_check, initial_loss, overfit_batch, range_test
 from netwright.rule import NotApplicable
 
 
@@ -177,3 +177,5 @@ def test_samples_of_a_text_with_time_first_are_its_columns():
 
     step, optimizer = record(make)
     assert overfit_batch(step, optimizer, seconds=20).runs[0].samples == 6
+    # 13 - 1 steps of 6 texts: rows of the loss go together by the text's own sizes, not by the two layers of the state.
+    assert initial_loss(step, optimizer, seconds=20).first.samples == 12
