@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from netwright.capture.session import Limits, Session
 from netwright.capture.step import Step
 from netwright.evidence import Outcome
-from netwright.experiments import gradient_check, overfit_batch, range_test
+from netwright.experiments import gradient_check, initial_loss, overfit_batch, range_test
 from netwright.rule import NotApplicable
 
 
@@ -61,6 +61,27 @@ def test_the_largest_stable_rate_of_a_parabola():
     assert found.in_use == 0.01
     losses = dict(zip(found.rates, found.losses, strict=True))
     assert math.isclose(losses[0.01], (1 - 8 * 0.01) ** (2 * found.steps), rel_tol=1e-3)
+
+
+def test_a_rate_that_leads_to_values_which_the_loss_refuses_is_too_high_and_no_end_of_the_test():
+    """`binary_cross_entropy` raises where its input is no probability (a variational autoencoder whose values are no numbers any more, at a rate far too high)."""
+
+    def make():
+        x, y = torch.randn(32, 4), torch.rand(32, 3)
+        model = nn.Linear(4, 3)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        return lambda: F.binary_cross_entropy(0.5 + 0.05 * model(x), y), optimizer
+
+    step, optimizer = record(make)
+    found = range_test(step, optimizer, seconds=90)
+    assert found.best is not None and found.losses[0] is not None
+    assert found.losses[-1] is None
+
+
+def test_steps_far_too_slow_for_the_time_given_are_not_made():
+    step, optimizer = record(straight_line())
+    with pytest.raises(NotApplicable, match="too long for 5 rates"):
+        range_test(step, optimizer, seconds=1e-6)
 
 
 def test_an_optimizer_without_a_rate_above_zero_is_not_judged():
@@ -133,3 +154,28 @@ def test_half_a_gradient_is_wrong_by_half_where_it_passes():
     errors = [d.error for d in gradient_check(step, seconds=60).directions if d.what != "all parameters"]
     # Both tensors of the first layer are behind the function, both of the last are not.
     assert sorted(round(e, 3) for e in errors) == [0.0, 0.0, 0.5, 0.5]
+
+
+def test_samples_of_a_text_with_time_first_are_its_columns():
+    def make():
+        symbols = torch.randint(0, 5, (13, 6))
+        embed, recurrent, head = nn.Embedding(5, 8), nn.LSTM(8, 8, 2), nn.Linear(8, 5)
+        state = (torch.zeros(2, 6, 8), torch.zeros(2, 6, 8))
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.embed, self.recurrent, self.head = embed, recurrent, head
+
+            def forward(self, tokens, state):
+                return self.head(self.recurrent(self.embed(tokens), state)[0])
+
+        model = Net()
+        return lambda: F.cross_entropy(
+            model(symbols[:-1], state).flatten(0, 1), symbols[1:].reshape(-1)
+        ), torch.optim.Adam(model.parameters(), lr=1e-2)
+
+    step, optimizer = record(make)
+    assert overfit_batch(step, optimizer, seconds=20).runs[0].samples == 6
+    # 13 - 1 steps of 6 texts: rows of the loss go together by the text's own sizes, not by the two layers of the state.
+    assert initial_loss(step, optimizer, seconds=20).first.samples == 12

@@ -177,9 +177,12 @@ def test_the_same_batch_again_is_no_further_sample():
         model = nn.Linear(4, 3)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         x, y = torch.randn(30, 4), torch.arange(30) % 3
-        for _ in range(4):
-            F.cross_entropy(model(x), y).backward()
+        for number in range(4):
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
             optimizer.step()
+            if number == 1:
+                assert loss.item() > 0  # the next step is seen with this number beside its batch
     finally:
         session.close()
     steps = [Step(c) for c in (*session.recording.captures, *session.recording.later)]

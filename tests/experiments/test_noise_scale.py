@@ -374,3 +374,21 @@ def test_the_rule_asks_for_much_beyond_the_interval(batch, accumulated, fires):
     )
     noise = NoiseScale(estimates=(estimate,), batch=batch, accumulated=accumulated, samples=64)
     assert (rule.function(noise) is not None) == fires
+
+
+def test_a_later_step_that_needs_its_whole_batch_is_left_out():
+    def make():
+        model = nn.Linear(3, 1)
+
+        def step(number):
+            x, y = torch.randn(64, 3), torch.randn(64, 1)
+            out = model(x)
+            if number == 1:
+                out = torch.stack([out[i] for i in range(64)])
+            return F.mse_loss(out, y)
+
+        return step, torch.optim.SGD(model.parameters(), lr=0.0)
+
+    step, others, optimizer = steps(make, count=3)
+    found = noise_scale(step, optimizer, others=others, seconds=90)
+    assert (found.batch, found.samples) == (64, 64)

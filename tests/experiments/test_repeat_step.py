@@ -67,3 +67,20 @@ def test_a_backward_pass_alone_that_differs():
     # The last layer gets its gradient before the function, the first one after it.
     assert found.op == "the backward of linear"
     assert found.parameter is not None
+
+
+def test_a_single_element_without_a_stride_has_bits_too():
+    """What `torch.distributions` expands to one element, as a policy's log-probability, counts as contiguous with a stride of 0."""
+
+    def make():
+        x = torch.randn(1, 4)
+        model = nn.Linear(4, 2)
+
+        def loss():
+            chances = torch.distributions.Categorical(logits=model(x))
+            return -chances.log_prob(torch.tensor(1).expand(1)).sum()
+
+        return loss, torch.optim.SGD(model.parameters(), lr=0.0)
+
+    found = repeat_step(record(make)[0], seconds=90)
+    assert (found.same_loss, found.same_gradients) == (True, True)

@@ -19,6 +19,7 @@ from ..capture.graphs import GraphCapture
 from ..capture.replay import Replay
 from ..capture.tape import Call, slots
 from ..inference import read_objective
+from ..rerun.digests import bytes_of
 from .trainee import ERRORS, Trainee
 
 _NORMS: frozenset[str] = frozenset({"batch_norm"})
@@ -103,7 +104,7 @@ class Cut:
         parts: list[list[bytes]] = []
         for index, leaf in self.cuts.items():
             if index not in self.noise and not leaf.counter and index in self.known():
-                parts.append([leaf.take(torch.tensor([i])).cpu().contiguous().view(torch.uint8).numpy().tobytes() for i in range(self.count)])  # fmt: skip
+                parts.append([bytes_of(leaf.take(torch.tensor([i]))) for i in range(self.count)])  # fmt: skip
         return [b"".join(p) for p in zip(*parts, strict=True)] if parts else []
 
     def known(self) -> set[int]:

@@ -79,7 +79,7 @@ def find_samples(
     if main in axes and not sure:
         if doors[main].dim() < 3:
             raise NotApplicable(
-                f"whether the {count} rows that come in are independent of each other (and no nodes of a graph, or steps of a series) is not known"
+                f"whether the {count} rows that come in are samples of their own, or nodes of one graph or steps of one series, is not known (no loader that shuffles made the batch)"
             )
         if dense and doors[main].dim() != 4:
             raise NotApplicable("which axis holds the samples and which the steps of time is not known")
@@ -88,7 +88,11 @@ def find_samples(
 
 def _checked(samples: Samples, doors: Mapping[int, torch.Tensor], main: int) -> Samples:
     if samples.count < _LEAST:
-        raise NotApplicable(f"{samples.count} samples are too few")
+        raise NotApplicable(
+            "one sample alone cannot mix with others"
+            if samples.count == 1
+            else f"{samples.count} samples are too few"
+        )
     if main not in samples.axes:
         raise NotApplicable(f"which axis of {tuple(doors[main].shape)} holds the samples is not sure")
     return samples

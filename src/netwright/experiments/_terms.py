@@ -150,9 +150,10 @@ class ScaledTrainee(Trainee):
         """
         capture = self.captures[index]
         doors = [t for n in capture.doors if (t := capture.data.get(n)) is not None and t.dim()]
-        samples = max(doors, key=lambda t: t.numel()).shape[0] if doors else 0
         first = values.shape[0] if values.dim() else 1
-        rows = samples if 0 < samples < first and first % samples == 0 else first
+        # A recurrent state beside its sequence has its layers in front: of several sizes the largest is taken.
+        sizes = [t.shape[0] for t in doors if 0 < t.shape[0] < first and first % t.shape[0] == 0]
+        rows = max(sizes) if sizes and first not in [t.shape[0] for t in doors] else first
         return values.reshape(rows, -1).sum(1), weights.reshape(rows, -1).sum(1)
 
     def values(self, index: int, part: Part) -> list[int]:

@@ -1,10 +1,12 @@
 """The loss after a few steps from the same start at given rates, and the largest rates that do not make it grow."""
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
+from ..capture.replay import CannotReplay
 from ..rule import NotApplicable
 from .trainee import Trainee
 
@@ -13,6 +15,7 @@ GROWN = 1.0
 COARSE = 10.0**0.5
 _FINE = 1.1  # between a rate that trains and one that does not
 _RAMP = 32
+_TRAINING = 3  # forward passes
 
 
 class Trial:
@@ -31,12 +34,17 @@ class Trial:
         self.optimizers = [*optimizers]
         self.groups = sum(len(o.param_groups) for o in optimizers)
         trainee.reset()
+        began = time.perf_counter()
         self.before = trainee.mean_loss()
+        # One question in seconds: a training step takes about three times as long as the forward pass alone.
+        once = (time.perf_counter() - began) / len(trainee.captures)
+        self.cost = once * (_TRAINING * STEPS + len(trainee.captures))
         if not math.isfinite(self.before) or self.before == 0:
             raise NotApplicable("the loss is 0 or not finite before the first step")
 
     def at(self, factors: Sequence[float], *, end: Sequence[float] | None = None) -> float:
-        """The mean loss after the steps, as a share of the one before; infinite where it is not finite.
+        """The mean loss after the steps, as a share of the one before; infinite where it is not finite, or where a rate above the one in use leads to values that torch refuses
+        (``binary_cross_entropy`` of what is not a number, a normal distribution without a mean).
 
         Args:
             factors: times the rate in use, for each group.
@@ -51,12 +59,23 @@ class Trial:
             copies.append(self.trainee.like(optimizer, factor=mine, decay=True))
             position += count
         rise = self._rise(copies, factors, end) if end is not None else []
-        for index in range(len(rise) + STEPS):
-            if index < len(rise):
-                rise[index]()
-            if not math.isfinite(self.trainee.step(copies, index % len(self.trainee.captures))):
-                return math.inf
-        after = self.trainee.mean_loss()
+        index = 0
+        try:
+            for index in range(len(rise) + STEPS):
+                if index < len(rise):
+                    rise[index]()
+                if not math.isfinite(self.trainee.step(copies, index % len(self.trainee.captures))):
+                    return math.inf
+            after = self.trainee.mean_loss()
+        except (torch.OutOfMemoryError, CannotReplay):
+            raise
+        except (RuntimeError, ValueError) as error:
+            # The step ran with the first weights, so that what is refused now is what the rate made of them. At rates that are no higher than the program's own this is not believed.
+            if end is not None:
+                raise NotApplicable(f"{type(error).__name__}: {error}") from None
+            if index == 0 or max(factors) <= 1.0:
+                raise
+            return math.inf
         if not math.isfinite(after):
             return math.inf
         return after / self.before if self.before > 0 else 1.0 + (after - self.before) / abs(self.before)

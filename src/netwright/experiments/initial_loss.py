@@ -24,6 +24,9 @@ from .trainee import ERRORS
 T = TypeVar("T")
 _FACTORS = (0.0, 0.1, 1.0, 10.0)
 _STEPS = 20
+_PASSES = (
+    20  # over each batch, in forward passes: answers put in place, costs before and after, a training step
+)
 _SMALL = 0.01  # of the gradient: a part below it is also trained alone
 
 
@@ -56,8 +59,7 @@ def initial_loss(
     began = time.perf_counter()
     with untouched():
         try:
-            trainee = ScaledTrainee(_distinct([step.capture, *(s.capture for s in others)]))
-            trainee.run(0, grad=False)
+            trainee = _trainee(_distinct([step.capture, *(s.capture for s in others)]), seconds)
             first = _first(trainee)
             progress(0.2)
             terms = _tried(lambda: weigh(trainee, began + 0.4 * seconds)) or []
@@ -83,13 +85,26 @@ def initial_loss(
     )
 
 
+def _trainee(captures: list[GraphCapture], seconds: float) -> ScaledTrainee:
+    """On as many of the batches as there is time for, two at least: large vocabularies make every pass over a batch slow."""
+    trainee = ScaledTrainee(captures)
+    once = math.inf
+    for _ in range(2):  # the first pass is slower
+        began = time.perf_counter()
+        trainee.run(0, grad=False)
+        once = min(once, time.perf_counter() - began)
+    count = max(2, int(seconds / (_PASSES * once)))
+    return trainee if count >= len(captures) else ScaledTrainee(captures[:count])
+
+
 def _distinct(captures: Sequence[GraphCapture]) -> list[GraphCapture]:
     """Without those on the same data as an earlier one (training on the whole set, a closure that is asked many times): they are no further samples."""
     found: list[GraphCapture] = []
     known: list[list[torch.Tensor]] = []
     for capture in captures:
-        data = [t for n, t in capture.data.items() if capture.graph.nodes[n].kind != "buffer"]
-        if not any(_same(data, earlier) for earlier in known):
+        # Single numbers (a loss of before that the program prints) are no samples.
+        data = [t for n, t in capture.data.items() if capture.graph.nodes[n].kind != "buffer" and t.dim()]
+        if not data or not any(_same(data, earlier) for earlier in known):
             found.append(capture)
             known.append(data)
     return found

@@ -11,6 +11,7 @@ from ..capture.graphs import available_memory
 from ..capture.sandbox import untouched
 from ..capture.step import Step
 from ..evidence import NOWHERE, NoiseEstimate, NoiseScale, OutlyingSample, Where
+from ..rerun.digests import bytes_of
 from ..rule import NotApplicable
 from ._noise_estimate import inner_products, outlying, scale
 from ._parts import Cut, Reading, find_reading, flat, length, normalizes, overlap
@@ -250,12 +251,17 @@ def _held(trainee: Trainee, optimizer: torch.optim.Optimizer | None) -> list[tor
 
 
 def _cuts(trainee: Trainee, reading: Reading | None) -> list[Cut]:
+    """The batches up to the first that cannot be cut like the first one: between two steps a program may do things that need the whole batch (save a grid of its images)."""
     found: list[Cut] = []
     if reading is None:
         return found
     for index in range(len(trainee.captures)):
         try:
-            found.append(Cut(trainee, index, reading, trainee.omit))
+            cut = Cut(trainee, index, reading, trainee.omit)
+            if index:
+                with torch.no_grad():
+                    cut.loss(torch.arange(min(cut.count, max(2, cut.count // 3))))
+            found.append(cut)
         except ERRORS:
             break
     return found
@@ -308,8 +314,8 @@ def _different(trainee: Trainee) -> list[int]:
         if not data:
             continue
         first = first or [t.shape for t in data]
-        largest = max(data, key=lambda t: t.numel()).detach().cpu().contiguous()
-        rows = [r.reshape(-1).contiguous().view(torch.uint8).numpy().tobytes() for r in largest]
+        largest = max(data, key=lambda t: t.numel()).detach().cpu()
+        rows = [bytes_of(r) for r in largest]
         if [t.shape for t in data] == first and sum(r in seen for r in rows) <= _SAME * len(rows):
             kept.append(index)
             seen.update(rows)
@@ -322,7 +328,7 @@ def _too_few(cut: bool, samples: int, batches: int) -> str:
     return (
         f"the step cannot be cut into parts of its batch whose gradients add up, and {batches} different batches are too few to compare"
         if batches != 1
-        else "the step cannot be cut into parts of its batch whose gradients add up, and there is one batch alone, or the same one again"
+        else "the step cannot be cut into parts of its batch whose gradients add up, and no other batch was seen that has the sizes of the first and other samples"
     )
 
 

@@ -14,6 +14,8 @@ from ..evidence import NOWHERE, LossTerm, Objective, Outcome, Overfit, OverfitRu
 from ..inference import read_objective
 from ..rule import NotApplicable
 from ._floor import Floor, floor_of
+from ._next_step import next_step
+from ._samples import doors_of
 from ._subset import repeated
 from .curves import outcome
 from .experiment import Experiment, Material
@@ -72,6 +74,8 @@ def overfit_batch(
         try:
             trainee = Trainee([capture, *(s.capture for s in others)])
             floor = _floor(trainee, objective, 1)
+            following = next_step(capture, objective, doors_of(capture))
+            axis = following.batch or 0 if following is not None else 0
             if optimizer is not None and objective.term is not None:
                 sample = _on_few(trainee, objective, optimizer, 1, 0.1 * seconds)
             # One batch with the program's optimizer, which is what will train; with Adam where that fails; then all batches with what worked.
@@ -83,7 +87,8 @@ def overfit_batch(
                     continue
                 share = (deadline - time.perf_counter()) / (2 if number < 2 else 1)
                 least = floor if count == 1 else _floor(trainee, objective, count)
-                runs.append(_run(trainee, objective, optimizer if own else None, count, share, least))
+                run = _run(trainee, objective, optimizer if own else None, count, share, least)
+                runs.append(replace(run, samples=sum(_samples(c, axis) for c in trainee.captures[:count])))
                 progress((number + 1) / 3)
             if all(r.outcome is not Outcome.REACHED for r in runs) and objective.term is not None:
                 left = max(deadline - time.perf_counter(), 0.1 * seconds)
@@ -166,7 +171,7 @@ def _run(
     rate = optimizer.param_groups[0].get("lr", 0.0)
     return OverfitRun(
         data="one batch" if count == 1 else f"{count} batches",
-        samples=sum(_samples(c) for c in trainee.captures[:count]),
+        samples=0,
         optimizer=f"{name} at rate {rate:.3g}",
         own=given is not None,
         outcome=Outcome.REACHED if reached else outcome(whole),
@@ -185,9 +190,15 @@ def _by_pass(losses: Sequence[float], count: int) -> list[float]:
     return [sum(p) / len(p) for p in passes]
 
 
-def _samples(capture: GraphCapture) -> int:
+def _samples(capture: GraphCapture, axis: int) -> int:
+    """How many samples a batch holds along an axis (1 where time comes first); 0 where what comes in does not agree, or is a single row of amounts."""
     tensors = [t for n in capture.doors if (t := capture.data.get(n)) is not None and t.dim()]
-    return max(tensors, key=lambda t: t.numel()).shape[0] if tensors else 0
+    sizes = {t.shape[axis] for t in tensors if t.dim() > axis}
+    return sizes.pop() if len(sizes) == 1 and not _row(max(tensors, key=lambda t: t.dim())) else 0
+
+
+def _row(tensor: torch.Tensor) -> bool:
+    return tensor.dim() == 1 and tensor.is_floating_point()
 
 
 def _reached(

@@ -18,6 +18,8 @@ from .trainee import ERRORS, Trainee
 
 _LOWEST, _HIGHEST = 1e-6, 100.0  # times 1: rates beyond are used by no one
 _STILL = 1e-3
+_FEWEST = 5  # rates, below which nothing is told
+_OVER = 4  # times the seconds given may be spent on the fewest rates
 
 
 def range_test(
@@ -71,13 +73,17 @@ def range_test(
             helpers = [p.optimizer for p in partners if p.steps is None]
             trial = Trial(trainee, [optimizer, *helpers])
             own = len(optimizer.param_groups)
+            if _FEWEST * trial.cost > _OVER * seconds:
+                raise NotApplicable(
+                    f"{STEPS} steps at one rate take about {trial.cost:.0f} s, too long for {_FEWEST} rates in {seconds:.0f} s"
+                )
 
             def ask(rate: float) -> float:
                 return trial.at([rate / used[0]] * own + [1.0] * (trial.groups - own))
 
             sweep_ends = left(0.4 if several else 0.7)
             for done, rate in enumerate(_sweep(found, used[0], peak)):
-                if len(found) > 4 and not sweep_ends():
+                if len(found) >= _FEWEST and not sweep_ends():
                     break
                 found[rate] = ask(rate)
                 progress(min(0.6, done / 30))

@@ -13,6 +13,7 @@ from ..capture.sandbox import untouched
 from ..capture.step import Step
 from ..capture.tape import Call
 from ..evidence import NOWHERE, RepeatStep
+from ..rerun.digests import bytes_of
 from ..rule import NotApplicable
 from .experiment import Experiment, Material
 from .progress import Progress, unseen
@@ -92,8 +93,7 @@ def _digest(tensor: torch.Tensor) -> bytes:
     data = tensor.detach()
     if data.layout is not torch.strided:
         data = data.to_dense()
-    data = data.resolve_conj().resolve_neg().cpu().contiguous().reshape(-1)
-    return hashlib.blake2b(data.view(torch.uint8).numpy().tobytes(), digest_size=16).digest()
+    return hashlib.blake2b(bytes_of(data), digest_size=16).digest()
 
 
 def _same(first: _Run, second: _Run) -> bool:

@@ -11,11 +11,13 @@ def bytes_of(tensor: torch.Tensor) -> bytes:
     data = tensor.detach().cpu()
     if data.layout != torch.strided or data.is_quantized:
         return repr(data).encode()
-    return (
-        data.resolve_conj().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-        if data.numel()
-        else b""
-    )
+    if not data.numel():
+        return b""
+    flat = data.resolve_conj().resolve_neg().contiguous().reshape(-1)
+    # A single element counts as contiguous whatever its stride (0 after `expand`), but has no view as bytes then.
+    if flat.stride() != (1,):
+        flat = flat.clone(memory_format=torch.contiguous_format)
+    return flat.view(torch.uint8).numpy().tobytes()
 
 
 def digest(parameters: Iterable[torch.Tensor]) -> str:

@@ -83,3 +83,12 @@ def test_silent_where_one_of_them_learns_or_the_floor_is_reached():
     assert found(run(accuracy=0.6)) is not None
     assert found(run(accuracy=0.6), ceiling=0.65) is None
     assert found(run(Outcome.UP, accuracy=None)) is None
+
+
+def test_silent_where_the_loss_goes_down_at_an_even_pace():
+    """A linear layer for targets in the tens, trained by hand: with Adam at 3e-4 it would take thousands of steps."""
+    even = tuple(9.22 - 0.26 * i / 400 for i in range(400))
+    slowing = tuple(8.96 + 0.26 * 0.98**i for i in range(400))
+    assert found(run(accuracy=None, error=1.38, losses=even)) is None
+    assert found(run(accuracy=None, error=1.38, losses=slowing)) is not None
+    assert found(run(accuracy=None, error=1.38, losses=(9.22,) * 400)) is not None

@@ -9,6 +9,8 @@ def sentence(check: GradientCheck) -> str:
     worst = max((d.error for d in told), default=0.0)
     kinks = len(check.directions) - len(told)
     rest = f", {kinks} more met a kink" if kinks else ""
+    if not told:
+        return f"gradient check: each of {kinks} directions met a kink, so nothing was compared ({check.seconds:.1f} s)"
     return (
         f"along {len(told)} directions analytic and numerical derivatives differ by {worst:.1e} at most{rest} "
         f"({check.seconds:.1f} s)"

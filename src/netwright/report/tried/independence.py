@@ -13,7 +13,7 @@ def sentence(found: Independence) -> str:
         held = f", with {', '.join(mixing.excepted)} held fixed" if mixing.excepted else ""
         if mixing.change == 0:
             parts.append(
-                f"of {mixing.samples} samples {mixing.probed} were looked at, and do not depend on the others{held}"
+                f"the outputs of {mixing.probed} of {mixing.samples} samples that were looked at do not depend on the others{held}"
             )
         else:
             at = f" from {mixing.op} at {mixing.call.at} on" if mixing.op else ""

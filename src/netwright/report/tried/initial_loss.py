@@ -34,9 +34,9 @@ def _part(term: TermShare) -> str:
     gradient = (
         "no shared parameters"
         if term.gradient_share is None
-        else f"{term.gradient_share[1]:.1%} of the gradient"
+        else f"at most {term.gradient_share[1]:.1%} of the gradient"
     )
-    return f"{term.op} at {term.where.at} is {term.value_share[1]:.1%} of the loss and has {gradient}"
+    return f"{term.op} at {term.where.at} is at most {term.value_share[1]:.1%} of the loss of a batch and has {gradient}"
 
 
 def charts(found: InitialLoss) -> Iterator[Chart]:

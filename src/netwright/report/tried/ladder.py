@@ -23,7 +23,7 @@ def sentence(ladder: Ladder) -> str:
 
 
 def _blocks(rung: Rung) -> str:
-    return f"{rung.blocks} blocks"
+    return f"{rung.blocks} block{'s' if rung.blocks != 1 else ''}"
 
 
 def _share(rung: Rung) -> str:

@@ -25,13 +25,22 @@ def _run(run: OverfitRun) -> str:
         how = f", {run.accuracy:.1%} right"
     elif run.error is not None:
         how = f", error {run.error:.2f} standard deviations of the target"
+    count = f"{len(run.losses)} {'passes' if run.data.endswith('batches') else 'steps'}"
+    # What ended a run, its seconds or its number of steps, is not told: "was still falling" holds for both.
     ends = {
-        Outcome.REACHED: "learned",
-        Outcome.FALLING: "the loss still fell when time was up",
-    }.get(run.outcome, f"the loss {run.outcome.value}")
-    samples = f" of {run.samples} samples" if run.samples and run.data.endswith(("batch", "batches")) else ""
-    passes = f"{len(run.losses)} steps" if not run.data.endswith("batches") else f"{len(run.losses)} passes"
-    return f"{run.data}{samples} with {run.optimizer}: {ends} in {passes}{how} ({run.seconds:.1f} s)"
+        Outcome.REACHED: f"learned in {count}",
+        Outcome.FALLING: f"the loss was still falling after {count}",
+    }.get(run.outcome, f"the loss {run.outcome.value} in {count}")
+    samples = ""
+    if run.samples and run.data == "one batch":
+        samples = f" of {_counted(run.samples, 'sample')}"
+    elif run.samples and run.data.endswith("batches"):
+        samples = f" ({run.samples} samples)"
+    return f"{run.data}{samples} with {run.optimizer}: {ends}{how} ({run.seconds:.1f} s)"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"
 
 
 def charts(overfit: Overfit) -> Iterator[Chart]:

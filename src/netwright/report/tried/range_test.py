@@ -12,7 +12,8 @@ def sentence(test: RangeTest) -> str:
     if test.best is None:
         told = f"the loss grows at every rate from {test.rates[0]:.1e} to {test.rates[-1]:.1e}"
     else:
-        told = f"of {len(test.rates)} rates {test.best:.1e} lowers the loss most in {test.steps} steps, and it grows beyond {test.largest:.1e}"
+        told = f"of {len(test.rates)} rates {test.best:.1e} lowers the loss most in {test.steps} steps; it does not grow up to {test.largest:.1e}"
+        told += f" and grows at {test.grows:.1e}" if test.grows is not None else ", the largest tried"
         if test.recommended is not None:
             told += f" (begin with {test.recommended:.1e})"
     told += f"; in use is {test.in_use:.1e}"
@@ -21,14 +22,16 @@ def sentence(test: RangeTest) -> str:
         told += f" and ends at {test.final:.1e}" if test.final is not None else ""
         told += f", {test.idle:.0%} of the run at rates that move nothing" if test.idle else ""
     if test.groups:
-        told += "; one by one: " + ", ".join(_group(g) for g in test.groups)
+        apart = len({g.where for g in test.groups}) > 1
+        told += "; one by one: " + ", ".join(_group(g, apart) for g in test.groups)
     return f"{told} ({test.optimizer}, {test.seconds:.1f} s)"
 
 
-def _group(group: GroupRates) -> str:
+def _group(group: GroupRates, apart: bool) -> str:
     edge = "?" if group.largest is None else f"{group.largest:.1e}"
     up_to = f"trains up to {edge}" if group.grows is not None else f"trains at {edge} and beyond"
-    return f"{group.optimizer} group {group.group} ({group.names[0]}...) {up_to}, in use {group.in_use:.1e}"
+    made = f" of {group.where.at}" if apart and group.where.known else ""
+    return f"{group.optimizer}{made} group {group.group} ({group.names[0]}...) {up_to}, in use {group.in_use:.1e}"
 
 
 def charts(test: RangeTest) -> Iterator[Chart]:

@@ -6,18 +6,25 @@ from ...evidence import Flow, LayerFlow, SignalPropagation
 from ..model import Chart
 from ..svg import Series
 
+_SHOWN = 0.005  # of the units: less is printed as 0 %
+
 
 def sentence(found: SignalPropagation) -> str:
     """The size of the signal and of its gradient from end to end."""
     layers = [x for x in found.start.layers if x.weighted]
-    told = f"through {len(layers)} layers over {len(found.start.losses)} batches at the first weights"
+    told = f"through {_counted(len(layers), 'layer')} over {_counted(len(found.start.losses), 'batch')} at the first weights"
     told += _change("the output", [x.forward for x in layers])
     told += _change("its gradient on the way back", [x.backward for x in reversed(layers)])
-    dead = [x for x in found.start.layers if x.dead]
+    dead = [x for x in found.start.layers if (x.dead or 0.0) >= _SHOWN]
     if dead:
         worst = max(dead, key=lambda x: x.dead or 0.0)
         told += f"; at most {worst.dead:.0%} of the units behind a layer are never active ({worst.name})"
     return f"{told} ({found.seconds:.1f} s)"
+
+
+def _counted(number: int, what: str) -> str:
+    ending = "" if number == 1 else "es" if what.endswith("ch") else "s"
+    return f"{number} {what}{ending}"
 
 
 def _change(what: str, sizes: list[float | None]) -> str:

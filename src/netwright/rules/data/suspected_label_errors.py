@@ -52,9 +52,14 @@ def check(found: SimpleModels) -> Finding | None:
         raise NotApplicable("the simple model is not right often enough to say which labels are wrong")
     if issues.low < rule["share"] or not issues.positions:
         return None
+    right = (
+        f", right on {model.accuracy:.0%} of samples it was not fitted to,"
+        if model.accuracy is not None
+        else ""
+    )
     named = ", ".join(f"({b}, {i})" for b, i in issues.positions[:5])
     return rule.found(
-        f"an estimated {issues.share:.1%} ({issues.low:.1%} to {issues.high:.1%}) of {issues.samples} labels contradict their inputs; the worst (batch, position): {named}",
+        f"for an estimated {issues.share:.1%} ({issues.low:.1%} to {issues.high:.1%}) of {issues.samples} labels a simple model{right} is confident of another class: wrong labels, or samples hard for it; the first to look at (batch, position): {named}",
         where=found.targets_at if found.targets_at.known else found.loss_at,
         expected="labels that a model fitted to other samples mostly agrees with",
         fix="look at these samples; mend or drop wrong labels",

@@ -13,12 +13,13 @@ capacity; more data and more epochs cannot help.
 Look for the bug first: does the loss get the right tensors, do all layers get gradients, can the last activation give the targets? Then make the network wider.
 
 ## Known false alarms
-A loss that still falls by a tenth over the last half of the steps is not reported, nor runs of few steps (large networks), nor a batch of which most answers are right: equal inputs with different labels cannot be learned by heart.
+A loss that still falls by a tenth over the last half of the steps is not reported, nor one that falls as fast in the end as in the beginning in every run (targets in the hundreds, which steps of 3e-4 do not come to), nor runs of few steps (large networks), nor a batch of which most answers are right: equal inputs with different labels cannot be learned by heart.
 
 ## Source
 Tobin, "Troubleshooting deep neural networks": overfit a single batch; Karpathy, "A recipe for training neural networks", overfit one batch.
 """
 
+import itertools
 import math
 import statistics
 
@@ -48,6 +49,16 @@ rule = Rule(
             unit="of the loss, over the last half of the run",
             source="ten times as many steps would be needed and more",
         ),
+        "pace": Threshold(
+            value=0.5,
+            unit="of the fall in the first half of a run, in the second half",
+            source="what comes to a stop slows down: an approach with a time constant of half the run falls by 0.37 of it",
+        ),
+        "down": Threshold(
+            value=0.95,
+            unit="of the steps in the second half lower the loss",
+            source="one batch without dropout has no noise: a curve on its way down goes down at every step",
+        ),
         "steps": Threshold(value=100, unit="steps", source="fewer steps may not be enough for any network"),
     },
 )
@@ -61,12 +72,12 @@ def check(overfit: Overfit, parameters: Parameters, task: Task, test: RangeTest 
     """Look for runs on one batch that all fail, and rank what may be the cause."""
     runs = [r for r in overfit.runs if r.data == "one batch"]
     adam = [r for r in runs if not r.own]
-    if not adam or any(not _failed(r, overfit.ceiling) for r in runs):
+    if not adam or any(not _failed(r, overfit.ceiling) for r in runs) or all(_slow(r) for r in runs):
         return None
     last = adam[-1]
     why = causes(overfit, last, parameters, task, test)
     return rule.found(
-        f"one batch of {last.samples} samples cannot be learned by heart: after {len(last.losses)} steps with {last.optimizer} the loss {_end(last)}"
+        f"one batch{f' of {last.samples} samples' if last.samples else ''} cannot be learned by heart: after {len(last.losses)} steps with {last.optimizer} the loss {_end(last)}"
         f"{_right(last, overfit)}. What comes first in question: {told(why)}",
         where=overfit.loss_at,
         also=(overfit.where,),
@@ -106,6 +117,19 @@ def _failed(run: OverfitRun, ceiling: float) -> bool:
         known = run.accuracy is not None or run.error is not None or run.outcome is Outcome.EXPLODED
         return known and (run.accuracy is None or run.accuracy < rule["right"] * ceiling)
     return _stuck(run, ceiling)
+
+
+def _slow(run: OverfitRun) -> bool:
+    """Whether the loss goes down as fast in the end as in the beginning: 400 steps of Adam at 3e-4 move no weight by more than about 0.12, too little for answers of the size of hundreds."""
+    losses, half = run.losses, len(run.losses) // 2
+    if half < 1 or not all(math.isfinite(v) for v in losses):
+        return False
+    steps = list(itertools.pairwise(losses[half:]))
+    down = sum(1 for a, b in steps if b < a)
+    return (
+        down >= rule["down"] * len(steps) > 0
+        and losses[half] - losses[-1] >= rule["pace"] * (losses[0] - losses[half]) > 0
+    )
 
 
 def _stuck(run: OverfitRun, ceiling: float) -> bool:
