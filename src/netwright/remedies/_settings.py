@@ -57,3 +57,11 @@ def sizes(value: object) -> list[int] | None:
         return None
     found = [v for v in cast("list[object]", value) if isinstance(v, int)]
     return found if len(found) == len(cast("list[object]", value)) else None
+
+
+def numbers(value: object) -> list[float] | None:
+    """A list of numbers among those of a finding."""
+    if not isinstance(value, list | tuple):
+        return None
+    found = [float(v) for v in cast("list[object]", value) if isinstance(v, int | float)]
+    return found if len(found) == len(cast("list[object]", value)) else None

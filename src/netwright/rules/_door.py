@@ -179,3 +179,15 @@ def median(values: Iterable[float]) -> float:
         return 0.0
     half = len(ordered) // 2
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+_TABLE = 64  # columns: more are no list that anyone reads
+
+
+def scaling(tensor: DoorTensor) -> dict[str, object]:
+    """What a remedy needs to scale an input: its name in ``forward`` and, of a table of few columns, each one's mean and standard deviation."""
+    found: dict[str, object] = {"input": tensor.name}
+    if len(tensor.shape) == 2 and 0 < len(tensor.features) == tensor.shape[1] <= _TABLE:
+        found["column_means"] = [float(f"{f.stats.mean:.8g}") for f in tensor.features]
+        found["column_stds"] = [float(f"{f.stats.std:.6g}") for f in tensor.features]
+    return found
