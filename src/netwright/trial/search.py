@@ -60,13 +60,16 @@ class Cure:
         return self.p <= 1 / 32 and typical > (self.luck or 0.0)
 
 
-def search(nominated: Sequence[Sequence[Patch]], run: Run, *, seeds: int = SEEDS) -> Cure:
+def search(
+    nominated: Sequence[Sequence[Patch]], run: Run, *, seeds: int = SEEDS, standard: Sequence[Patch] = ()
+) -> Cure:
     """Find the smallest set of remedies that heals.
 
     Args:
         nominated: for each finding its remedies, the first the most fitting.
         run: re-runs the program for pairs of a set of remedies and a seed (the empty set is the program as it is).
         seeds: how many seeds prove the set that is found.
+        standard: remedies that no finding nominates, tried alone and with those nominated only where these do not help by themselves.
     """
     first = [options[0] for options in nominated if options]
     together, refused = compatible(first)
@@ -77,6 +80,9 @@ def search(nominated: Sequence[Sequence[Patch]], run: Run, *, seeds: int = SEEDS
     ]:
         if patches not in sets:
             sets.append(patches)
+    further = _further(together, standard)
+    if len(sets) == 1:
+        sets, further = [*sets, *further], []
     traces = list(run([(patches, 0) for patches in sets]))
     loss_stays = not any(p.bends_loss for p in [*first, *others])
     yardstick = choose(traces[1:], loss_stays=loss_stays)
@@ -84,13 +90,16 @@ def search(nominated: Sequence[Sequence[Patch]], run: Run, *, seeds: int = SEEDS
         return Cure(yardstick=None, control=_attempt(None, (), traces[0], None), refused=tuple(refused))
     before = yardstick.value(traces[0])
     attempts = [_attempt(yardstick, s, t, before) for s, t in zip(sets, traces, strict=True)]
+    if further and not any(a.gain > 0 for a in attempts[1:]):
+        more = run([(patches, 0) for patches in further])
+        attempts += [_attempt(yardstick, s, t, before) for s, t in zip(further, more, strict=True)]
     best = max(attempts[1:], key=lambda a: (a.gain, -len(a.patches)), default=attempts[0])
     not_needed: list[Patch] = []
     if best.gain > 0 and len(best.patches) > 1:
         best, not_needed = _smallest(best, attempts, run, yardstick, before)
     elif best.gain > 0:
-        best, more = _grown(best, attempts, run, yardstick, before)
-        attempts += more
+        best, grown = _grown(best, attempts, run, yardstick, before)
+        attempts += grown
         not_needed = [p for p in together if p not in best.patches]
     cure = Cure(
         yardstick=yardstick,
@@ -101,6 +110,15 @@ def search(nominated: Sequence[Sequence[Patch]], run: Run, *, seeds: int = SEEDS
         refused=tuple(refused),
     )
     return _proven(cure, run, seeds) if cure.patches else cure
+
+
+def _further(together: Set, standard: Sequence[Patch]) -> list[Set]:
+    """Each standard remedy alone, and with all that are nominated."""
+    alone: list[Set] = [(p,) for p in standard]
+    if not together:
+        return alone
+    joined = [compatible([*together, p]) for p in standard]
+    return [*alone, *(both for both, refused in joined if not refused and len(both) > len(together))]
 
 
 def compatible(patches: Iterable[Patch]) -> tuple[Set, list[str]]:
