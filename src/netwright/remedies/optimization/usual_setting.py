@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import libcst as cst
+
 from ...rule import Finding
 from .._settings import numbers, set_setting
 from .._training import optimizer_call
@@ -35,7 +37,12 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
         pair = numbers(value) or []
         swapped = len(pair) == 2 and all(0 <= b < 1 for b in pair) and pair[1] < pair[0]
         text = f"({pair[1]:g}, {pair[0]:g})" if swapped else "(0.9, 0.999)"
-        return [source.set_argument(call, "betas", text, position=2)]
+        argument = source.argument(call, "betas", 2)
+        if argument is None:
+            raise Refused("betas are not written in the call of the optimizer")
+        # The parentheses of a tuple are not part of its span.
+        written = isinstance(argument.value, cst.Tuple) and bool(argument.value.lpar)
+        return [source.replace(argument.value, text[1:-1] if written else text)]
     if not isinstance(value, int | float):
         raise Refused("its value is not known")
     position = {"lr": 1, "momentum": 2 if last_name(call.func) == "SGD" else None}.get(setting)
