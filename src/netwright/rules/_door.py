@@ -184,10 +184,15 @@ def median(values: Iterable[float]) -> float:
 _TABLE = 64  # columns: more are no list that anyone reads
 
 
-def scaling(tensor: DoorTensor) -> dict[str, object]:
-    """What a remedy needs to scale an input: its name in ``forward`` and, of a table of few columns, each one's mean and standard deviation."""
-    found: dict[str, object] = {"input": tensor.name}
-    if len(tensor.shape) == 2 and 0 < len(tensor.features) == tensor.shape[1] <= _TABLE:
-        found["column_means"] = [float(f"{f.stats.mean:.8g}") for f in tensor.features]
-        found["column_stds"] = [float(f"{f.stats.std:.6g}") for f in tensor.features]
-    return found
+def column_means(tensor: DoorTensor) -> list[float]:
+    """Mean of each column of a table of few columns, with which a remedy scales them; empty for anything else."""
+    return [float(f"{f.stats.mean:.8g}") for f in tensor.features] if _is_table(tensor) else []
+
+
+def column_stds(tensor: DoorTensor) -> list[float]:
+    """Standard deviation of each column, in the same way."""
+    return [float(f"{f.stats.std:.6g}") for f in tensor.features] if _is_table(tensor) else []
+
+
+def _is_table(tensor: DoorTensor) -> bool:
+    return len(tensor.shape) == 2 and 0 < len(tensor.features) == tensor.shape[1] <= _TABLE

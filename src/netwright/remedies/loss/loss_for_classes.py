@@ -42,10 +42,7 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     changes = [renamed(source, loss, names[last_name(loss.func)])]
     if activation == "sigmoid":
         return changes
-    if not any(
-        isinstance(a, cst.Attribute) and a.attr.value in ("argmax", "max", "topk")
-        for a in source.every(cst.Attribute)
-    ):
+    if not any(a.attr.value in ("argmax", "max", "topk") for a in source.every(cst.Attribute)):
         raise Refused("the outputs are not seen to serve for a choice by argmax alone")
     for place in finding.also:
         found = activations_at(source, place.line, "softmax") if place.line is not None else []

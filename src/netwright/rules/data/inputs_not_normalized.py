@@ -25,7 +25,7 @@ LeCun et al., "Efficient BackProp" (1998), section 4.3; Holden, "My neural netwo
 
 from ...evidence import DoorTensor, Graphs, Parameters, Stats, TrainInputs
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._door import Entry, columns, entry, layer_name, scaling
+from .._door import Entry, column_means, column_stds, columns, entry, layer_name
 
 rule = Rule(
     code="NW101",
@@ -115,7 +115,9 @@ def _finding(tensor: DoorTensor, place: Entry, wrong: str, fresh: bool) -> Findi
         min=s.min,
         max=s.max,
         large_columns=large[:100],
-        **scaling(tensor),
+        input=tensor.name,
+        column_means=column_means(tensor),
+        column_stds=column_stds(tensor),
     )
 
 

@@ -24,7 +24,7 @@ Holden, "My neural network isn't working!", first point ("standard deviation nea
 
 from ...evidence import DoorTensor, FeatureStats, Graphs, TrainInputs
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._door import columns, entry, median, scaling
+from .._door import column_means, column_stds, columns, entry, median
 
 rule = Rule(
     code="NW103",
@@ -95,5 +95,7 @@ def _judge(tensor: DoorTensor, flat: list[FeatureStats]) -> Finding:
         columns=which,
         mean=first.mean,
         std=first.std,
-        **scaling(tensor),
+        input=tensor.name,
+        column_means=column_means(tensor),
+        column_stds=column_stds(tensor),
     )

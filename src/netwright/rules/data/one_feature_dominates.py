@@ -23,7 +23,7 @@ Holden, "My neural network isn't working!", the first point.
 
 from ...evidence import FeatureStats, Graphs, Parameters, TrainInputs
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._door import columns, entry, layer_name, median, scaling
+from .._door import column_means, column_stds, columns, entry, layer_name, median
 
 rule = Rule(
     code="NW102",
@@ -69,7 +69,9 @@ def check(inputs: TrainInputs, graphs: Graphs, parameters: Parameters) -> list[F
                     columns=large,
                     ratio=ratio,
                     gradient_share=share,
-                    **scaling(tensor),
+                    input=tensor.name,
+                    column_means=column_means(tensor),
+                    column_stds=column_stds(tensor),
                 )
             )
     if not looked:
