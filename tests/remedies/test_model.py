@@ -131,3 +131,81 @@ def test_what_is_no_factor_stays(line):
 def test_a_loss_that_is_too_low_has_no_factor_to_take_off():
     with pytest.raises(Refused):
         mended("no-factor-on-outputs", "NW301", "def f(self, x):\n    return 9 * self.o(x)\n", "return")
+
+
+NET = """\
+    import torch
+
+    class Net(nn.Module):
+        def forward(self, x):
+            x = self.fc1(x)  # here
+            x = self.fc2(x)
+            return self.fc3(x)
+    """
+
+
+def test_an_activation_comes_behind_the_first_layer_of_each_pair():
+    pairs = [["fc1", "fc2"], ["fc2", "fc3"]]
+    after = mended("add-activation", "NW205", NET, "# here", module="fc1", pairs=pairs)
+    assert changed(NET, after) == ["x = torch.relu(self.fc1(x))  # here", "x = torch.relu(self.fc2(x))"]
+
+
+def test_an_activation_comes_between_nested_calls():
+    text = NET.replace("return self.fc3(x)", "return self.fc3(self.fc2(self.fc1(x)))  # nested")
+    text = text.replace("x = self.fc1(x)  # here", "").replace("x = self.fc2(x)", "")
+    pairs = [["fc1", "fc2"], ["fc2", "fc3"]]
+    after = mended("add-activation", "NW205", text, "# nested", module="fc1", pairs=pairs)
+    assert changed(text, after) == [
+        "return self.fc3(torch.relu(self.fc2(torch.relu(self.fc1(x)))))  # nested"
+    ]
+
+
+APPENDED = """\
+    layers = []
+    for _ in range(3):
+        layers.append(nn.Linear(8, 8))  # here
+    layers.append(nn.Linear(8, 2))
+    """
+
+
+def test_an_activation_is_appended_where_a_layer_follows():
+    after = mended("add-activation", "NW205", APPENDED, "# here")
+    assert changed(APPENDED, after) == ["layers.append(nn.ReLU())"]
+    assert after.index("ReLU") < after.index("Linear(8, 2)")
+    with pytest.raises(Refused, match="the last one"):
+        mended("add-activation", "NW205", APPENDED.replace("layers.append(nn.Linear(8, 2))", ""), "# here")
+
+
+def test_layers_called_in_a_loop_are_left():
+    text = "import torch\ndef forward(self, x):\n    for layer in self.layers:\n        x = layer(x)\n    return x\n"
+    with pytest.raises(Refused):
+        mended("add-activation", "NW205", text, "x = layer", module="layers.0")
+
+
+def test_hidden_activations_are_exchanged_and_that_of_the_output_stays():
+    text = "net = nn.Sequential(nn.Linear(2, 8), nn.Sigmoid(), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 1), nn.Sigmoid())\n"
+    after = mended("exchange-activation", "NW406", text, "net")
+    assert after == text.replace("8), nn.Sigmoid()", "8), nn.ReLU()").replace("nn.Tanh", "nn.ReLU")
+
+
+def test_in_forward_gates_and_outputs_stay():
+    text = """\
+    class Net(nn.Module):
+        def forward(self, x):
+            x = torch.sigmoid(self.a(x))
+            x = self.b(F.tanh(self.c(x)))
+            x = x * torch.sigmoid(self.gate(x))
+            g = torch.sigmoid(self.gate(x))
+            x = self.d(g * x)
+            y = torch.sigmoid(self.e(x))
+            return y, torch.sigmoid(self.out(x))
+    """
+    after = mended("exchange-activation", "NW406", text, "x = torch.sigmoid(self.a")
+    assert changed(text, after) == ["x = torch.relu(self.a(x))", "x = self.b(F.relu(self.c(x)))"]
+    with pytest.raises(Refused):
+        mended(
+            "exchange-activation",
+            "NW406",
+            text.replace("torch.sigmoid", "act").replace("F.tanh", "act"),
+            "self.a",
+        )

@@ -13,13 +13,13 @@ def line_of(text, mark):
     return next(i for i, line in enumerate(text.split("\n"), 1) if mark in line)
 
 
-def mended(name, code, text, mark, *, also=(), message="", expected="", fix="", **measured):
+def mended(name, code, text, mark, *, also=(), message="", expected="", fix="", module=None, **measured):
     """The program after one remedy, for a finding at the line that holds ``mark``."""
     text = dedent(text)
     (remedy,) = [r for r in all_remedies() if r.name == name]
     finding = find_rule(code).found(
         message,
-        where=Where(file="train.py", line=line_of(text, mark)),
+        where=Where(file="train.py", line=line_of(text, mark), module=module),
         also=[Where(file="train.py", line=line_of(text, m)) for m in also],
         expected=expected,
         fix=fix,
