@@ -182,10 +182,24 @@ def test_an_endless_iterator_goes_through_the_data():
     assert "# a batch" in after
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "for loader in loaders:\n    for i in range(9):\n        x = next(iter(loader))\n",
+        "for e in range(3):\n    loader = make(e)\n    for i in range(9):\n        x = next(iter(loader))\n",
+        "x = next(iter(loader))\n",
+        "for i in range(9):\n    x = next(iter(make()))\n",
+    ],
+)
+def test_a_loader_that_changes_or_has_no_name_is_left(text):
+    with pytest.raises(Refused):
+        mended("go-through-the-data", "NW113", text, "next(iter")
+
+
 def test_a_seed_moves_before_the_loop_and_one_that_counts_stays():
-    text = "import torch\nfor step in range(9):\n    torch.manual_seed(0)\n    go(step)\n"
+    text = "import torch\nfor step in range(9):\n    torch.manual_seed(0)  # same\n    go(step)\n"
     assert mended("go-through-the-data", "NW113", text, "manual_seed", seeded=8) == (
-        "import torch\ntorch.manual_seed(0)\nfor step in range(9):\n    go(step)\n"
+        "import torch\ntorch.manual_seed(0)  # same\nfor step in range(9):\n    go(step)\n"
     )
     with pytest.raises(Refused, match="depends on the loop"):
         mended("go-through-the-data", "NW113", text.replace("seed(0)", "seed(step)"), "manual_seed", seeded=8)

@@ -53,6 +53,7 @@ def test_a_setting_is_changed_where_it_is_written(text, wanted):
     "text",
     [
         "opt = Adam(p, weight_decay=1 / n)\n",
+        "class A:\n    decay = 1.0\n    def f(self):\n        opt = Adam(p, weight_decay=self.decay)\n",
         "cfg = load()\nopt = Adam(p, weight_decay=cfg['decay'])\n",
         "def train(net, decay=1.0):\n    opt = Adam(p, weight_decay=decay)\n\ntrain(net, 3)\n",
         "DECAY = 1.0\nprint(DECAY)\nopt = Adam(p, weight_decay=DECAY)\n",
@@ -79,7 +80,8 @@ def test_the_schedule_moves_behind_the_loop_over_batches():
     after = mended(
         "schedule-in-its-unit", "NW505", LOOP, "scheduler =", also=("scheduler.step",), after=9, idle=0.9
     )
-    lines = [line.strip() for line in after.split("\n")]
+    lines = [line.partition("#")[0].strip() for line in after.split("\n")]
+    assert "    scheduler.step()  # the rate\n" in after
     assert lines.index("optimizer.step()") < lines.index("scheduler.step()") < lines.index("evaluate()")
     assert after.count("scheduler.step()") == 1
     assert next(line for line in after.split("\n") if "scheduler.step()" in line).startswith("    scheduler")

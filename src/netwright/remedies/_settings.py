@@ -44,7 +44,7 @@ def _constant(
     match argument.value if argument is not None else None:
         case cst.Name(value=name):
             found = _named(source, name)
-        case cst.Attribute(attr=cst.Name(value=name)) as used:
+        case cst.Attribute(value=cst.Name(value=owner), attr=cst.Name(value=name)) as used if owner != "self":
             found = _option(source, name) if _uses(source, used) == 1 else []
         case (
             cst.Subscript(

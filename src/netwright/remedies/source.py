@@ -90,6 +90,11 @@ class Source:
         start, end = self.span(node)
         return self.text[start:end]
 
+    def line_code(self, statement: cst.CSTNode) -> str:
+        """The text of a statement with the comment behind it."""
+        start, end = self.span(statement)
+        return self.text[start:end] + _LINE_END.split(self.text[end:], maxsplit=1)[0].rstrip()
+
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         """Offsets of a node's first character and of the one after its last."""
         where = self._positions[node]

@@ -28,6 +28,12 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
         loader = source.code(inner.args[0].value)
         if not name_of(inner.args[0].value):
             raise Refused("the loader has no name")
+        loop = _loop(source, call)
+        targets = [f.target for f in source.every(cst.For, loop)] + [
+            t.target for t in source.every(cst.AssignTarget, loop)
+        ]
+        if any(name_of(t) == loader for t in targets):
+            raise Refused("the loader is another one in each round of the loop")
         name = (
             "batches" if not any(n.value == "batches" for n in source.every(cst.Name)) else "endless_batches"
         )
@@ -50,7 +56,7 @@ def _seed(source: Source, line: int) -> Sequence[Change]:
         if names & targets:
             raise Refused("the seed depends on the loop")
         statement = source.statement_of(call)
-        return [source.before(loop, source.code(statement)), source.delete(statement)]
+        return [source.before(loop, source.line_code(statement)), source.delete(statement)]
     raise Refused(f"no call that seeds stands in a statement of its own on line {line}")
 
 

@@ -99,7 +99,7 @@ def _in_forward(source: Source, finding: Finding) -> list[Change]:
     pairs = finding.measured.get("pairs")
     named = [finding.where.module or ""]
     if isinstance(pairs, list | tuple):
-        named += [str(p[0]) for p in cast("list[list[object]]", pairs) if isinstance(p, list | tuple) and p]
+        named += [str(pair[0]) for pair in cast("list[list[object]]", pairs) if pair]
     first = {f"self.{n.rpartition('.')[2]}" for n in named if n}
     assert finding.where.line is not None
     changes: list[Change] = []

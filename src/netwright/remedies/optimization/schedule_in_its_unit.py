@@ -52,5 +52,5 @@ def _once_an_epoch(source: Source, finding: Finding) -> Sequence[Change]:
             raise Refused("the loop over batches does not stand in a loop over epochs")
         if not any(c is not call for c in calls_of(source, "step", inside=inner)):
             raise Refused("the optimizer is not stepped in the same loop")
-        return [source.delete(statement), source.after(inner, source.code(statement))]
+        return [source.delete(statement), source.after(inner, source.line_code(statement))]
     raise Refused("where the scheduler is stepped is not seen")
