@@ -170,7 +170,7 @@ class _Trials:
         self.threads = max(1, cores // self.at_once) if self.at_once > 1 and not own else None
         self.done = 0
         nominated = sum(len(o) for o in operation.nominated)
-        self.wanted = 1 + min(_SETS, 1 + nominated + len(operation.standard)) + 2 * seeds
+        self.wanted = 1 + min(_SETS, 1 + nominated) + len(operation.standard) + 2 * seeds
         rounds = math.ceil(self.wanted / self.at_once) + 1
         self.each = budget / rounds
         self.steps: int | None = None

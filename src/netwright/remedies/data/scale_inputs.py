@@ -48,14 +48,13 @@ def _scaled(finding: Finding, x: str) -> str:
     means, stds = numbers(measured.get("column_means")), numbers(measured.get("column_stds"))
     if means and stds and len(means) == len(stds):
         spread = [s if s > _CONSTANT * abs(m) and s > 0 else 1.0 for m, s in zip(means, stds, strict=True)]
-        return f"({x} - {x}.new_tensor([{_listed(means, 8)}])) / {x}.new_tensor([{_listed(spread, 4)}])"
+        # As many digits as the spread asks for.
+        centre = ", ".join(f"{m:.{4 if s > 0.01 * abs(m) else 8}g}" for m, s in zip(means, stds, strict=True))
+        width = ", ".join(f"{s:.4g}" for s in spread)
+        return f"({x} - {x}.new_tensor([{centre}])) / {x}.new_tensor([{width}])"
     mean, std = measured.get("mean"), measured.get("std")
     if finding.code != "NW101" or not isinstance(mean, float | int) or not isinstance(std, float | int):
         raise Refused("mean and standard deviation of each column are not known")
     if not std > _CONSTANT * abs(mean):
         raise Refused("the input hardly varies: nothing to divide by")
     return f"({x} - {mean:.4g}) / {std:.4g}" if mean >= 0 else f"({x} + {-mean:.4g}) / {std:.4g}"
-
-
-def _listed(values: Sequence[float], digits: int) -> str:
-    return ", ".join(f"{v:.{digits}g}" for v in values)
