@@ -1,5 +1,6 @@
 """The search for the smallest set that heals, with re-runs that are made up: which sets are tried, which remedies stay, what counts as proof."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,52 @@ def test_the_p_value_of_paired_gains():
     assert sign_flip([1, -1]) == 3 / 4  # of ++ +- -+ --, all but -- reach the sum 0
     assert sign_flip([0.0, 0.0]) == 1.0
     assert sign_flip([float("inf"), 1.0]) == 1 / 4
+
+
+S, T = patch("s", 2), patch("t", 3)
+
+
+def test_standard_remedies_are_tried_alone_where_nothing_is_nominated():
+    run, seen = program(lambda s, seed: 0.9 if "s" in s else 0.1)
+    cure = search([], run, standard=[S, T])
+    assert names(cure.patches) == {"s"}
+    assert cure.proven
+    assert ({"t"}, 0) in seen
+
+
+def test_a_standard_remedy_stays_on_top_only_where_it_adds_much():
+    run, seen = program(lambda s, seed: 0.1 + 0.7 * ("a" in s) + 0.1 * ("s" in s))
+    cure = search([[A]], run, standard=[S, T])
+    assert names(cure.patches) == {"a"}
+    assert ({"a", "s"}, 0) in seen
+    assert ({"s"}, 0) not in seen
+    run, _ = program(lambda s, seed: 0.1 + 0.2 * ("a" in s) + 0.5 * ("s" in s))
+    cure = search([[A]], run, standard=[S, T])
+    assert names(cure.patches) == {"a", "s"}
+    assert cure.proven
+
+
+def test_an_edit_that_two_findings_nominate_is_tried_once():
+    run, seen = program(lambda s, seed: 0.9 if "a" in s else 0.1)
+    cure = search([[A], [replace(A, codes=("NW002",))]], run, seeds=1)
+    assert names(cure.patches) == {"a"}
+    assert [s for s, _ in seen].count({"a"}) == 2  # tried, and proven
+
+
+def test_standard_remedies_are_tried_after_and_with_those_that_do_not_help_alone():
+    run, seen = program(lambda s, seed: 0.9 if {"a", "s"} <= s else 0.1)
+    cure = search([[A]], run, standard=[S, T])
+    assert names(cure.patches) == {"a", "s"}
+    assert ({"s"}, 0) in seen
+    assert ({"a"}, 0) in seen
+
+
+def test_what_was_nominated_is_left_out_where_the_standard_remedy_does_it_alone():
+    run, _ = program(lambda s, seed: 0.9 if "s" in s else 0.1)
+    cure = search([[A]], run, standard=[S, T])
+    assert names(cure.patches) == {"s"}
+
+
+def test_nothing_nominated_and_nothing_standard_finds_nothing():
+    run, _ = program(lambda s, seed: 0.5)
+    assert search([], run).patches == ()

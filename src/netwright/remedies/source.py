@@ -90,6 +90,11 @@ class Source:
         start, end = self.span(node)
         return self.text[start:end]
 
+    def line_code(self, statement: cst.CSTNode) -> str:
+        """The text of a statement with the comment behind it."""
+        start, end = self.span(statement)
+        return self.text[start:end] + _LINE_END.split(self.text[end:], maxsplit=1)[0].rstrip()
+
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         """Offsets of a node's first character and of the one after its last."""
         where = self._positions[node]
@@ -136,7 +141,9 @@ class Source:
         start = self._starts[self.line_of(node) - 1]
         return self.text[start : self.span(node)[0]]
 
-    def _newline(self) -> str:
+    @property
+    def newline(self) -> str:
+        """The line end of the file."""
         return "\r\n" if "\r\n" in self.text else "\n"
 
     def before(self, node: cst.CSTNode, *lines: str) -> Change:
@@ -152,16 +159,16 @@ class Source:
         return self._starts[last] if last < len(self._starts) else len(self.text)
 
     def _lines(self, offset: int, indent: str, lines: Iterable[str]) -> Change:
-        text = "".join(indent + line + self._newline() for line in lines)
+        text = "".join(indent + line + self.newline for line in lines)
         if offset == len(self.text) and not self.text.endswith(("\n", "\r")):
-            text = self._newline() + text
+            text = self.newline + text
         return Change(offset, offset, text)
 
     def delete(self, node: cst.CSTNode) -> Change:
         """Take a statement out with its lines; ``pass`` stays where its block would be empty."""
         start, end = self._starts[self.line_of(node) - 1], self._line_after(node)
         if len(self.siblings(node)) == 1 and not isinstance(self.parent(node), cst.Module):
-            return Change(start, end, self.indent(node) + "pass" + self._newline())
+            return Change(start, end, self.indent(node) + "pass" + self.newline)
         return Change(start, end, "")
 
     def argument(self, call: cst.Call, keyword: str, position: int | None = None) -> cst.Arg | None:

@@ -179,3 +179,20 @@ def median(values: Iterable[float]) -> float:
         return 0.0
     half = len(ordered) // 2
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+_TABLE = 64  # columns: more are no list that anyone reads
+
+
+def column_means(tensor: DoorTensor) -> list[float]:
+    """Mean of each column of a table of few columns, with which a remedy scales them; empty for anything else."""
+    return [float(f"{f.stats.mean:.8g}") for f in tensor.features] if _is_table(tensor) else []
+
+
+def column_stds(tensor: DoorTensor) -> list[float]:
+    """Standard deviation of each column, in the same way."""
+    return [float(f"{f.stats.std:.6g}") for f in tensor.features] if _is_table(tensor) else []
+
+
+def _is_table(tensor: DoorTensor) -> bool:
+    return len(tensor.shape) == 2 and 0 < len(tensor.features) == tensor.shape[1] <= _TABLE

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
-from ..remedies import Patch, Refused, merged, remedies_for
+from ..remedies import Patch, Refused, Source, merged, remedies_for
+from ..remedies.standard import standard
 from ..report.json import from_json
-from ..report.model import Report, every
+from ..report.model import CANNOT_TELL, HEALTHY, Report, every
 from ..report.progress import shown
 from ..rerun import Command, Plan, Trace
 from ..rerun.place import Place
@@ -34,13 +35,14 @@ _SETS = 6  # sets of remedies that are tried besides the proof, as a rule
 class Operation:
     """What is known so far of one program.
 
-    ``nominated`` are the patches that remedies make for each finding, ``refused`` says why others do not hold, ``unmended`` are findings without a remedy. ``steps`` is the length of the re-runs (``None``: to
+    ``nominated`` are the patches that remedies make for each finding, ``standard`` those that are tried where none of them makes it better, ``refused`` says why others do not hold, ``unmended`` are findings without a remedy. ``steps`` is the length of the re-runs (``None``: to
     their own end), ``left`` what an examination finds in the mended program.
     """
 
     command: Command
     report: Report
     nominated: list[list[Patch]] = field(default_factory=list[list[Patch]])
+    standard: list[Patch] = field(default_factory=list[Patch])
     refused: list[str] = field(default_factory=list[str])
     unmended: list[Finding] = field(default_factory=list[Finding])
     steps: int | None = None
@@ -94,6 +96,26 @@ def nominate(operation: Operation) -> None:
                 operation.unmended.append(finding)
 
 
+def add_standard(operation: Operation) -> None:
+    """Ask for what helps many sick programs. A healthy program gets none, nor one that crashes: no rate mends that."""
+    serious = operation.report.serious
+    if operation.report.verdict in (HEALTHY, CANNOT_TELL) or not serious:
+        return
+    findings = [f for top in serious for f in every(top)]
+    if any(f.code.startswith("NW9") and f.severity is Severity.ERROR for f in findings):
+        return
+    files = {Path(w.file).resolve() for f in findings for w in (f.where, *f.also) if w.file is not None}
+    if not operation.command.is_module:
+        files.add((operation.command.folder / operation.command.target).resolve())
+    sources: list[Source] = []
+    for path in sorted(files):
+        try:
+            sources.append(Source(path))
+        except Refused:
+            continue
+    operation.standard = standard(sources)
+
+
 def operate(
     command: Command,
     report: Report,
@@ -118,13 +140,14 @@ def operate(
     """
     operation = Operation(command=command, report=report)
     nominate(operation)
-    if not operation.nominated:
+    add_standard(operation)
+    if not operation.nominated and not operation.standard:
         return operation
     with shown("trials", stream or sys.stderr, quiet=quiet) as progress:
         try:
             trials = _Trials(command, operation, budget, seeds, progress)
             operation.steps = trials.steps
-            operation.cure = search(operation.nominated, trials.run, seeds=seeds)
+            operation.cure = search(operation.nominated, trials.run, seeds=seeds, standard=operation.standard)
             if operation.cure.patches:
                 operation.left = _left(operation)
         except KeyboardInterrupt:
@@ -146,7 +169,8 @@ class _Trials:
         own = "OMP_NUM_THREADS" in command.environment
         self.threads = max(1, cores // self.at_once) if self.at_once > 1 and not own else None
         self.done = 0
-        self.wanted = 1 + min(_SETS, 1 + sum(len(o) for o in operation.nominated)) + 2 * seeds
+        nominated = sum(len(o) for o in operation.nominated)
+        self.wanted = 1 + min(_SETS, 1 + nominated) + len(operation.standard) + 2 * seeds
         rounds = math.ceil(self.wanted / self.at_once) + 1
         self.each = budget / rounds
         self.steps: int | None = None

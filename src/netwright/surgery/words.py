@@ -59,7 +59,7 @@ def _open(operation: Operation) -> Sequence[Finding]:
 
 
 def _nothing(operation: Operation) -> Iterator[str]:
-    if operation.report.verdict in (HEALTHY, CANNOT_TELL) or operation.nominated:
+    if operation.report.verdict in (HEALTHY, CANNOT_TELL) or operation.nominated or operation.standard:
         return
     yield "no remedy of netwright's holds for what was found, so nothing was tried"
 
@@ -104,7 +104,8 @@ def _proof(out: Console, cure: Cure) -> None:
     p = f"; p = {cure.p:.3g}" if cure.p is not None else ""
     _say(out, "Proof", f"{said}{p}{luck})" + ("" if cure.proven else ": not proven"))
     for patch in cure.not_needed:
-        _say(out, "Not needed", f"{patch.remedy} ({', '.join(patch.codes)}): as good without it")
+        codes = f" ({', '.join(patch.codes)})" if patch.codes else ""
+        _say(out, "Not needed", f"{patch.remedy}{codes}: as good without it")
 
 
 def _middle(values: Sequence[float]) -> str:

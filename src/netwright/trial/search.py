@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..remedies import Patch, Refused, merged
+from ..remedies.source import Change
 from ..rerun import Trace
 from .yardstick import Yardstick, choose, sign_flip
 
 Set = tuple[Patch, ...]
 Run = Callable[[Sequence[tuple[Set, int]]], Sequence[Trace]]
 _KEEPS = 0.95  # of the gain: a remedy without which this much is kept is not needed
+_MUCH = 1.25  # times the gain: what a standard remedy must come to on top of those that findings nominate
 _MOST_SINGLE = 8
 SEEDS = 5  # one-sided sign-flip test: p = 1/32 when every seed gains
 
@@ -60,13 +62,17 @@ class Cure:
         return self.p <= 1 / 32 and typical > (self.luck or 0.0)
 
 
-def search(nominated: Sequence[Sequence[Patch]], run: Run, *, seeds: int = SEEDS) -> Cure:
+def search(
+    nominated: Sequence[Sequence[Patch]], run: Run, *, seeds: int = SEEDS, standard: Sequence[Patch] = ()
+) -> Cure:
     """Find the smallest set of remedies that heals.
 
     Args:
         nominated: for each finding its remedies, the first the most fitting.
         run: re-runs the program for pairs of a set of remedies and a seed (the empty set is the program as it is).
         seeds: how many seeds prove the set that is found.
+        standard: remedies that no finding nominates, tried alone and with those nominated where these do not help by themselves, and on top of what helps, where one stays
+            that adds a quarter of the gain.
     """
     first = [options[0] for options in nominated if options]
     together, refused = compatible(first)
@@ -75,8 +81,12 @@ def search(nominated: Sequence[Sequence[Patch]], run: Run, *, seeds: int = SEEDS
     for patches in ([together] if len(together) > 1 else []) + [(p,) for p in [*first, *others]][
         :_MOST_SINGLE
     ]:
-        if patches not in sets:
+        # Two findings may nominate the same edit.
+        if all(_edits(patches) != _edits(known) for known in sets):
             sets.append(patches)
+    further = _further(together, standard)
+    if len(sets) == 1:
+        sets, further = [*sets, *further], []
     traces = list(run([(patches, 0) for patches in sets]))
     loss_stays = not any(p.bends_loss for p in [*first, *others])
     yardstick = choose(traces[1:], loss_stays=loss_stays)
@@ -84,14 +94,20 @@ def search(nominated: Sequence[Sequence[Patch]], run: Run, *, seeds: int = SEEDS
         return Cure(yardstick=None, control=_attempt(None, (), traces[0], None), refused=tuple(refused))
     before = yardstick.value(traces[0])
     attempts = [_attempt(yardstick, s, t, before) for s, t in zip(sets, traces, strict=True)]
+    if further and not any(a.gain > 0 for a in attempts[1:]):
+        more = run([(patches, 0) for patches in further])
+        attempts += [_attempt(yardstick, s, t, before) for s, t in zip(further, more, strict=True)]
     best = max(attempts[1:], key=lambda a: (a.gain, -len(a.patches)), default=attempts[0])
     not_needed: list[Patch] = []
     if best.gain > 0 and len(best.patches) > 1:
         best, not_needed = _smallest(best, attempts, run, yardstick, before)
     elif best.gain > 0:
-        best, more = _grown(best, attempts, run, yardstick, before)
-        attempts += more
+        best, grown = _grown(best, attempts, run, yardstick, before)
+        attempts += grown
         not_needed = [p for p in together if p not in best.patches]
+    if further and best.gain > 0 and not any(p in standard for p in best.patches):
+        best, grown = _on_top(best, standard, run, yardstick, before)
+        attempts += grown
     cure = Cure(
         yardstick=yardstick,
         control=attempts[0],
@@ -101,6 +117,32 @@ def search(nominated: Sequence[Sequence[Patch]], run: Run, *, seeds: int = SEEDS
         refused=tuple(refused),
     )
     return _proven(cure, run, seeds) if cure.patches else cure
+
+
+def _on_top(
+    best: Attempt, standard: Sequence[Patch], run: Run, yardstick: Yardstick, before: float | None
+) -> tuple[Attempt, list[Attempt]]:
+    """What heals, with one standard remedy more, where that adds much: a small change for the worse or the better is none of a patch's business."""
+    joined = [compatible([*best.patches, p]) for p in standard]
+    sets = [both for both, refused in joined if not refused and len(both) > len(best.patches)]
+    if not sets:
+        return best, []
+    more = [_attempt(yardstick, s, t, before) for s, t in zip(sets, run([(s, 0) for s in sets]), strict=True)]
+    most = max(more, key=lambda a: a.gain)
+    return (most if math.isfinite(best.gain) and most.gain > _MUCH * best.gain else best), more
+
+
+def _edits(patches: Set) -> frozenset[tuple[str, tuple[Change, ...]]]:
+    return frozenset((str(p.path), p.changes) for p in patches)
+
+
+def _further(together: Set, standard: Sequence[Patch]) -> list[Set]:
+    """Each standard remedy alone, and with all that are nominated."""
+    alone: list[Set] = [(p,) for p in standard]
+    if not together:
+        return alone
+    joined = [compatible([*together, p]) for p in standard]
+    return [*alone, *(both for both, refused in joined if not refused and len(both) > len(together))]
 
 
 def compatible(patches: Iterable[Patch]) -> tuple[Set, list[str]]:

@@ -2,17 +2,19 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import cast
 
 import libcst as cst
 
 from ...rule import Finding
+from .._training import calls_of, receiver, scope
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name, name_of
 
 remedy = Remedy(
     name="add-activation",
     mends=("NW205",),
-    assumes="the layers are neighbours in a Sequential or a list of layers, or follow each other in forward",
+    assumes="the layers are neighbours in a Sequential or a list of layers, are appended to one, or are attributes that forward calls by name",
 )
 _LAYERS = ("Linear", "Conv1d", "Conv2d", "Conv3d", "LazyLinear", "ConvTranspose1d", "ConvTranspose2d")
 
@@ -21,7 +23,11 @@ _LAYERS = ("Linear", "Conv1d", "Conv2d", "Conv3d", "LazyLinear", "ConvTranspose1
 def edit(source: Source, finding: Finding) -> Sequence[Change]:
     """``nn.ReLU()`` after every layer that another follows at once."""
     assert finding.where.line is not None
-    changes = _in_sequential(source, finding.where.line) or _in_forward(source, finding.where.line)
+    changes = (
+        _in_sequential(source, finding.where.line)
+        or _appended(source, finding.where.line)
+        or _in_forward(source, finding)
+    )
     if not changes:
         raise Refused("the two layers are not seen side by side")
     return changes
@@ -62,17 +68,60 @@ def _is_layer(node: cst.BaseExpression) -> bool:
     return isinstance(node, cst.Call) and last_name(node.func) in _LAYERS
 
 
-def _in_forward(source: Source, line: int) -> list[Change]:
-    """``x = self.a(x)`` before ``x = self.b(x)``: the line is that of the second, or of the first."""
-    changes: list[Change] = []
+def _appended(source: Source, line: int) -> list[Change]:
+    """``layers.append(nn.Linear(a, b))``: a ReLU is appended next, where another layer follows."""
     for call in source.at(cst.Call, line):
+        name = receiver(call)
         if (
-            isinstance(call.func, cst.Attribute)
-            and name_of(call.func).startswith("self.")
-            and len(call.args) == 1
+            last_name(call.func) != "append"
+            or not name
+            or len(call.args) != 1
+            or not _is_layer(call.args[0].value)
         ):
-            changes.append(
-                source.replace(call.args[0].value, f"torch.relu({source.code(call.args[0].value)})")
-            )
+            continue
+        statement = source.statement_of(call)
+        loop = source.above(statement, cst.For)
+        end = source.span(loop or statement)[1]
+        later = [c for c in calls_of(source, "append", inside=scope(source, call)) if receiver(c) == name]
+        if not any(source.span(c)[0] > end and c.args and _is_layer(c.args[0].value) for c in later):
+            raise Refused("no layer is appended behind it, and the last one gets no activation")
+        if not isinstance(source.parent(call), cst.Expr):
             break
-    return changes
+        layer = call.args[0].value
+        assert isinstance(layer, cst.Call)
+        library = name_of(layer.func).rpartition(".")[0]
+        return [source.after(statement, f"{name}.append({library + '.' if library else ''}ReLU())")]
+    return []
+
+
+def _in_forward(source: Source, finding: Finding) -> list[Change]:
+    """``x = self.a(x)`` becomes ``x = torch.relu(self.a(x))``, for each first layer of a pair."""
+    pairs = finding.measured.get("pairs")
+    named = [finding.where.module or ""]
+    if isinstance(pairs, list | tuple):
+        named += [str(pair[0]) for pair in cast("list[list[object]]", pairs) if pair]
+    first = {f"self.{n.rpartition('.')[2]}" for n in named if n}
+    assert finding.where.line is not None
+    changes: list[Change] = []
+    for call in source.at(cst.Call, finding.where.line):
+        inside = source.above(call, cst.FunctionDef)
+        if inside is None or name_of(call.func) not in first:
+            continue
+        relu = _relu(source)
+        for other in source.every(cst.Call, inside):
+            if name_of(other.func) in first and isinstance(inside.body, cst.IndentedBlock):
+                start, end = source.span(other)
+                changes += [Change(start, start, f"{relu}("), Change(end, end, ")")]
+        return changes
+    return []
+
+
+def _relu(source: Source) -> str:
+    names = {n.value for n in source.every(cst.Name)}
+    if "torch" in names and any(
+        name_of(a.name) == "torch" and a.asname is None for a in source.every(cst.ImportAlias)
+    ):
+        return "torch.relu"
+    if "F" in names:
+        return "F.relu"
+    raise Refused("torch is not imported by its name")

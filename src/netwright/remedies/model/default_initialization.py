@@ -10,7 +10,7 @@ from ..source import Change, Refused, Source, last_name, name_of
 
 remedy = Remedy(
     name="default-initialization",
-    mends=("NW201", "NW202", "NW203", "NW207"),
+    mends=("NW201", "NW202", "NW203", "NW207", "NW407"),
     assumes="the weights are set by an initializer of torch's, or by fill_ and the like, in a statement of its own",
 )
 _METHODS = frozenset(["fill_", "zero_", "normal_", "uniform_", "copy_", "mul_", "add_", "div_"])

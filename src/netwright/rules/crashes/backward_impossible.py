@@ -31,6 +31,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("T6", "E9"),
     explains=("NW405",),
+    remedies=("detach-carried-state",),
 )
 
 

@@ -30,6 +30,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T6",),
+    remedies=("new-tensor",),
 )
 
 _WORDS = {"__setitem__": "assigning to a slice", "add": "+=", "sub": "-=", "mul": "*=", "div": "/="}

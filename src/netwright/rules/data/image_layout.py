@@ -32,6 +32,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("T4",),
     explains=("NW217", "NW219", "NW221"),
+    remedies=("permute-axes",),
     thresholds={
         "smooth": Threshold(
             value=0.8,

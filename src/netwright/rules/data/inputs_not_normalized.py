@@ -25,7 +25,7 @@ LeCun et al., "Efficient BackProp" (1998), section 4.3; Holden, "My neural netwo
 
 from ...evidence import DoorTensor, Graphs, Parameters, Stats, TrainInputs
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._door import Entry, columns, entry, layer_name
+from .._door import Entry, column_means, column_stds, columns, entry, layer_name
 
 rule = Rule(
     code="NW101",
@@ -34,6 +34,7 @@ rule = Rule(
     kind=Kind.DATA,
     guides=("H1", "T4"),
     explains=("NW301", "NW202", "NW407", "NW501"),
+    remedies=("scale-inputs",),
     thresholds={
         "rms": Threshold(
             value=10.0,
@@ -114,6 +115,9 @@ def _finding(tensor: DoorTensor, place: Entry, wrong: str, fresh: bool) -> Findi
         min=s.min,
         max=s.max,
         large_columns=large[:100],
+        input=tensor.name,
+        column_means=column_means(tensor),
+        column_stds=column_stds(tensor),
     )
 
 

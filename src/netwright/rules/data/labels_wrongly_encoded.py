@@ -45,6 +45,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("T4", "S3"),
     explains=("NW301", "NW307", "NW204", "NW701"),
+    remedies=("recode-labels",),
     thresholds={
         "tolerance": Threshold(
             value=0.25,

@@ -24,7 +24,7 @@ Holden, "My neural network isn't working!", first point ("standard deviation nea
 
 from ...evidence import DoorTensor, FeatureStats, Graphs, TrainInputs
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._door import columns, entry, median
+from .._door import column_means, column_stds, columns, entry, median
 
 rule = Rule(
     code="NW103",
@@ -33,6 +33,7 @@ rule = Rule(
     kind=Kind.DATA,
     guides=("H1",),
     explains=("NW102", "NW101"),
+    remedies=("scale-inputs",),
     thresholds={
         "relative": Threshold(
             value=1e-6,
@@ -94,4 +95,7 @@ def _judge(tensor: DoorTensor, flat: list[FeatureStats]) -> Finding:
         columns=which,
         mean=first.mean,
         std=first.std,
+        input=tensor.name,
+        column_means=column_means(tensor),
+        column_stds=column_stds(tensor),
     )

@@ -23,7 +23,7 @@ Holden, "My neural network isn't working!", the first point.
 
 from ...evidence import FeatureStats, Graphs, Parameters, TrainInputs
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._door import columns, entry, layer_name, median
+from .._door import column_means, column_stds, columns, entry, layer_name, median
 
 rule = Rule(
     code="NW102",
@@ -32,6 +32,7 @@ rule = Rule(
     kind=Kind.DATA,
     guides=("H1",),
     explains=("NW101",),
+    remedies=("scale-inputs",),
     thresholds={
         "ratio": Threshold(
             value=100.0,
@@ -68,6 +69,9 @@ def check(inputs: TrainInputs, graphs: Graphs, parameters: Parameters) -> list[F
                     columns=large,
                     ratio=ratio,
                     gradient_share=share,
+                    input=tensor.name,
+                    column_means=column_means(tensor),
+                    column_stds=column_stds(tensor),
                 )
             )
     if not looked:

@@ -48,6 +48,7 @@ rule = Rule(
     guides=("H1", "H7"),
     tasks=(TaskKind.REGRESSION, TaskKind.DENSE_REGRESSION),
     explains=("NW301", "NW407", "NW701"),
+    remedies=("scale-outputs",),
     thresholds={
         "mention": Threshold(
             value=10.0, unit="times the output's standard deviation", source="Holden's guide"

@@ -45,6 +45,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("E2",),
     explains=("NW107", "NW112"),
+    remedies=("go-through-the-data",),
     thresholds={
         "batches": Threshold(
             value=4.0, unit="batches", source="fewer may repeat by chance of a tiny data set"

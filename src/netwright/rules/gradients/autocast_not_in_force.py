@@ -27,6 +27,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.BUG,
     guides=("T4",),
+    remedies=("single-precision",),
 )
 
 _CASTING = frozenset(

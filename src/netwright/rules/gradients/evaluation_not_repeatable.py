@@ -35,6 +35,7 @@ rule = Rule(
         TaskKind.DENSE_CLASSIFICATION,
         TaskKind.REGRESSION,
     ),
+    remedies=("noise-in-training-alone",),
 )
 
 _DECISIONS = frozenset("multinomial randperm randint gumbel_softmax".split())

@@ -33,6 +33,7 @@ rule = Rule(
     kind=Kind.HYPERPARAMETER,
     guides=("S4", "H9", "E11"),
     explains=("NW301", "NW501", "NW602", "NW603", "NW701"),
+    remedies=("clip-gradients", "default-initialization"),
     thresholds={
         "growth": Threshold(
             value=1e3,

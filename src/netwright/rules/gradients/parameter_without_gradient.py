@@ -32,6 +32,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("E10", "S4"),
     explains=("NW701",),
+    remedies=("trainable-tensor",),
     thresholds={
         "steps": Threshold(
             value=3, unit="updates", source="zero-initialized branches get gradients from update 2 or 3 on"

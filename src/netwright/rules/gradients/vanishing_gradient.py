@@ -35,6 +35,7 @@ rule = Rule(
     kind=Kind.HYPERPARAMETER,
     guides=("S4", "E10", "E11"),
     explains=("NW404", "NW502", "NW601", "NW605", "NW610", "NW611", "NW701"),
+    remedies=("exchange-activation",),
     thresholds={
         "ratio": Threshold(
             value=1e-3,

@@ -30,6 +30,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("E13",),
     explains=("NW107", "NW708"),
+    remedies=("inverse-class-weights",),
     thresholds={
         "imbalance": Threshold(
             value=1.5,

@@ -55,6 +55,7 @@ rule = Rule(
         TaskKind.DENSE_CLASSIFICATION,
         TaskKind.LANGUAGE_MODEL,
     ),
+    remedies=("no-factor-on-outputs",),
     thresholds={
         "high": Threshold(
             value=2.0,

@@ -45,6 +45,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("S3", "E9"),
     explains=("NW106", "NW204", "NW216", "NW301", "NW404", "NW701"),
+    remedies=("loss-for-classes",),
     thresholds={
         "mass": Threshold(
             value=0.02,

@@ -29,6 +29,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("S3", "E9"),
     explains=("NW601", "NW602", "NW603", "NW611", "NW701"),
+    remedies=("turn-sign",),
     thresholds={
         "margin": Threshold(
             value=0.05,

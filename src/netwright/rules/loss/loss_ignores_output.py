@@ -28,7 +28,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("E9",),
     explains=("NW404", "NW409", "NW610", "NW601", "NW309", "NW211", "NW701"),
-    remedies=(),
+    remedies=("loss-of-the-output",),
 )
 
 

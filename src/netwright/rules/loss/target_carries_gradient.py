@@ -30,6 +30,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("E9",),
     explains=("NW604", "NW602"),
+    remedies=("detach-target",),
 )
 
 _MIXING = frozenset(["add", "sub", "rsub", "addcmul", "lerp", "where"])

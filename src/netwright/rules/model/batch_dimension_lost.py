@@ -31,6 +31,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("T4",),
     explains=("NW217", "NW301", "NW306", "NW406", "NW601"),
+    remedies=("batch-first", "last-step"),
     thresholds={
         "own": Threshold(value=1e-6, unit="share of the largest change", source="float32 rounding"),
         "samples": Threshold(value=3, unit="samples", source="one or two samples line up by chance"),

@@ -34,6 +34,7 @@ rule = Rule(
     kind=Kind.HYPERPARAMETER,
     guides=("S5",),
     explains=("NW609",),
+    remedies=("larger-batches",),
     thresholds={
         "few": Threshold(
             value=8, unit="values", source="Group Normalization: the error grows quickly below 8"

@@ -33,6 +33,7 @@ rule = Rule(
     guides=("H11",),
     tasks=(TaskKind.CLASSIFICATION, TaskKind.MULTILABEL, TaskKind.REGRESSION),
     explains=("NW701",),
+    remedies=("wider-layer",),
     thresholds={
         "share": Threshold(value=1 / 3, unit="units per class", source="ResNet-18 on ImageNet has 0.51"),
         "classes": Threshold(

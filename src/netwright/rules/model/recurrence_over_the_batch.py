@@ -31,6 +31,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("E11", "T4"),
     explains=("NW217", "NW221", "NW406", "NW601"),
+    remedies=("batch-first",),
 )
 
 _RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")

@@ -30,6 +30,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("T4", "S4"),
     explains=("NW406", "NW601", "NW701"),
+    remedies=("batch-first",),
     thresholds={
         "change": Threshold(
             value=1e-4,

@@ -36,6 +36,7 @@ rule = Rule(
     kind=Kind.HYPERPARAMETER,
     guides=("S5",),
     explains=("NW501", "NW502", "NW506", "NW601", "NW602", "NW603", "NW610", "NW701"),
+    remedies=("usual-setting",),
     thresholds={
         "momentum": Threshold(
             value=0.999, unit="momentum", source="a thousand steps are averaged; recipes use 0.8 to 0.99"

@@ -29,6 +29,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("S5", "E9"),
     explains=("NW502", "NW601", "NW610"),
+    remedies=("schedule-in-its-unit",),
     thresholds={
         "idle": Threshold(
             value=1e-3,

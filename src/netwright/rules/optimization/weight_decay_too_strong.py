@@ -28,6 +28,7 @@ rule = Rule(
     kind=Kind.HYPERPARAMETER,
     guides=("E10",),
     explains=("NW601", "NW605", "NW701"),
+    remedies=("weaker-weight-decay",),
     thresholds={
         "share": Threshold(
             value=0.1,

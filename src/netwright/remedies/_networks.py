@@ -1,0 +1,132 @@
+"""Finds the network that a line calls: the name it is called by, and the class or the ``Sequential`` behind the name."""
+
+from dataclasses import dataclass
+
+import libcst as cst
+
+from .source import Refused, Source, last_name, name_of
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network called by a name.
+
+    ``made`` is the assignment that makes it; ``forward`` the method of its class where the class stands in the file, ``None`` for a
+    ``Sequential``.
+    """
+
+    name: str
+    call: cst.Call
+    made: cst.Assign
+    forward: cst.FunctionDef | None
+
+
+def networks_at(source: Source, line: int) -> list[Network]:
+    """The networks that are called on a line, outermost first."""
+    found: list[Network] = []
+    for call in source.at(cst.Call, line):
+        name = name_of(call.func)
+        network = _network(source, name, call) if name else None
+        if network is not None:
+            found.append(network)
+    return found
+
+
+def network_at(source: Source, line: int) -> Network:
+    """The one network that is called on a line.
+
+    Raises:
+        Refused: there is none that is made in this file, or more than one.
+    """
+    found = networks_at(source, line)
+    if len({n.name for n in found}) != 1:
+        raise Refused("not one network whose making is seen in this file is called on the line")
+    return found[0]
+
+
+def calls_by_name(source: Source, name: str) -> list[cst.Call]:
+    """Every call of a name."""
+    return [c for c in source.every(cst.Call) if name_of(c.func) == name]
+
+
+def parameters_of(function: cst.FunctionDef) -> list[str]:
+    """Names of a method's parameters, without ``self``."""
+    return [p.name.value for p in function.params.params][1:]
+
+
+def first_statement(function: cst.FunctionDef) -> cst.CSTNode:
+    """The first statement of a function after its docstring.
+
+    Raises:
+        Refused: the body stands on the line of ``def``, or is a docstring alone.
+    """
+    body = function.body
+    if not isinstance(body, cst.IndentedBlock):
+        raise Refused("the body of forward stands on its first line")
+    for statement in body.body:
+        match statement:
+            case cst.SimpleStatementLine(body=[cst.Expr(value=cst.SimpleString())]):
+                continue
+            case _:
+                return statement
+    raise Refused("forward is empty")
+
+
+def _network(source: Source, name: str, call: cst.Call) -> Network | None:
+    made = _assigned(source, name)
+    if made is None:
+        name_outside = _passed(source, name, call)
+        made = _assigned(source, name_outside) if name_outside else None
+        name = name_outside or name
+    if made is None or any(len(a.targets) != 1 for a in [made]):
+        return None
+    root = _root(made.value)
+    kind = last_name(root.func) if root is not None else ""
+    if kind == "Sequential":
+        return Network(name, call, made, None)
+    classes = [c for c in source.every(cst.ClassDef) if c.name.value == kind]
+    if len(classes) != 1:
+        return None
+    methods = [
+        f
+        for f in source.every(cst.FunctionDef, classes[0])
+        if f.name.value == "forward" and source.above(f, cst.ClassDef) is classes[0]
+    ]
+    return Network(name, call, made, methods[0]) if len(methods) == 1 else None
+
+
+def _assigned(source: Source, name: str) -> cst.Assign | None:
+    """The one assignment that makes what a name stands for (``model = model.to(device)`` makes nothing)."""
+    made = [
+        a
+        for a in source.every(cst.Assign)
+        if any(name_of(t.target) == name for t in a.targets)
+        and not any(n.value == name for n in source.every(cst.Name, a.value))
+    ]
+    return made[0] if len(made) == 1 else None
+
+
+def _root(value: cst.BaseExpression) -> cst.Call | None:
+    """``Net()`` of ``Net().to(device)``."""
+    while isinstance(value, cst.Call):
+        inner = value.func.value if isinstance(value.func, cst.Attribute) else None
+        if not isinstance(inner, cst.Call):
+            return value
+        value = inner
+    return None
+
+
+def _passed(source: Source, name: str, call: cst.Call) -> str:
+    """The name that callers pass for a parameter of the function around a call, where all pass the same one."""
+    function = source.above(call, cst.FunctionDef)
+    if function is None:
+        return ""
+    names = [p.name.value for p in function.params.params]
+    if name not in names:
+        return ""
+    passed: set[str] = set()
+    for use in source.every(cst.Call):
+        if name_of(use.func) == function.name.value:
+            argument = source.argument(use, name, names.index(name))
+            passed.add(name_of(argument.value) if argument is not None else "")
+    return passed.pop() if len(passed) == 1 else ""

@@ -1,0 +1,51 @@
+"""Measure class labels by a loss that is made for them, instead of the squared error behind a softmax or a sigmoid."""
+
+from collections.abc import Sequence
+
+import libcst as cst
+
+from ...rule import Finding
+from .._activations import activations_at, maker, removal
+from .._calls import renamed
+from ..remedy import Remedy
+from ..source import Change, Refused, Source, last_name
+
+remedy = Remedy(
+    name="loss-for-classes",
+    mends=("NW305",),
+    bends_loss=True,
+    assumes="the squared error is torch's and made or called on the line, and the outputs of a softmax serve for nothing but the loss and a choice by argmax",
+)
+_SOFTMAX = {"MSELoss": "CrossEntropyLoss", "mse_loss": "cross_entropy"}
+_SIGMOID = {"MSELoss": "BCELoss", "mse_loss": "binary_cross_entropy"}
+
+
+@remedy.edit
+def edit(source: Source, finding: Finding) -> Sequence[Change]:
+    """Cross-entropy takes the one-hot targets as they are, and does its own softmax; behind a sigmoid, which stays, comes binary cross-entropy."""
+    activation = finding.measured.get("activation")
+    if activation not in ("softmax", "sigmoid"):
+        raise Refused("the loss does not stand behind a softmax or a sigmoid")
+    names = _SOFTMAX if activation == "softmax" else _SIGMOID
+    assert finding.where.line is not None
+    loss = next(
+        (
+            c
+            for call in source.at(cst.Call, finding.where.line)
+            for c in (call, maker(source, call))
+            if c is not None and last_name(c.func) in names
+        ),
+        None,
+    )
+    if loss is None:
+        raise Refused("no squared error of torch's is made or called on the line")
+    changes = [renamed(source, loss, names[last_name(loss.func)])]
+    if activation == "sigmoid":
+        return changes
+    if not any(a.attr.value in ("argmax", "max", "topk") for a in source.every(cst.Attribute)):
+        raise Refused("the outputs are not seen to serve for a choice by argmax alone")
+    for place in finding.also:
+        found = activations_at(source, place.line, "softmax") if place.line is not None else []
+        if found:
+            return [*changes, removal(source, found[0])]
+    raise Refused("the softmax is not seen")

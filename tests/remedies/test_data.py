@@ -1,0 +1,254 @@
+"""Remedies for data, in the styles in which programs are written."""
+
+import pytest
+import torch
+
+from netwright.remedies import Refused
+
+from .variants import changed, mended
+
+TABLE = {"column_means": [5.0, -2.0], "column_stds": [2.0, 4.0]}
+CLASS = '''\
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(2, 1)
+
+        def forward(self, x, scale=1):
+            """Says a number."""
+            # the layer
+            return self.fc(x) * scale
+
+    def train(net, data):
+        out = net(data)
+        return out
+
+    model = Net().to("cpu")
+    model = model.eval()
+    train(model, torch.tensor([[5.0, -2.0], [7.0, 2.0]]))
+    '''
+SEQUENTIAL = """\
+    import torch
+    from torch import nn
+
+    model = nn.Sequential(
+        nn.Linear(2, 1),  # one layer
+    )
+    out = model(torch.tensor([[5.0, -2.0], [7.0, 2.0]]))
+    """
+
+
+def run(text):
+    space = {}
+    exec(compile(text, "train.py", "exec"), space)
+    return space
+
+
+def test_a_class_scales_in_forward_also_when_it_is_passed_to_a_function():
+    after = mended("scale-inputs", "NW102", CLASS, "out = net", input="x", **TABLE)
+    assert changed(CLASS, after) == ["x = (x - x.new_tensor([5, -2])) / x.new_tensor([2, 4])"]
+    lines = after.split("\n")
+    assert lines[lines.index("        # the layer") + 1].startswith("        x = ") or lines[
+        lines.index("        # the layer") - 1
+    ].startswith("        x = ")
+    space = run(after)
+    model, fc = space["model"], space["model"].fc
+    given = torch.tensor([[5.0, -2.0], [7.0, 2.0]])
+    assert torch.allclose(model(given), fc(torch.tensor([[0.0, 0.0], [1.0, 1.0]])))
+
+
+def test_a_sequential_scales_before_its_forward_pass_in_every_call():
+    after = mended("scale-inputs", "NW101", SEQUENTIAL, "out = model", input="input", **TABLE)
+    space = run(after)
+    model = space["model"]
+    wanted = model[0](torch.tensor([[0.0, 0.0], [1.0, 1.0]]))
+    assert torch.allclose(space["out"], wanted)
+    assert "nn.Linear(2, 1),  # one layer" in after
+
+
+def test_pixels_are_divided_by_255():
+    after = mended(
+        "scale-inputs",
+        "NW101",
+        CLASS,
+        "out = net",
+        message="raw values of 0 to 255",
+        input="x",
+        min=0,
+        max=255,
+    )
+    assert changed(CLASS, after) == ["x = x / 255"]
+
+
+def test_a_column_that_hardly_varies_is_only_centred():
+    after = mended(
+        "scale-inputs",
+        "NW103",
+        CLASS,
+        "out = net",
+        input="x",
+        column_means=[24.0, 0.0],
+        column_stds=[4e-6, 1.0],
+    )
+    assert changed(CLASS, after) == ["x = (x - x.new_tensor([24, 0])) / x.new_tensor([1, 1])"]
+
+
+@pytest.mark.parametrize(
+    ("text", "measured"),
+    [
+        (CLASS, {"input": "batch['x']", **TABLE}),
+        (CLASS, {"input": "y", **TABLE}),
+        (CLASS, {"input": "x"}),
+        (CLASS.replace("class Net(", "class Other("), {"input": "x", **TABLE}),
+        (CLASS + "\ntrain(other, data)", {"input": "x", **TABLE}),
+    ],
+)
+def test_inputs_are_left_alone_where_the_network_or_the_numbers_are_not_known(text, measured):
+    with pytest.raises(Refused):
+        mended("scale-inputs", "NW102", text, "out = net", **measured)
+
+
+LOSS = """\
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def forward(self, x):
+            return self.layers(x).squeeze(1) + self.bias
+
+    model = Net()
+    optimizer = torch.optim.{optimizer}(model.parameters(), lr=1e-3)
+    for x, y in loader:
+        pred = model(x)
+        loss = nn.functional.mse_loss(pred, y)
+        loss.backward()
+    """
+
+
+def test_the_output_is_brought_to_the_unit_of_the_target():
+    text = LOSS.format(optimizer="AdamW")
+    after = mended("scale-outputs", "NW104", text, "mse_loss", target_mean=-151.16, target_std=74.65)
+    assert changed(text, after) == ["return (self.layers(x).squeeze(1) + self.bias) * 74.65 - 151.2"]
+
+
+def test_the_output_stays_with_sgd_whose_steps_grow_with_the_target():
+    with pytest.raises(Refused, match="grow with the target"):
+        mended(
+            "scale-outputs",
+            "NW104",
+            LOSS.format(optimizer="SGD"),
+            "mse_loss",
+            target_mean=1.0,
+            target_std=2.0,
+        )
+
+
+def test_a_sequential_is_scaled_after_its_forward_pass():
+    text = """\
+    import torch
+    from torch import nn
+    model = nn.Sequential(nn.Linear(2, 1))
+    optimizer = torch.optim.Adam(model.parameters())
+    x = torch.ones(3, 2)
+    loss = nn.functional.mse_loss(model(x), 100 * torch.ones(3, 1))
+    loss.backward()
+    """
+    after = mended("scale-outputs", "NW104", text, "mse_loss", target_mean=100.0, target_std=10.0)
+    model = run(after)["model"]
+    x = torch.ones(3, 2)
+    assert torch.allclose(model(x), model[0](x) * 10 + 100)
+
+
+STEPS = """\
+    for epoch in range(3):
+        for step in range(100):
+            x, y = next(iter(loader))  # a batch
+            train(x, y)
+    """
+
+
+def test_an_endless_iterator_goes_through_the_data():
+    after = mended("go-through-the-data", "NW113", STEPS, "next(iter")
+    seen = []
+    exec(
+        compile(after, "t", "exec"),
+        {"loader": [(1, 1), (2, 2), (3, 3)], "train": lambda x, y: seen.append(x)},
+    )
+    assert seen[:7] == [1, 2, 3, 1, 2, 3, 1]
+    assert len(seen) == 300
+    assert "# a batch" in after
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "for loader in loaders:\n    for i in range(9):\n        x = next(iter(loader))\n",
+        "for e in range(3):\n    loader = make(e)\n    for i in range(9):\n        x = next(iter(loader))\n",
+        "x = next(iter(loader))\n",
+        "for i in range(9):\n    x = next(iter(make()))\n",
+    ],
+)
+def test_a_loader_that_changes_or_has_no_name_is_left(text):
+    with pytest.raises(Refused):
+        mended("go-through-the-data", "NW113", text, "next(iter")
+
+
+def test_a_seed_moves_before_the_loop_and_one_that_counts_stays():
+    text = "import torch\nfor step in range(9):\n    torch.manual_seed(0)  # same\n    go(step)\n"
+    assert mended("go-through-the-data", "NW113", text, "manual_seed", seeded=8) == (
+        "import torch\ntorch.manual_seed(0)  # same\nfor step in range(9):\n    go(step)\n"
+    )
+    with pytest.raises(Refused, match="depends on the loop"):
+        mended("go-through-the-data", "NW113", text.replace("seed(0)", "seed(step)"), "manual_seed", seeded=8)
+
+
+def test_axes_are_permuted_where_the_order_is_clear():
+    text = "x = images.reshape(-1, 3, 16, 16)  # to channels\n"
+    after = mended("permute-axes", "NW115", text, "reshape", before=[64, 16, 16, 3], after=[64, 3, 16, 16])
+    assert after == "x = images.permute(0, 3, 1, 2)  # to channels\n"
+    with pytest.raises(Refused):
+        mended("permute-axes", "NW115", text, "reshape", before=[64, 16, 48], after=[64, 3, 16, 16])
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("BATCH = 4\nloader = DataLoader(data, BATCH)\n", "BATCH = 32"),
+        ("loader = DataLoader(data, shuffle=True, batch_size=4)\n", "batch_size=32"),
+        (
+            "p.add_argument('--batch-size', default=4)\nloader = DataLoader(d, args.batch_size)\n",
+            "default=32",
+        ),
+        ("config = {'batch': 4}\nloader = DataLoader(d, batch_size=config['batch'])\n", "{'batch': 32}"),
+    ],
+)
+def test_batches_grow_where_their_size_is_written(text, wanted):
+    assert wanted in mended("larger-batches", "NW212", text, "DataLoader", samples=4)
+
+
+def test_batches_of_another_size_stay():
+    with pytest.raises(Refused):
+        mended("larger-batches", "NW212", "loader = DataLoader(data, 8)\n", "DataLoader", samples=4)
+
+
+def test_numbers_are_converted_in_every_call_of_a_sequential():
+    text = (
+        "model = nn.Sequential(nn.Linear(2, 1))\na = model(x[rows])\nb = model(y.float())\nc = model(x + 1)\n"
+    )
+    after = mended("convert-input", "NW902", text, "a =", phase="forward", got="float64", wanted="float32")
+    assert changed(text, after) == ["a = model(x[rows].float())", "c = model((x + 1).float())"]
+
+
+def test_the_target_of_cross_entropy_becomes_whole_numbers():
+    text = "loss = F.cross_entropy(model(x), y)\n"
+    after = mended("convert-input", "NW902", text, "loss", phase="loss", got="float32", wanted="int64")
+    assert after == "loss = F.cross_entropy(model(x), y.long())\n"
+
+
+def test_networks_of_other_files_are_not_touched():
+    text = "from models import Net\nmodel = Net()\nout = model(x)\n"
+    with pytest.raises(Refused):
+        mended("convert-input", "NW902", text, "out", phase="forward", got="float64", wanted="float32")

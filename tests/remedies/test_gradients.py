@@ -1,0 +1,155 @@
+"""Remedies for gradients and for what crashes the backward pass, in the styles in which programs are written."""
+
+import pytest
+
+from netwright.remedies import Refused
+
+from .variants import changed, mended
+
+GATED = """\
+    class Gate(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = 1, 2
+            self.scale = torch.zeros(1)  # starts closed
+
+        def forward(self, h):
+            return h + self.scale * self.block(h)
+    """
+
+
+def test_zeros_become_a_parameter():
+    after = mended("trainable-tensor", "NW404", GATED, "return h", lost_in="mul")
+    assert changed(GATED, after) == ["self.scale = nn.Parameter(torch.zeros(1))  # starts closed"]
+
+
+@pytest.mark.parametrize(
+    ("old_new", "lost"),
+    [(("torch.zeros(1)", "mask"), "mul"), (("", ""), "relu"), (("self.scale *", ""), "mul")],
+)
+def test_what_is_no_tensor_of_zeros_is_left(old_new, lost):
+    with pytest.raises(Refused):
+        mended(
+            "trainable-tensor",
+            "NW404",
+            GATED.replace(*old_new) if old_new[0] else GATED,
+            "return h",
+            lost_in=lost,
+        )
+
+
+NOISY = """\
+    class Net(nn.Module):
+        def forward(self, x):
+            h = self.a(x)
+            h = h + torch.randn_like(h)  # noise
+            return self.b(h)
+    """
+
+
+@pytest.mark.parametrize("statement", ["h = h + torch.randn_like(h)", "h += torch.randn_like(h)"])
+def test_noise_is_added_in_training_alone(statement):
+    text = NOISY.replace("h = h + torch.randn_like(h)", statement)
+    after = mended("noise-in-training-alone", "NW419", text, "# noise")
+    lines = after.split("\n")
+    at = lines.index("        if self.training:")
+    assert lines[at + 1] == f"            {statement}  # noise"
+    assert lines[at + 2] == "        return self.b(h)"
+
+
+def test_line_ends_of_windows_stay():
+    text = "class Net(nn.Module):\r\n    def forward(self, h):\r\n        h = h + torch.rand(1)\r\n        return h\r\n"
+    after = mended("noise-in-training-alone", "NW419", text, "torch.rand")
+    assert after.count("\r\n") == after.count("\n") == 5
+
+
+def test_a_function_that_drops_units_is_told_the_mode():
+    text = NOISY.replace("h + torch.randn_like(h)", "F.dropout(h, 0.5)")
+    after = mended("noise-in-training-alone", "NW419", text, "# noise")
+    assert changed(text, after) == ["h = F.dropout(h, 0.5, training=self.training)  # noise"]
+
+
+@pytest.mark.parametrize(
+    "statement", ["h = torch.randn_like(h)", "z = h + torch.randn_like(h)", "h = f(torch.randn(1), h)"]
+)
+def test_noise_without_a_value_before_it_is_left(statement):
+    with pytest.raises(Refused):
+        mended(
+            "noise-in-training-alone",
+            "NW419",
+            NOISY.replace("h = h + torch.randn_like(h)", statement),
+            "# noise",
+        )
+
+
+def test_noise_outside_of_a_network_is_left():
+    with pytest.raises(Refused):
+        mended(
+            "noise-in-training-alone", "NW419", "def f(x):\n    x = x + torch.rand(1)\n    return x\n", "rand"
+        )
+
+
+def test_float64_goes_from_network_and_data():
+    text = "x = torch.tensor(a, dtype=torch.float64)\nz = b.astype(np.float64)\nmodel = Net().double()\n"
+    after = mended("single-precision", "NW422", text, "model", dtype="float64")
+    assert changed(text, after) == [
+        "x = torch.tensor(a, dtype=torch.float32)",
+        "z = b.astype(np.float32)",
+        "model = Net().float()",
+    ]
+    with pytest.raises(Refused):
+        mended("single-precision", "NW422", text, "model", dtype="float16")
+    with pytest.raises(Refused):
+        mended("single-precision", "NW422", "model = Net()\n", "model", dtype="float64")
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("h += x", "h = h + x"),
+        ("self.h *= x + 1", "self.h = self.h * (x + 1)"),
+        ("h @= w", "h = h @ w"),
+        ("h = F.relu(h, inplace=True)", "h = F.relu(h)"),
+        ("act = nn.ReLU(inplace=True)", "act = nn.ReLU()"),
+        ("h.add_(x)", "h = h.add(x)"),
+        ("return h.relu_()", "return h.relu()"),
+    ],
+)
+def test_a_new_tensor_is_computed(line, wanted):
+    text = f"def forward(h, x):\n    {line}  # here\n"
+    assert mended("new-tensor", "NW906", text, "# here") == f"def forward(h, x):\n    {wanted}  # here\n"
+
+
+@pytest.mark.parametrize("line", ["h[0] += x", "h[:, 1] = x", "f(h).add_(x)"])
+def test_parts_and_what_has_no_name_are_left(line):
+    with pytest.raises(Refused):
+        mended("new-tensor", "NW906", f"def forward(h, x):\n    {line}\n", line)
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("out, state = model(x, state)", ["state = state.detach()"]),
+        ("h = cell(x, h)", ["h = h.detach()"]),
+        ("out, (h, c) = lstm(x, (h, c))", ["h = h.detach()", "c = c.detach()"]),
+    ],
+)
+def test_what_is_carried_is_detached(line, wanted):
+    text = f"for x in loader:\n    {line}  # here\n    step()\n"
+    after = mended("detach-carried-state", "NW907", text, "# here", carried_over_at=["t:2"])
+    assert changed(text, after) == wanted
+    assert after.index("detach") < after.index("step()")
+
+
+def test_both_states_of_an_lstm_are_detached():
+    text = "rnn = nn.LSTM(1, 2)\nfor x in loader:\n    out, state = rnn(x, state)\n"
+    after = mended("detach-carried-state", "NW907", text, "out,", carried_over_at=["t:3"])
+    assert changed(text, after) == ["state = tuple(part.detach() for part in state)"]
+
+
+@pytest.mark.parametrize(
+    ("line", "measured"), [("out, s = model(x)", {"carried_over_at": ["t"]}), ("h = cell(x, h)", {})]
+)
+def test_what_is_not_carried_is_left(line, measured):
+    with pytest.raises(Refused):
+        mended("detach-carried-state", "NW907", f"{line}\n", line, **measured)

@@ -1,0 +1,153 @@
+"""Remedies for losses, in the styles in which programs are written."""
+
+import pytest
+
+from netwright.remedies import Refused
+
+from .variants import changed, mended
+
+UNIT = "targets between 0 and 1"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "wanted"),
+    [(-1, 1, "(y[i] + 1) / 2"), (1, 2, "y[i] - 1")],
+)
+def test_labels_are_recoded_in_the_call(low, high, wanted):
+    text = "loss = F.binary_cross_entropy_with_logits(out, y[i])  # loss\n"
+    after = mended("recode-labels", "NW106", text, "loss", expected=UNIT, min=low, max=high, distinct=2)
+    assert after == f"loss = F.binary_cross_entropy_with_logits(out, {wanted})  # loss\n"
+
+
+def test_labels_by_keyword_and_of_margin_losses():
+    text = "criterion = nn.SoftMarginLoss()\nloss = criterion(input=out, target=y.float())\n"
+    after = mended(
+        "recode-labels", "NW106", text, "loss =", expected="targets -1 and 1", min=0, max=1, distinct=2
+    )
+    assert changed(text, after) == ["loss = criterion(input=out, target=2 * y.float() - 1)"]
+
+
+@pytest.mark.parametrize(("low", "high", "distinct"), [(-3, 3, 7), (-1, 1, 9), (0, 2, 3)])
+def test_labels_in_no_known_code_are_left(low, high, distinct):
+    with pytest.raises(Refused):
+        mended(
+            "recode-labels",
+            "NW106",
+            "loss = F.binary_cross_entropy(out, y)\n",
+            "loss",
+            expected=UNIT,
+            min=low,
+            max=high,
+            distinct=distinct,
+        )
+
+
+def test_the_target_is_detached_where_it_gets_its_name_or_in_the_loss():
+    text = "target = r + g * net(after)\nloss = F.mse_loss(values, target)\n"
+    after = mended("detach-target", "NW312", text, "target = r")
+    assert changed(text, after) == ["target = (r + g * net(after)).detach()"]
+    after = mended("detach-target", "NW312", "loss = F.mse_loss(net(x), net(z))\n", "loss")
+    assert after == "loss = F.mse_loss(net(x), net(z).detach())\n"
+    with pytest.raises(Refused):
+        mended("detach-target", "NW312", "def value(x):\n    return net(x)\n", "return")
+
+
+def test_class_weights_are_turned_upside_down():
+    text = "criterion = nn.CrossEntropyLoss(weight=freq / total)\n"
+    assert mended("inverse-class-weights", "NW313", text, "criterion") == (
+        "criterion = nn.CrossEntropyLoss(weight=1 / (freq / total))\n"
+    )
+    with pytest.raises(Refused):
+        mended("inverse-class-weights", "NW313", text, "criterion", lowest=-1.0)
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("    return p[r, y].mean()", "    return -p[r, y].mean()"),
+        ("    return a + b", "    return -(a + b)"),
+        ("    loss = -F.cross_entropy(out, y)", "    loss = F.cross_entropy(out, y)"),
+        ("    (-loss).backward()", "    loss.backward()"),
+        ("    loss.backward()", "    (-loss).backward()"),
+    ],
+)
+def test_the_sign_is_turned(line, wanted):
+    text = f"def step(p, y):\n{line}  # here\n"
+    after = mended("turn-sign", "NW307", text, "# here", accuracy_before=0.5)
+    assert after == f"def step(p, y):\n{wanted}  # here\n"
+
+
+def test_the_sign_stays_where_the_targets_are_wrong_or_more_is_returned():
+    with pytest.raises(Refused):
+        mended("turn-sign", "NW307", "loss = f(x)\n", "loss", least=-3.0)
+    with pytest.raises(Refused):
+        mended("turn-sign", "NW307", "def f():\n    return loss, out\n", "return", accuracy_before=0.5)
+
+
+def test_maximize_goes():
+    text = "opt = torch.optim.SGD(p, lr=0.1, maximize=True)\n"
+    after = mended("turn-sign", "NW307", text, "opt", fix="take `maximize=True` out", accuracy_before=0.5)
+    assert after == "opt = torch.optim.SGD(p, lr=0.1)\n"
+
+
+FLOWERS = """\
+    net = nn.Sequential(nn.Linear(4, 3), nn.Softmax(dim=1))
+    measure = nn.MSELoss()
+    loss = measure(net(x), one_hot)
+    right = net(x).argmax(1) == y
+    """
+
+
+def test_squared_error_behind_a_softmax_becomes_cross_entropy_without_it():
+    after = mended("loss-for-classes", "NW305", FLOWERS, "measure =", also=("Softmax",), activation="softmax")
+    assert changed(FLOWERS, after) == [
+        "net = nn.Sequential(nn.Linear(4, 3))",
+        "measure = nn.CrossEntropyLoss()",
+    ]
+
+
+def test_a_sigmoid_stays_so_that_its_threshold_keeps_its_sense():
+    text = "p = torch.sigmoid(net(x))\nloss = F.mse_loss(p, y)\nright = p > 0.5\n"
+    after = mended("loss-for-classes", "NW305", text, "loss", also=("sigmoid",), activation="sigmoid")
+    assert changed(text, after) == ["loss = F.binary_cross_entropy(p, y)"]
+
+
+def test_a_softmax_that_serves_for_more_stays():
+    with pytest.raises(Refused):
+        mended(
+            "loss-for-classes",
+            "NW305",
+            FLOWERS.replace("net(x).argmax(1) == y", "net(x) > 0.5"),
+            "measure =",
+            also=("Softmax",),
+            activation="softmax",
+        )
+
+
+UNUSED = """\
+    model = nn.Sequential(nn.Linear(4, 1))
+    def step(x, y):
+        guess = model(x)
+        loss = F.mse_loss(y, y)
+        loss.requires_grad_(True)
+        loss.backward()
+    """
+
+
+def test_the_unused_output_enters_the_loss():
+    after = mended("loss-of-the-output", "NW314", UNUSED, "mse_loss")
+    assert changed(UNUSED, after) == ["loss = F.mse_loss(guess, y)"]
+    assert "requires_grad_" not in after
+    with pytest.raises(Refused):
+        mended("loss-of-the-output", "NW314", UNUSED.replace("backward()", "backward(guess)"), "mse_loss")
+
+
+def test_classes_are_weighed_by_their_counts():
+    text = "import torch\ncriterion = nn.CrossEntropyLoss()\nloss = criterion(out, y)\n"
+    counts = {"0.0": 300, "1.0": 100}
+    after = mended("weigh-classes", "NW107", text, "loss =", counts=counts)
+    assert changed(text, after) == ["criterion = nn.CrossEntropyLoss(weight=torch.tensor([0.667, 2]))"]
+    with pytest.raises(Refused):
+        mended("weigh-classes", "NW107", text, "loss =", counts={"0.0": 300, "2.0": 100})
+    with pytest.raises(Refused):
+        mended("weigh-classes", "NW107", text + "x.to(device)\n", "loss =", counts=counts)
