@@ -55,10 +55,10 @@ def test_both_of_two_independent_causes_are_found():
     assert names(cure.patches) == {"a", "b"}
     assert cure.proven
     assert cure.p == 1 / 32
-    assert list(cure.before) == pytest.approx([0.1 + 0.001 * s for s in range(5)])
+    assert list(cure.before) == pytest.approx([0.1 + 0.001 * s for s in range(1, 6)])
     assert cure.not_needed == ()
     assert (frozenset(), 0) in seen
-    assert ({"a", "b"}, 4) in seen
+    assert ({"a", "b"}, 5) in seen  # proven on other seeds than the one that chose
 
 
 def test_a_remedy_that_does_nothing_is_taken_away_again():
@@ -89,7 +89,7 @@ def test_what_makes_it_worse_is_no_cure():
 
 
 def test_luck_is_no_cure():
-    values = [0.10, 0.30, 0.20, 0.25, 0.15]
+    values = [0.2, 0.10, 0.30, 0.20, 0.25, 0.15]
     run, _ = program(lambda s, seed: values[seed] + (0.02 if s else 0.0))
     cure = search([[A]], run)
     assert cure.p == 1 / 32

@@ -2,8 +2,8 @@
 
 import math
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from ..remedies import Patch, Refused, merged
 from ..remedies.source import Change
@@ -209,11 +209,9 @@ def _grown(
 
 
 def _proven(cure: Cure, run: Run, seeds: int) -> Cure:
-    """Five matched seeds with and without."""
-    from dataclasses import replace
-
+    """Matched seeds with and without. Other seeds than the one by which the set was chosen, which would speak for it."""
     assert cure.yardstick is not None
-    numbers = range(seeds)
+    numbers = range(1, seeds + 1)
     traces = list(run([(s, seed) for seed in numbers for s in ((), cure.patches)]))
     before = tuple(cure.yardstick.value(t) for t in traces[0::2])
     after = tuple(cure.yardstick.value(t) for t in traces[1::2])
@@ -221,8 +219,3 @@ def _proven(cure: Cure, run: Run, seeds: int) -> Cure:
     pairs = [abs(a - b) for i, a in enumerate(known) for b in known[i + 1 :]]
     cure = replace(cure, before=before, after=after, luck=statistics.median(pairs) if pairs else None)
     return replace(cure, p=sign_flip(cure.gains))
-
-
-def by_set(attempts: Iterable[Attempt]) -> Mapping[frozenset[str], Attempt]:
-    """Attempts by the names of their remedies."""
-    return {frozenset(p.remedy for p in a.patches): a for a in attempts}
