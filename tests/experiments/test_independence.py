@@ -334,3 +334,22 @@ def test_what_mixes_is_reported(name):
     assert finding.code == "NW217"
     assert op in finding.message
     assert finding.fix
+
+
+def test_dropout_on_images_whose_channels_lie_last_in_memory():
+    """Masks are drawn in the order of memory: samples put in the place of others must lie there in the same way."""
+
+    def make():
+        x = torch.randn(32, 3, 6, 6).to(memory_format=torch.channels_last)
+        y = torch.randint(0, 3, (32,))
+        body, head = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8 * 36, 3)
+        parameters = [*body.parameters(), *head.parameters()]
+
+        def loss():
+            h = F.dropout(torch.relu(body(x)), 0.5)
+            return F.cross_entropy(head(h.flatten(1)), y)
+
+        return loss, torch.optim.SGD(parameters, lr=0.1)
+
+    step, _ = record(make)
+    assert independence(step, seconds=90).mixing.change == 0

@@ -93,6 +93,8 @@ class Lockstep:
             if not self.alive[number]:
                 outputs.append(None)
                 continue
+            if number and call.rng is not None:
+                self._align(replay, call)
             try:
                 made = replay.advance(own)
             except ERRORS:
@@ -108,6 +110,16 @@ class Lockstep:
                 replay.env.update(zip(call.outputs, made, strict=False))
             outputs.append(made)
         return outputs
+
+    def _align(self, replay: Replay, call: Call) -> None:
+        """Random numbers are drawn in the order of memory: what a call reads lies in memory as it does in the first variant."""
+        for index in call.reads:
+            first, own = self.replays[0].env.get(index), replay.env.get(index)
+            if first is None or own is None or first.shape != own.shape or first.stride() == own.stride():
+                continue
+            replay.env[index] = torch.empty_strided(
+                first.shape, first.stride(), dtype=own.dtype, device=own.device
+            ).copy_(own)
 
     def _with_fixed_statistics(self, call: Call) -> Call:
         """Batch normalization in training as one with the statistics of the first variant's batch."""
