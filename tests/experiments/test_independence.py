@@ -213,7 +213,7 @@ def test_rows_that_may_be_steps_of_a_series_are_not_judged():
         return lambda: F.mse_loss(model(x), y), torch.optim.SGD(model.parameters(), lr=0.0)
 
     step, _ = record(make)
-    with pytest.raises(NotApplicable, match="independent"):
+    with pytest.raises(NotApplicable, match="samples of their own"):
         independence(step, seconds=90)
 
 
