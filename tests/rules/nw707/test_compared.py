@@ -1,0 +1,55 @@
+"""The network's interval over seeds against the simple model's over samples."""
+
+import pytest
+
+from netwright.evidence import Baseline, ModelScore, Seeds, SimpleModels, TaskKind
+from netwright.experiments._reruns import spread
+from netwright.rule import NotApplicable
+from netwright.rules.generalization.worse_than_a_simple_model import rule
+
+
+def judge(accuracies, *, simple=(0.9, 0.88), majority=0.1, steps=None, name="evaluation accuracy"):
+    seeds = Seeds(runs=(), spreads=(spread(name, accuracies),), steps=steps)
+    scores = (
+        ModelScore(
+            model="nearest",
+            score=0.8,
+            low=0.7,
+            high=0.9,
+            accuracy=simple[0],
+            accuracy_low=simple[1],
+            accuracy_high=0.95,
+        ),
+    )
+    models = SimpleModels(
+        kind=TaskKind.CLASSIFICATION, samples=1000, rows=1000, batches=20, inputs="x", features=9, classes=10,
+        smallest=90, baselines=(Baseline(name="the majority class", accuracy=majority),), scores=scores, power=1.0,
+        plants=10, strength=0.1, race=None,
+    )  # fmt: skip
+    return rule.function(seeds, models)
+
+
+def test_clearly_worse():
+    found = judge([0.60, 0.62, 0.61])
+    assert found.measured["model"] == "nearest"
+    assert found.measured["simple"] == 0.9
+
+
+def test_a_wide_interval_says_nothing():
+    assert judge([0.5, 0.9, 0.7]) is None
+
+
+def test_better_or_hardly_worse():
+    assert judge([0.95, 0.96, 0.95]) is None
+    assert judge([0.872, 0.873, 0.872]) is None
+
+
+def test_worse_than_the_majority():
+    assert judge([0.5, 0.5, 0.51], simple=(0.4, 0.35), majority=0.8).measured["model"] == "the majority class"
+
+
+def test_runs_that_were_stopped_are_not_judged():
+    with pytest.raises(NotApplicable):
+        judge([0.60, 0.62, 0.61], steps=100)
+    with pytest.raises(NotApplicable):
+        judge([0.60, 0.62, 0.61], name="training loss")
