@@ -230,3 +230,26 @@ def test_every_call_knows_its_line_and_module():
     linear = next(n for n in calls if n.op == "linear")
     assert (linear.module, linear.module_type) == ("0", "Linear")
     assert "nn.Linear(6, 16)" in linear.made.code
+
+
+def test_the_mode_goes_although_a_backward_pass_ends_what_looked_like_an_evaluation():
+    """torch holds a mode back while it handles a call, and puts it on the stack again afterwards: each loader after the recording would have left one there."""
+    from torch.overrides import _get_current_function_mode_stack
+    from torch.utils.data import DataLoader, TensorDataset
+
+    before = len(_get_current_function_mode_stack())
+    session = Session(Limits(steps=2))
+    session.start()
+    try:
+        x, model = torch.randn(32, 3), nn.Linear(3, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(4):
+            for (batch,) in DataLoader(TensorDataset(x), batch_size=8):
+                optimizer.zero_grad()
+                model(batch).square().mean().backward()
+                optimizer.step()
+                assert len(_get_current_function_mode_stack()) <= before + 1
+        assert session.recorded
+    finally:
+        session.close()
+    assert len(_get_current_function_mode_stack()) == before

@@ -82,9 +82,11 @@ def _push_modes(modes: list[object]) -> None:
         _push_mode(mode)  # type: ignore[arg-type]
 
 
-def remove_mode(mode: object) -> None:
-    """Take one mode off the stack, wherever it lies."""
-    _push_modes([m for m in _pop_modes() if m is not mode])
+def remove_mode(mode: object) -> bool:
+    """Take one mode off the stack, wherever it lies. Whether it was there: while it handles a call torch holds it back, and puts it on the stack again afterwards."""
+    modes = _pop_modes()
+    _push_modes([m for m in modes if m is not mode])
+    return any(m is mode for m in modes)
 
 
 def insert_mode_below(mode: object) -> None:

@@ -126,6 +126,7 @@ class Session:
         self._handles: list[Any] = []
         self._random: dict[str, object] = {}
         self._in_place = False
+        self._held_back = False
         self._keys: set[tuple[Where, Where]] = set()
         self._own = 0
         self._depth = 0
@@ -177,15 +178,21 @@ class Session:
                 self.parameters.track(parameter)
 
     def _insert(self) -> None:
+        self._sweep()
         self.warnings.start()
         insert_mode_below(self.mode)
         self._in_place = True
 
     def _remove(self) -> None:
         if self._in_place:
-            remove_mode(self.mode)
+            self._held_back = not remove_mode(self.mode)
             self._in_place = False
             self.warnings.stop()
+
+    def _sweep(self) -> None:
+        """Take the mode away that was to go while it handled a call (a backward pass that ends what looked like an evaluation)."""
+        if self._held_back and not self._in_place:
+            self._held_back = not remove_mode(self.mode)
 
     def _in_child(self) -> None:
         self.recorder.paused = True
@@ -199,6 +206,7 @@ class Session:
         if os.getpid() != self._process:
             return
         self._remove()
+        self._sweep()
         self.patches.undo()
         for handle in self._handles:
             handle.remove()
@@ -518,6 +526,7 @@ class Session:
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         self.recording.steps += 1
         if self.recorded:
+            self._sweep()
             self.tick()
             return None
         if self.recorder.broken:
