@@ -19,15 +19,15 @@ _WRAPPERS = frozenset(
     "_use_grad profile_hook_step inner _fn wrapped handle_torch_function".split()
 )
 
-_user_code: dict[CodeType, bool] = {}
-_wheres: dict[tuple[CodeType, int], Where] = {}
+_user_files: dict[str, bool] = {}
+_wheres: dict[tuple[str, CodeType, int], Where] = {}
 _user_roots: list[str] = []
 
 
 def add_user_root(folder: str) -> None:
     """Treat files below a folder as the user's own even if it lies among installed libraries."""
     _user_roots.append(os.path.normcase(os.path.abspath(folder)) + os.sep)
-    _user_code.clear()
+    _user_files.clear()
 
 
 def is_user_file(filename: str) -> bool:
@@ -47,15 +47,15 @@ def is_ours(filename: str) -> bool:
 
 def is_user(code: CodeType) -> bool:
     """Whether a function's code belongs to the user."""
-    known = _user_code.get(code)
+    known = _user_files.get(code.co_filename)
     if known is None:
-        known = _user_code[code] = is_user_file(code.co_filename)
+        known = _user_files[code.co_filename] = is_user_file(code.co_filename)
     return known
 
 
 def where_of(code: CodeType, line: int) -> Where:
     """The place of a line, with its source text."""
-    key = (code, line)
+    key = (code.co_filename, code, line)  # code of two files may be equal
     place = _wheres.get(key)
     if place is None:
         path = code.co_filename if code.co_filename.startswith("<") else os.path.abspath(code.co_filename)
