@@ -35,8 +35,10 @@ def notes(session: "Session | None", *, ended_early: bool) -> Iterator[str]:
 
 def without_values(session: "Session") -> str | None:
     """Why the tensors of the training hold nothing that could be measured, if so."""
+    from .capture.doors import door_tensors
+
     captures = [*session.recording.captures, *session.recording.later]
-    inputs = [[t for n in c.doors if (t := c.data.get(n)) is not None] for c in captures]
+    inputs = [door_tensors(c) for c in captures]
     empty = sum(1 for given in inputs if given and not any(t.numel() for t in given))
     if empty and empty == sum(1 for given in inputs if given):
         return f"all {empty} training batches seen were empty (no sample in them): nothing can be learned from those"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from .doors import door_tensors
 from .graphs import GraphCapture
 
 
@@ -55,15 +56,11 @@ class Gathering:
         return len(held) >= self.steps or size >= self.bytes or sum(_samples(c) for c in held) >= self.samples
 
 
-def _doors(capture: GraphCapture) -> list[torch.Tensor]:
-    return [t for node in capture.doors if (t := capture.data.get(node)) is not None]
-
-
 def _samples(capture: GraphCapture) -> int:
-    return max((t.shape[0] for t in _doors(capture) if t.dim()), default=0)
+    return max((t.shape[0] for t in door_tensors(capture) if t.dim()), default=0)
 
 
 def _batch_is_the_same(one: GraphCapture, other: GraphCapture) -> bool:
     """Whether both steps got the same inputs: training on the whole set at once, or on one batch."""
-    pairs = list(zip(_doors(one), _doors(other), strict=False))
+    pairs = list(zip(door_tensors(one), door_tensors(other), strict=False))
     return bool(pairs) and all(a.shape == b.shape and torch.equal(a, b) for a, b in pairs)

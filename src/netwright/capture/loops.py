@@ -6,15 +6,14 @@ count as unknown, so that a number is what the program plans.
 
 import ast
 import inspect
-import linecache
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from types import FrameType
 from typing import Any, cast
 
 from .frames import is_user
+from .trees import tree_of
 
 _SAME_LENGTH = frozenset("enumerate tqdm list tuple reversed sorted iter track prefetch".split())
 _PLAIN = (int, float, str, bool)
@@ -69,17 +68,9 @@ def _loop(node: "ast.For | ast.While", frame: FrameType) -> Loop:
     return Loop(frame.f_code.co_filename, node.lineno, times)
 
 
-@cache
-def _tree(file: str) -> ast.Module | None:
-    try:
-        return ast.parse("".join(linecache.getlines(file)))
-    except (SyntaxError, ValueError):
-        return None
-
-
 def _around(file: str, line: int) -> tuple[list["ast.For | ast.While"], bool]:
     """Loops around a line in its own function, outermost first, and whether an ``if`` stands between the innermost and the line."""
-    tree = _tree(file)
+    tree = tree_of(file)
     loops: list[ast.For | ast.While] = []
     guarded = False
     node: ast.AST | None = tree

@@ -569,7 +569,7 @@ class Session:
 
     def _maybe_finish(self) -> None:
         limits, recording = self.limits, self.recording
-        if self.gathering is not None and self.gathering.active:
+        if self.gathering is not None and self._gathers:
             if self.gathering.ended():
                 self.finish_recording()
             return

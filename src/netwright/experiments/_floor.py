@@ -8,6 +8,7 @@ from typing import cast
 
 import torch
 
+from ..capture.doors import door_tensors
 from ..capture.graphs import GraphCapture
 from ..evidence import LossTerm, Objective, Ref, TaskKind
 from ..inference import origin
@@ -172,7 +173,7 @@ def _token_pairs(capture: GraphCapture, term: LossTerm, memory: str) -> list[tup
 
 def _rows(capture: GraphCapture, term: LossTerm) -> list[tuple[Hashable, int]] | None:
     target = _target(capture, term)
-    doors = [t for n in capture.doors if (t := capture.data.get(n)) is not None and t.dim()]
+    doors = [t for t in door_tensors(capture) if t.dim()]
     if target is None or target.dim() != 1 or not doors or any(t.shape[0] != len(target) for t in doors):
         return None
     if target.numel() > _MOST:

@@ -32,16 +32,6 @@ class Samples:
     either: bool = False
 
 
-def doors_of(capture: GraphCapture) -> dict[int, torch.Tensor]:
-    """What came in at the networks' doors, by value index."""
-    found: dict[int, torch.Tensor] = {}
-    for node in capture.doors:
-        tensor = capture.data.get(node)
-        if tensor is not None and tensor.layout is torch.strided and tensor.numel() and tensor.dim():
-            found[capture.value_of_node[(node, 0)]] = tensor.detach()
-    return found
-
-
 def find_samples(
     capture: GraphCapture,
     objective: Objective,

@@ -2,6 +2,7 @@
 
 import torch
 
+from ..capture.doors import door_tensors
 from ..capture.graphs import GraphCapture
 from .trainee import Trainee
 
@@ -27,7 +28,7 @@ def repeated(trainee: Trainee, samples: int) -> dict[int, torch.Tensor] | None:
 
 
 def _size(capture: GraphCapture) -> int | None:
-    sizes = {t.shape[0] for n in capture.doors if (t := capture.data.get(n)) is not None and t.dim()}
+    sizes = {t.shape[0] for t in door_tensors(capture) if t.dim()}
     return sizes.pop() if len(sizes) == 1 else None
 
 

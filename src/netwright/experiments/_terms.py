@@ -8,6 +8,7 @@ from typing import cast
 
 import torch
 
+from ..capture.doors import door_tensors
 from ..capture.graphs import GraphCapture
 from ..evidence import RESHAPES, Graph, Node, Ref, TermShare, Where
 from ..inference import LOSSES, read_objective
@@ -149,7 +150,7 @@ class ScaledTrainee(Trainee):
         A flattened batch has the same number of positions for each sample.
         """
         capture = self.captures[index]
-        doors = [t for n in capture.doors if (t := capture.data.get(n)) is not None and t.dim()]
+        doors = [t for t in door_tensors(capture) if t.dim()]
         first = values.shape[0] if values.dim() else 1
         # A recurrent state beside its sequence has its layers in front: of several sizes the largest is taken.
         sizes = [t.shape[0] for t in doors if 0 < t.shape[0] < first and first % t.shape[0] == 0]

@@ -18,7 +18,6 @@ class Material:
 
     ``step`` is a captured step, ``others`` are further ones of the same line with their own batches, ``optimizer`` is the one that follows it, made on the line ``where``.
     ``gathered`` are more of them, there for their batches: the weights had moved on by then.
-    ``constant`` says that its learning rate stayed the same over the steps seen. ``session`` has everything else that was recorded.
     ``constant`` says that its learning rate stayed the same over the steps seen. ``session`` has everything else that was recorded. ``command`` is how the program was started (``None``: it was not started by netwright, so that it cannot be run again).
     """
 

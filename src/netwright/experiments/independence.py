@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import torch
 
+from ..capture.doors import door_values
 from ..capture.graphs import GraphCapture, available_memory
 from ..capture.sandbox import untouched
 from ..capture.session import Session
@@ -16,7 +17,7 @@ from ._future import future_leak
 from ._lockstep import Lockstep, difference
 from ._mixing import PROBED, sample_mixing
 from ._next_step import next_step
-from ._samples import doors_of, find_samples
+from ._samples import find_samples
 from .experiment import Experiment, Material
 from .progress import Progress, unseen
 from .trainee import ERRORS, require_replay
@@ -45,7 +46,7 @@ def independence(
     deadline = began + seconds
     capture = step.capture
     require_replay(capture)
-    doors = doors_of(capture)
+    doors = door_values(capture)
     objective = read_objective(capture.graph, 0)
     mixing: SampleMixing | None = None
     future: FutureLeak | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..capture.doors import door_tensors
 from ..capture.graphs import available_memory
 from ..capture.sandbox import untouched
 from ..capture.step import Step
@@ -300,7 +301,7 @@ def _cut_up(fresh: dict[int, torch.Tensor], size: int) -> _Pieces:
 def _batch(trainee: Trainee) -> int:
     """The first size of the largest input, where the step could not be cut."""
     capture = trainee.captures[0]
-    tensors = [t for n in capture.doors if (t := capture.data.get(n)) is not None and t.dim()]
+    tensors = [t for t in door_tensors(capture) if t.dim()]
     return max(tensors, key=lambda t: t.numel()).shape[0] if tensors else 0
 
 
@@ -310,7 +311,7 @@ def _different(trainee: Trainee) -> list[int]:
     seen: set[bytes] = set()
     first: list[torch.Size] = []
     for index, capture in enumerate(trainee.captures):
-        data = [t for n in capture.doors if (t := capture.data.get(n)) is not None and t.dim()]
+        data = [t for t in door_tensors(capture) if t.dim()]
         if not data:
             continue
         first = first or [t.shape for t in data]

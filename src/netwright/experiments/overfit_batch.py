@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from ..capture.doors import door_tensors, door_values
 from ..capture.graphs import GraphCapture
 from ..capture.sandbox import untouched
 from ..capture.step import Step
@@ -15,7 +16,6 @@ from ..inference import read_objective
 from ..rule import NotApplicable
 from ._floor import Floor, floor_of
 from ._next_step import next_step
-from ._samples import doors_of
 from ._subset import repeated
 from .curves import outcome
 from .experiment import Experiment, Material
@@ -74,7 +74,7 @@ def overfit_batch(
         try:
             trainee = Trainee([capture, *(s.capture for s in others)])
             floor = _floor(trainee, objective, 1)
-            following = next_step(capture, objective, doors_of(capture))
+            following = next_step(capture, objective, door_values(capture))
             axis = following.batch or 0 if following is not None else 0
             if optimizer is not None and objective.term is not None:
                 sample = _on_few(trainee, objective, optimizer, 1, 0.1 * seconds)
@@ -192,7 +192,7 @@ def _by_pass(losses: Sequence[float], count: int) -> list[float]:
 
 def _samples(capture: GraphCapture, axis: int) -> int:
     """How many samples a batch holds along an axis (1 where time comes first); 0 where what comes in does not agree, or is a single row of amounts."""
-    tensors = [t for n in capture.doors if (t := capture.data.get(n)) is not None and t.dim()]
+    tensors = [t for t in door_tensors(capture) if t.dim()]
     sizes = {t.shape[axis] for t in tensors if t.dim() > axis}
     return sizes.pop() if len(sizes) == 1 and not _row(max(tensors, key=lambda t: t.dim())) else 0
 

@@ -298,12 +298,11 @@ def _of(material: Material, seconds: float, progress: Progress) -> SimpleModels:
     recording = material.session.recording
     if len(recording.captures) > 1:
         raise NotApplicable(f"the program has {len(recording.captures)} losses, and none of them is the task")
-    gathered: tuple[Step, ...] = tuple(getattr(material, "gathered", ()))
     loaders = [record.where for record in recording.loaders if record.trained]
     return simple_models(
         material.step,
         material.optimizer,
-        others=[*material.others, *gathered],
+        others=[*material.others, *material.gathered],
         seconds=seconds,
         loader=loaders[0] if len(loaders) == 1 else NOWHERE,
         progress=progress,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 
 from ..capture.frames import is_user_file
+from ..capture.trees import tree_of
 from ..evidence import NOWHERE, Where
 from .observed import Observed
 
@@ -58,11 +59,8 @@ def _files(observed: Observed) -> list[str]:
 
 def _assignments(file: str, attribute: str) -> Iterator[tuple[Where, str]]:
     """Lines of a file that assign False to an attribute of this name, with what it is assigned on."""
-    try:
-        tree = ast.parse("".join(linecache.getlines(file)))
-    except (SyntaxError, ValueError):
-        return
-    for node in ast.walk(tree):
+    tree = tree_of(file)
+    for node in ast.walk(tree) if tree is not None else ():
         if (
             not isinstance(node, ast.Assign)
             or not isinstance(node.value, ast.Constant)

@@ -1,11 +1,11 @@
 """Whether a program's source can ever step a scheduler that it makes."""
 
 import ast
-import linecache
 import sys
 from collections.abc import Iterator
 
 from ..capture.frames import is_user_file
+from ..capture.trees import tree_of
 from ..evidence import Where
 
 # What does not hand the scheduler on, nor step it.
@@ -22,7 +22,7 @@ def never_stepped(where: Where, kind: str) -> bool:
     """
     if where.file is None or where.line is None:
         return False
-    tree = _tree(where.file)
+    tree = tree_of(where.file)
     statement = _statement(tree, where.line) if tree is not None else None
     if isinstance(statement, ast.Expr):
         return _makes(statement.value, kind)
@@ -84,13 +84,6 @@ def _steps(place: tuple[ast.AST, ast.AST | None, ast.AST | None], name: str, att
     return True
 
 
-def _tree(file: str) -> ast.Module | None:
-    try:
-        return ast.parse("".join(linecache.getlines(file)))
-    except (SyntaxError, ValueError):
-        return None
-
-
 def _trees(file: str) -> list[ast.Module | None]:
     """The program's own files."""
     files = {file}
@@ -98,4 +91,4 @@ def _trees(file: str) -> list[ast.Module | None]:
         path = getattr(module, "__file__", None)
         if isinstance(path, str) and path.endswith(".py") and is_user_file(path):
             files.add(path)
-    return [_tree(f) for f in sorted(files)]
+    return [tree_of(f) for f in sorted(files)]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 
 from ..capture.calls import plain_name
+from ..capture.doors import door_values
 from ..capture.graphs import GraphCapture
 from ..capture.replay import CannotReplay, Replay, Watch
 from ..capture.sandbox import untouched
@@ -44,7 +45,7 @@ def input_dependence(observed: Observed, task: Task) -> InputDependence:
         zip(task.objectives, observed.recording.captures, strict=True)
     ):
         found = _prediction(objective, capture)
-        doors = _doors(capture)
+        doors = door_values(capture)
         if found is None:
             continue
         names = () if doors else _given(capture, found[0])
@@ -84,16 +85,6 @@ def _fed_with_noise(capture: GraphCapture, goal: int, doors: Mapping[int, torch.
         if plain_name(call.name) in _DRAWS or drawn.intersection(reads):
             drawn.update(call.outputs)
     return goal in drawn and goal not in carried
-
-
-def _doors(capture: GraphCapture) -> dict[int, torch.Tensor]:
-    """What came in at the networks' doors, by value index."""
-    found: dict[int, torch.Tensor] = {}
-    for node in capture.doors:
-        tensor = capture.data.get(node)
-        if tensor is not None and tensor.layout is torch.strided and tensor.numel() and tensor.dim():
-            found[capture.value_of_node[(node, 0)]] = tensor.detach()
-    return found
 
 
 def _shaken(capture: GraphCapture) -> dict[int, torch.Tensor]:
@@ -251,7 +242,7 @@ def batch_alignment(observed: Observed, task: Task) -> BatchAlignment:
         zip(task.objectives, observed.recording.captures, strict=True)
     ):
         found = _prediction(objective, capture)
-        doors = _doors(capture)
+        doors = door_values(capture)
         if found is None or found[1].op not in _ROWWISE or not doors:
             continue
         row = _rows(capture, position, found[1], doors)

@@ -130,6 +130,15 @@ class Source:
         block = self.parent(statement)
         return list(getattr(block, "body", [statement]))
 
+    def whole(self, statement: cst.CSTNode, *kinds: type[cst.BaseCompoundStatement]) -> cst.CSTNode:
+        """A statement with the blocks of these kinds around it that hold nothing else."""
+        while len(self.siblings(statement)) == 1:
+            above = self.above(statement, cst.BaseCompoundStatement)
+            if not isinstance(above, kinds):
+                break
+            statement = above
+        return statement
+
     # -- changing ----------------------------------------------------------------------------------------------------------------
 
     def replace(self, node: cst.CSTNode, text: str) -> Change:

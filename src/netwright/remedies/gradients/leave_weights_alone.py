@@ -19,10 +19,5 @@ remedy = Remedy(
 def edit(source: Source, finding: Finding) -> Sequence[Change]:
     """Delete the statement, with loops and blocks that hold nothing else."""
     assert finding.where.line is not None
-    statement: cst.CSTNode = source.statement(finding.where.line)
-    while len(source.siblings(statement)) == 1:
-        above = source.above(statement, cst.BaseCompoundStatement)
-        if not isinstance(above, cst.For | cst.With):
-            break
-        statement = above
-    return [source.delete(statement)]
+    statement = source.statement(finding.where.line)
+    return [source.delete(source.whole(statement, cst.For, cst.With))]

@@ -19,16 +19,11 @@ remedy = Remedy(
 def edit(source: Source, finding: Finding) -> Sequence[Change]:
     """Delete ``requires_grad = False`` (``requires_grad_(False)``), and the loop around it."""
     assert finding.where.line is not None
-    statement: cst.CSTNode = source.statement(finding.where.line)
+    statement = source.statement(finding.where.line)
     freezes = any(
         isinstance(a.targets[0].target, cst.Attribute) and a.targets[0].target.attr.value == "requires_grad"
         for a in source.every(cst.Assign, statement)
     ) or any(last_name(c.func) == "requires_grad_" for c in source.every(cst.Call, statement))
     if not freezes:
         raise Refused("nothing is frozen on the line")
-    while len(source.siblings(statement)) == 1:
-        above = source.above(statement, cst.BaseCompoundStatement)
-        if not isinstance(above, cst.For | cst.If | cst.With):
-            break
-        statement = above
-    return [source.delete(statement)]
+    return [source.delete(source.whole(statement, cst.For, cst.If, cst.With))]
