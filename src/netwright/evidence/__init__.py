@@ -63,6 +63,9 @@ from .graph import Graph as Graph
 from .graph import Graphs as Graphs
 from .graph import Node as Node
 from .graph import Ref as Ref
+from .history import History as History
+from .history import Sample as Sample
+from .history import Series as Series
 from .model import LayerSignal as LayerSignal
 from .model import ModuleInfo as ModuleInfo
 from .model import Modules as Modules
