@@ -23,6 +23,7 @@ from .evidence import (
     Crash,
     EvalInputs,
     Evaluation,
+    Finiteness,
     Graphs,
     Metrics,
     Optimizers,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from .experiments.experiment import Experiment, Material
     from .rerun import Command
 
-_LATE = (Evaluation, EvalInputs, Metrics, Crash, Program)
+_LATE = (Evaluation, EvalInputs, Finiteness, Metrics, Crash, Program)
 _SWALLOWED = 20
 _WITHOUT_VALUES = {Task, Graphs, Optimizers}
 _PICTURES = (Task, TrainInputs, Targets, Signals, Graphs)

@@ -15,7 +15,7 @@ import torch
 from torch.nn.parameter import is_lazy
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from ..evidence import NOWHERE, Event, Where
+from ..evidence import NOWHERE, Event, NonFinite, Where
 from .evaluations import WANTED, EvaluationCapture, EvaluationWatch
 from .frames import user_frame, user_where, where_of
 from .gathering import Gathering
@@ -23,6 +23,7 @@ from .graphs import GraphCapture, available_memory, build, measure
 from .loops import Loops, loops_around
 from .measure import number_of
 from .mode import RecordingMode
+from .origin import origin, parameter_names
 from .parameters import ParameterWatch
 from .patches import Patches
 from .randomness import moved, states
@@ -91,6 +92,7 @@ class Recording:
     backwards: int = 0
     captured_steps: int = 0
     manual: Where | None = None
+    nonfinite: NonFinite | None = None
 
 
 class Session:
@@ -435,7 +437,7 @@ class Session:
             graph_line=line.at,
             scaled=self.scaled,
         )
-        self.scaled = False
+        scaled, self.scaled = self.scaled, False
         self.parameters.after_backward(reached, before, after)
         for tracked in reached:
             tracked.filled, tracked.stepped_since_fill = True, False
@@ -449,9 +451,19 @@ class Session:
             recording.captures.append(measure(capture))
         elif len(recording.later) < _LATER:
             recording.later.append(capture)
+        self._finite(capture, [value, *after], scaled=scaled)
         self.recorder.differentiated = tape.calls[-1].index + 1 if tape.calls else 0
         if value is not None and recording.captures and recording.captures[0].graph.backward == where:
             recording.losses.append(value)
+
+    def _finite(self, capture: GraphCapture, numbers: list[float | None], *, scaled: bool) -> None:
+        """The first loss or gradient that is not finite: find out where it came from while the step is there."""
+        if self.recording.nonfinite is not None or all(v is None or math.isfinite(v) for v in numbers):
+            return
+        if capture.graph.exact is None:
+            measure(capture)
+        names = parameter_names(self.recorder.networks.values())
+        self.recording.nonfinite = origin(capture, steps=self.recording.steps, names=names, scaled=scaled)
 
     def _keep_start(self, capture: GraphCapture) -> None:
         """Copies of the parameters before the first update, if there is room for them."""
