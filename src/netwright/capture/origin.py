@@ -10,6 +10,11 @@ import torch
 from ..evidence import Graph, Node, NonFinite, Ref, Stats, Where
 from .graphs import GraphCapture
 
+# Calls that put an infinity in on purpose.
+_MASKS = frozenset(
+    "masked_fill where full full_like new_full fill masked_scatter index_fill tril triu".split()
+)
+
 
 class _Common(TypedDict):
     steps: int
@@ -37,10 +42,18 @@ def origin(
     graph = capture.graph
     value = graph.loss_value
     if value is not None and not math.isfinite(value):
-        return _forward(capture, steps, names) or NonFinite(
+        found = _forward(capture, steps, names)
+        unmeasured = NonFinite(
             phase="forward", steps=steps, loss=value, nan=math.isnan(value), backward=graph.backward
         )
+        return None if scaled and _is_the_scaling(graph, found) else found or unmeasured
     return None if scaled else _backward(graph, steps)
+
+
+def _is_the_scaling(graph: Graph, found: NonFinite | None) -> bool:
+    """Whether a loss that is finite overflowed only when it was scaled."""
+    loss = graph.nodes[graph.loss] if graph.loss is not None else None
+    return found is not None and loss is not None and found.output is loss.output
 
 
 def _values(graph: Graph, ref: Ref) -> Stats | None:
@@ -109,6 +122,11 @@ def _told(graph: Graph, start: _Start, common: _Common) -> NonFinite:
         user = next((n for n in graph.nodes if any(r.node == node.index for r in n.refs)), None)
         where = user.where if user is not None else graph.backward
         return NonFinite(phase="data", name=node.name or node.kind, output=node.output, where=where, **common)
+    infinity = _infinity_before(graph, node) if start.nan else None
+    if infinity is not None and infinity.kind == "op" and infinity.op not in _MASKS:
+        node, since, became = infinity, None, (node.op, node.edit)
+    else:
+        since, became = (infinity.op, infinity.edit) if infinity is not None else None, None
     return NonFinite(
         phase="forward",
         op=node.op,
@@ -116,17 +134,17 @@ def _told(graph: Graph, start: _Start, common: _Common) -> NonFinite:
         output=node.output,
         where=node.edit,
         module=node.module,
-        since=_infinity_before(graph, node) if start.nan else None,
+        since=since,
+        became=became,
         **common,
     )
 
 
-def _infinity_before(graph: Graph, node: Node) -> tuple[str, Where] | None:
-    """The call that made the infinity which ``node`` turned into a NaN."""
+def _infinity_before(graph: Graph, node: Node) -> Node | None:
+    """What made the infinity that ``node`` turned into a NaN."""
     for ref in node.refs:
         if _infinite(_values(graph, ref)):
-            first = _earliest_infinite(graph, graph.nodes[ref.node])
-            return (first.op, first.edit)
+            return _earliest_infinite(graph, graph.nodes[ref.node])
     return None
 
 

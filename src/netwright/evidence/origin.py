@@ -13,7 +13,7 @@ class NonFinite:
     ``phase`` is where it arose: ``data`` (it came in with the inputs or targets), ``forward`` (a call made it of finite values), ``backward`` (the loss is finite, and
     the derivative of a call is not), ``update`` (the weights were not finite any more when the pass began).
     ``op`` is the call (``""`` where it could not be told), ``inputs`` are the tensors it was given, ``output`` what it returned, each with statistics. ``name`` is what the program calls the
-    input that held it (``data``). ``since`` is an earlier call that made the infinity of which ``op`` then made a NaN. ``parameters`` are the names of those that are not
+    input that held it (``data``). ``since`` is an earlier call that put in the infinity on purpose (a mask) of which ``op`` made a NaN; ``became`` the later call that made a NaN of the infinity of ``op``. ``parameters`` are the names of those that are not
     finite. ``steps`` optimizer steps were done before; ``loss`` is its value at that time. ``replayed``: it was found by running the step again with that batch and those weights.
     """
 
@@ -28,6 +28,7 @@ class NonFinite:
     module: str | None = None
     name: str | None = None
     since: tuple[str, Where] | None = None
+    became: tuple[str, Where] | None = None
     parameters: tuple[str, ...] = ()
     replayed: bool = False
     backward: Where = NOWHERE

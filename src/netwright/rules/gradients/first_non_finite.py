@@ -83,12 +83,14 @@ def _forward(first: NonFinite) -> Finding:
         )
     since = ""
     if first.since is not None:
-        since = f", which began as an infinity of {first.since[0]} at {first.since[1].at}"
+        since = f", by an infinity that {first.since[0]} put in at {first.since[1].at}"
+    if first.became is not None:
+        since = f", of which {first.became[0]} at {first.became[1].at} makes NaN"
     return _found(
         first,
-        f"{_word(first)} begins {_when(first)} in {_call(first)}{since}",
+        f"{'infinity' if first.became else _word(first)} begins {_when(first)} in {_call(first)}{since}",
         where=first.where.on(module=first.module),
-        also=(first.since[1], first.backward) if first.since is not None else (first.backward,),
+        also=(*tuple(w[1] for w in (first.since, first.became) if w is not None), first.backward),
         expected="finite values in, finite values out",
         fix=_mend(first),
     )
@@ -139,7 +141,7 @@ def _mend(first: NonFinite) -> str:
         return f"keep what enters {op} above 0 (clamp(min=1e-8)), or use the stable form: log_softmax, logsigmoid, a loss on logits"
     if op in _ROOTS:
         return f"keep what enters {op} from going below 0 (clamp(min=0) and a small number added)"
-    if op in _EXPS or (first.since is not None and first.since[0] in _EXPS):
+    if op in _EXPS:
         return "subtract the largest value before exp, or bound what enters it; float32 overflows beyond 88"
     if op in ("div", "true_divide", "reciprocal", "normalize"):
         return "add a small number to the divisor, or leave out what has none"
