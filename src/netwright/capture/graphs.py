@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import FrameType
 
 import torch
 
@@ -11,6 +12,7 @@ from .measure import has_values, stats_of, word
 from .recorder import Recorder
 from .replay import CannotReplay, Replay
 from .sandbox import untouched
+from .spots import Spot, fetch
 from .tape import Call, ModuleFrame, Slot, Tape, Value
 
 _SATURATING = {
@@ -43,7 +45,8 @@ class CallMeasure:
 class GraphCapture:
     """A graph with what probes need beside it: data tensors by node, parameters by node, measures by node.
 
-    ``start`` holds copies of the parameters as they were in this step, by the ``id`` of the program's tensor, where they are wanted (experiments).
+    ``start`` holds copies of the parameters as they were in this step, by the ``id`` of the program's tensor, where they are wanted (experiments). ``spots`` are the program's
+    variables in which data stood, by node; ``given`` are data of another step that take the place of the recorded ones.
     """
 
     graph: Graph
@@ -57,6 +60,8 @@ class GraphCapture:
     why_not_replayed: str | None = None
     optimizer: int | None = None
     start: dict[int, torch.Tensor] = field(default_factory=dict[int, torch.Tensor])
+    spots: dict[int, Spot] = field(default_factory=dict[int, Spot])
+    given: dict[int, torch.Tensor] = field(default_factory=dict[int, torch.Tensor])
 
 
 def build(
@@ -327,8 +332,32 @@ def measure(capture: GraphCapture, *, grad: bool = True) -> GraphCapture:
     return capture
 
 
+def as_it_is_now(capture: GraphCapture, frame: FrameType | None, loss: float | None) -> GraphCapture:
+    """The same step as it runs now: with the weights of now and the data that stand in the variables of the running functions.
+
+    Data found in no variable stay those of the recorded step. To be measured.
+    """
+    now = {node: t for node, spot in capture.spots.items() if (t := fetch(spot, frame)) is not None}
+    fitting = {
+        n: t for n, t in now.items() if t.dim() == capture.data[n].dim() and t.dtype == capture.data[n].dtype
+    }
+    nodes = tuple(
+        replace(n, outputs=tuple(replace(o, stats=None, grad=None) for o in n.outputs))
+        for n in capture.graph.nodes
+    )
+    return replace(
+        capture,
+        graph=replace(capture.graph, nodes=nodes, loss_value=loss, exact=None),
+        data={**capture.data, **fitting},
+        given=fitting,
+        measures={},
+        why_not_replayed=None,
+    )
+
+
 def _measure(capture: GraphCapture, loss: int, grad: bool) -> GraphCapture:
-    run = Replay(capture.tape, [loss], grad=grad)
+    given = {capture.value_of_node[(node, 0)]: tensor for node, tensor in capture.given.items()}
+    run = Replay(capture.tape, [loss], given=given, grad=grad)
     stats: dict[int, Stats | None] = {}
     measures: dict[int, CallMeasure] = {}
     node_of_value = {v: n for (n, _), v in capture.value_of_node.items()}

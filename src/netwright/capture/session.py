@@ -8,7 +8,8 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import FrameType
 from typing import Any
 
 import torch
@@ -17,9 +18,9 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from ..evidence import NOWHERE, Event, NonFinite, Where
 from .evaluations import WANTED, EvaluationCapture, EvaluationWatch
-from .frames import user_frame, user_where, where_of
+from .frames import user_frame, user_where, where_at, where_of
 from .gathering import Gathering
-from .graphs import GraphCapture, available_memory, build, measure
+from .graphs import GraphCapture, as_it_is_now, available_memory, build, measure
 from .loops import Loops, loops_around
 from .measure import number_of
 from .mode import RecordingMode
@@ -30,6 +31,7 @@ from .randomness import moved, states
 from .recorder import Recorder
 from .sandbox import Unseen, insert_mode_below, remove_mode
 from .schedules import SchedulerRecord
+from .spots import spots
 from .tape import Call, RootCall
 from .warned import Attribution
 from .wrappers import install
@@ -448,6 +450,7 @@ class Session:
             self._keys.add(key)
             if self.keep_start:
                 self._keep_start(capture)
+            capture.spots = spots(capture.data, sys._getframe(2))
             recording.captures.append(measure(capture))
         elif len(recording.later) < _LATER:
             recording.later.append(capture)
@@ -464,6 +467,35 @@ class Session:
             measure(capture)
         names = parameter_names(self.recorder.networks.values())
         self.recording.nonfinite = origin(capture, steps=self.recording.steps, names=names, scaled=scaled)
+
+    def look_back(
+        self, frame: FrameType | None, loss: float | None, *, scaled: bool = False
+    ) -> NonFinite | None:
+        """A loss or gradient is not finite, after the recording: run the recorded step again with the batch and the weights of now, and find out where it began.
+
+        Args:
+            frame: from where the program's running functions are found.
+            loss: the value of the loss, finite where only gradients are not.
+            scaled: whether the loss is scaled for float16.
+        """
+        if self.recording.nonfinite is not None:
+            return self.recording.nonfinite
+        steps = self.recording.steps
+        where = where_at(frame)
+        captures = self.recording.captures
+        chosen = [c for c in captures if c.graph.backward == where] or captures
+        names = parameter_names(self.recorder.networks.values())
+        for capture in chosen:
+            now = measure(as_it_is_now(capture, frame, loss))
+            found = origin(now, steps=steps, names=names, scaled=scaled)
+            if found is not None and (found.op or found.phase != "forward"):
+                self.recording.nonfinite = replace(found, replayed=True)
+                return self.recording.nonfinite
+        if loss is not None and not math.isfinite(loss):
+            self.recording.nonfinite = NonFinite(
+                phase="forward", steps=steps, loss=loss, nan=math.isnan(loss), backward=where
+            )
+        return self.recording.nonfinite
 
     def _keep_start(self, capture: GraphCapture) -> None:
         """Copies of the parameters before the first update, if there is room for them."""
