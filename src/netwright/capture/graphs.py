@@ -46,7 +46,7 @@ class GraphCapture:
     """A graph with what probes need beside it: data tensors by node, parameters by node, measures by node.
 
     ``start`` holds copies of the parameters as they were in this step, by the ``id`` of the program's tensor, where they are wanted (experiments). ``spots`` are the program's
-    variables in which data stood, by node; ``given`` are data of another step that take the place of the recorded ones.
+    variables in which data stood, by value; ``given`` are data of another step that take the place of the recorded ones, by value.
     """
 
     graph: Graph
@@ -332,32 +332,34 @@ def measure(capture: GraphCapture, *, grad: bool = True) -> GraphCapture:
     return capture
 
 
-def as_it_is_now(capture: GraphCapture, frame: FrameType | None, loss: float | None) -> GraphCapture:
-    """The same step as it runs now: with the weights of now and the data that stand in the variables of the running functions.
+def data_of(tape: Tape) -> dict[int, torch.Tensor]:
+    """The tensors that came from outside of the step, by value: data, and what was made of data alone."""
+    return {v.index: v.held for v in tape.values if v.held is not None and not v.parameter}
 
-    Data found in no variable stay those of the recorded step. To be measured.
+
+def as_it_is_now(capture: GraphCapture, frame: FrameType | None, loss: float | None) -> GraphCapture:
+    """The same step as it runs now, to be measured: with the weights of now, and the data that stand in the variables of the running functions.
+
+    Data found in no variable stay those of the recorded step; what was made of data is made again.
     """
-    now = {node: t for node, spot in capture.spots.items() if (t := fetch(spot, frame)) is not None}
-    fitting = {
-        n: t for n, t in now.items() if t.dim() == capture.data[n].dim() and t.dtype == capture.data[n].dtype
-    }
+    tape = capture.tape
+    now = {value: t for value, spot in capture.spots.items() if (t := fetch(spot, frame)) is not None}
+    given = {v: t for v, t in now.items() if _alike(t, tape.values[v].info)}
     nodes = tuple(
         replace(n, outputs=tuple(replace(o, stats=None, grad=None) for o in n.outputs))
         for n in capture.graph.nodes
     )
-    return replace(
-        capture,
-        graph=replace(capture.graph, nodes=nodes, loss_value=loss, exact=None),
-        data={**capture.data, **fitting},
-        given=fitting,
-        measures={},
-        why_not_replayed=None,
-    )
+    data = {n: given.get(capture.value_of_node[(n, 0)], t) for n, t in capture.data.items()}
+    graph = replace(capture.graph, nodes=nodes, loss_value=loss, exact=None)
+    return replace(capture, graph=graph, data=data, given=given, measures={}, why_not_replayed=None)
+
+
+def _alike(tensor: torch.Tensor, info: TensorInfo) -> bool:
+    return tensor.dim() == len(info.shape) and word(tensor.dtype) == info.dtype
 
 
 def _measure(capture: GraphCapture, loss: int, grad: bool) -> GraphCapture:
-    given = {capture.value_of_node[(node, 0)]: tensor for node, tensor in capture.given.items()}
-    run = Replay(capture.tape, [loss], given=given, grad=grad)
+    run = Replay(capture.tape, [loss], given=capture.given, grad=grad, from_data=bool(capture.given))
     stats: dict[int, Stats | None] = {}
     measures: dict[int, CallMeasure] = {}
     node_of_value = {v: n for (n, _), v in capture.value_of_node.items()}

@@ -20,7 +20,7 @@ from ..evidence import NOWHERE, Event, NonFinite, Where
 from .evaluations import WANTED, EvaluationCapture, EvaluationWatch
 from .frames import user_frame, user_where, where_at, where_of
 from .gathering import Gathering
-from .graphs import GraphCapture, as_it_is_now, available_memory, build, measure
+from .graphs import GraphCapture, as_it_is_now, available_memory, build, data_of, measure
 from .loops import Loops, loops_around
 from .measure import number_of
 from .mode import RecordingMode
@@ -450,7 +450,7 @@ class Session:
             self._keys.add(key)
             if self.keep_start:
                 self._keep_start(capture)
-            capture.spots = spots(capture.data, sys._getframe(2))
+            capture.spots = spots(data_of(tape), sys._getframe(2))
             recording.captures.append(measure(capture))
         elif len(recording.later) < _LATER:
             recording.later.append(capture)
