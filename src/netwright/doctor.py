@@ -93,12 +93,13 @@ def run(options: RunOptions) -> int:
     else:
         sys.meta_path.insert(0, finder)
     try:
-        ending = launch.run(
-            options.target,
-            options.argv,
-            is_module=options.is_module,
-            expected=lambda: patient.session is not None and patient.session.epochs_cut > 0,
-        )
+        with launch.before_termination(lambda name: _terminated(patient, name)):
+            ending = launch.run(
+                options.target,
+                options.argv,
+                is_module=options.is_module,
+                expected=lambda: patient.session is not None and patient.session.epochs_cut > 0,
+            )
     except launch.CannotStart as why:
         print(f"netwright: {why}", file=sys.stderr)
         return USAGE_ERROR
@@ -337,6 +338,13 @@ def _finish(patient: Patient, ending: launch.Ending) -> int:
     if ending.interrupted:
         launch.interrupt_self()
     return code
+
+
+def _terminated(patient: Patient, name: str) -> None:
+    """A signal ends the process: what is known is said before."""
+    patient.notes.append(f"the program was ended from outside ({name})")
+    with contextlib.suppress(Exception):  # the harm boundary: the process must end
+        _finish(patient, launch.Ending(code=1))
 
 
 def _stream(patient: Patient) -> TextIO:
