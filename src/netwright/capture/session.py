@@ -95,6 +95,7 @@ class Recording:
     captured_steps: int = 0
     manual: Where | None = None
     nonfinite: NonFinite | None = None
+    suspect: GraphCapture | None = None  # the step in which it was found
 
 
 class Session:
@@ -491,7 +492,7 @@ class Session:
             now = measure(as_it_is_now(capture, frame, loss))
             found = origin(now, steps=steps, names=names, scaled=scaled)
             if found is not None and (found.op or found.phase != "forward"):
-                self.recording.nonfinite = replace(found, replayed=True)
+                self.recording.nonfinite, self.recording.suspect = replace(found, replayed=True), now
                 return self.recording.nonfinite
         if loss is not None and not math.isfinite(loss):
             self.recording.nonfinite = NonFinite(

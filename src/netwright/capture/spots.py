@@ -16,6 +16,12 @@ _DEPTH = 24
 _WIDTH = 64
 
 
+class _Attribute(str):
+    """The name of an attribute, as a step on the way to a tensor."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Spot:
     """A variable of a running function, and the way from it to a tensor: keys of containers, names of attributes."""
@@ -23,6 +29,11 @@ class Spot:
     code: CodeType
     name: str
     path: tuple[object, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """As the program would write it: ``batch['x']``, ``self.x``."""
+        return self.name + "".join(f".{p}" if isinstance(p, _Attribute) else f"[{p!r}]" for p in self.path)
 
 
 def spots(wanted: Mapping[int, torch.Tensor], frame: FrameType | None) -> dict[int, Spot]:
@@ -85,7 +96,8 @@ def _members(value: object) -> Iterator[tuple[object, object]]:
     elif not isinstance(value, type | torch.nn.Module):
         attributes: object = getattr(value, "__dict__", None)
         if isinstance(attributes, dict) and len(cast("dict[str, object]", attributes)) <= _WIDTH:
-            yield from list(cast("dict[str, object]", attributes).items())
+            for name, inner in list(cast("dict[str, object]", attributes).items()):
+                yield _Attribute(name), inner
 
 
 def _step(value: Any, step: object) -> Any:

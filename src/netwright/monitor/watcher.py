@@ -50,7 +50,7 @@ class Watcher:
 
     ``listeners`` are called with each sample that has more in it than what is read at every step, after ``on_sample`` and in the same account. ``on_nonfinite`` are
     called within the backward call whose loss is not finite, before it runs, with that loss; on an accelerator, where nobody waits for the loss, with ``None`` once
-    that is known.
+    that is known. ``before_step`` are called with an optimizer before its step, where that step is read at all. What these raise beyond ``Exception`` ends the program.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Watcher:
         self.every = every
         self.listeners: list[Callable[[Sample], None]] = []
         self.on_nonfinite: list[Callable[[torch.Tensor | None], None]] = []
+        self.before_step: list[Callable[[torch.optim.Optimizer], None]] = []
         self.store = Store()
         self.places: dict[str, Where] = {}
         self.reader = StepReader(self.places, self.on_nonfinite)
@@ -216,7 +217,7 @@ class Watcher:
         self._stepping.append(key)
         if len(self._stepping) == 1:
             self.reader.in_step = True
-            if self.sampling:
+            if self.sampling or (self.awake and self.before_step):
                 self.work(self._read_before, optimizer, _closure(args, kwargs))
 
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
@@ -234,6 +235,8 @@ class Watcher:
             self.work(self._wake)
 
     def _read_before(self, optimizer: torch.optim.Optimizer, closure: bool) -> None:
+        for each in self.before_step:
+            each(optimizer)
         moment = self.reader.moment
         if moment is not None and moment.sampled:
             with torch.no_grad():
