@@ -138,7 +138,7 @@ class Record:
         self._do(lambda db: _write_finding(db, row))
 
     def source(self, path: str, digest: str, text: bytes) -> None:
-        """Record a source file of the program as it is now. Of a very large one the digest alone is kept."""
+        """Record a source file of the program as it is now; one that is recorded already stays as it is. Of a very large one the digest alone is kept."""
         packed = zlib.compress(text) if len(text) <= _LARGEST_SOURCE else None
         row = (path, digest, packed)
         self._do(lambda db: _write_source(db, row))
@@ -330,7 +330,7 @@ def _write_finding(db: sqlite3.Connection, row: tuple[Any, ...]) -> None:
 
 
 def _write_source(db: sqlite3.Connection, row: tuple[Any, ...]) -> None:
-    db.execute("INSERT OR REPLACE INTO sources (path, digest, text) VALUES (?, ?, ?)", row)
+    db.execute("INSERT OR IGNORE INTO sources (path, digest, text) VALUES (?, ?, ?)", row)
 
 
 def _register(record: Record) -> None:

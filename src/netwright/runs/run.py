@@ -80,7 +80,7 @@ class Run:
         return LOST if status == "running" and not self._alive() else status
 
     def _alive(self) -> bool:
-        process = self._part("process")
+        process = self.part("process")
         if process.get("host") != (os.uname().nodename if hasattr(os, "uname") else ""):
             return True  # on another machine: nothing tells
         pid = int(process.get("pid", 0))
@@ -92,19 +92,20 @@ class Run:
             return False
         return pid > 0 and process_began(pid) == process.get("began")
 
-    def _part(self, name: str) -> dict[str, Any]:
+    def part(self, name: str) -> dict[str, Any]:
+        """What is known by a name, where that is a table; else an empty one."""
         value = self.meta.get(name)
         return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
     @property
     def command(self) -> dict[str, Any]:
         """How the program was started."""
-        return self._part("command")
+        return self.part("command")
 
     @property
     def metrics(self) -> dict[str, float]:
         """The last numbers, as they were at the end; empty for a run that did not come to it."""
-        return {k: float(v) for k, v in self._part("metrics").items()}
+        return {k: float(v) for k, v in self.part("metrics").items()}
 
     @cached_property
     def series(self) -> Mapping[str, Series]:
