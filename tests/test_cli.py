@@ -64,11 +64,12 @@ def test_the_flags_are_these():
                 "-q",
                 "--quiet",
                 "--no-report",
+                "--no-record",
                 "--steps",
                 "--wait-evaluation",
             ]
         )
-    assert set(flags) == {"run", "check", "fix", "explain", "report", "rules", "demo"}
+    assert set(flags) == {"run", "check", "fix", "explain", "report", "rules", "runs", "demo"}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_what_follows_the_script_is_the_scripts(asked):
 
 
 def test_every_option_arrives(asked):
-    given = "-m -v -q --no-report --json a.json --html b.html --fail-on warning --ignore NW3 --ignore nw302 --steps 3 --wait-evaluation 0.5"
+    given = "-m -v -q --no-report --no-record --json a.json --html b.html --fail-on warning --ignore NW3 --ignore nw302 --steps 3 --wait-evaluation 0.5"
     called("check", *given.split(), "package.train", "--lr=1", expect=7)
     assert asked == [
         RunOptions(
@@ -117,6 +118,7 @@ def test_every_option_arrives(asked):
             verbose=True,
             quiet=True,
             run_dir=None,
+            record=False,
             wait_evaluation=0.5,
             steps=3,
             experiments=("all",),

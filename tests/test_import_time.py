@@ -7,7 +7,9 @@ import sys
 import pytest
 
 from handmade import finding, report
+from netwright.evidence.history import Sample
 from netwright.report.json import to_json
+from netwright.runs import Record
 
 HEAVY = ("torch", "numpy", "sklearn", "pandas")
 AFTER = (
@@ -42,12 +44,27 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["explain", "NW302"], ["rules"], ["report"]], ids=" ".join
+    "arguments",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["explain", "NW302"],
+        ["rules"],
+        ["report"],
+        ["runs"],
+        ["runs", "show", "latest"],
+    ],
+    ids=" ".join,
 )
 def test_reading_needs_no_framework(arguments, tmp_path):
     if arguments == ["report"]:
         (tmp_path / "report.json").write_text(to_json(report(finding())))
         arguments = ["report", str(tmp_path), "--html", str(tmp_path / "page.html")]
+    if arguments[0] == "runs":
+        record = Record.create(tmp_path / ".netwright" / "runs" / "a", {})
+        record.add(Sample(step=0, seconds=0.0, values={"loss/0": 1.0}))
+        record.close()
+        arguments = [*arguments, "--from", str(tmp_path)]
     heavy, seconds = quickest(
         f"from netwright.cli import main; main({arguments!r}, standalone_mode=False); {AFTER}"
     )

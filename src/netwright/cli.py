@@ -12,6 +12,7 @@ import click
 
 from . import __version__
 from .options import RunOptions
+from .runs.commands import runs
 
 if TYPE_CHECKING:
     from .rule import Rule
@@ -49,8 +50,12 @@ def main() -> None:
     netwright run train.py --epochs 5     your own program, its own arguments
     netwright check train.py              the same, stopping after the first steps
     netwright fix train.py                try the remedies, prove the one that works, show the patch
+    netwright runs                        what was run here before, and what came of it
     netwright demo                        see it work on a faulty script
     """
+
+
+main.add_command(runs)
 
 
 def _run_options(function: F) -> F:
@@ -93,7 +98,14 @@ def _run_options(function: F) -> F:
             click.option(
                 "-q", "--quiet", is_flag=True, help="One line for each finding; nothing when all is well."
             ),
-            click.option("--no-report", is_flag=True, help="Record nothing under .netwright/."),
+            click.option(
+                "--no-report", is_flag=True, help="Keep neither a report nor a record under .netwright/."
+            ),
+            click.option(
+                "--no-record",
+                is_flag=True,
+                help="Keep the report alone: no settings, code and curves (netwright runs).",
+            ),
             click.option(
                 "--steps",
                 type=click.IntRange(min=1),
@@ -220,7 +232,9 @@ def fix(**options: Any) -> NoReturn:
     sys.exit(operate(**options))
 
 
-def _doctor(*, target: str, is_module: bool, no_report: bool, stop_after_preflight: bool, **rest: Any) -> int:
+def _doctor(
+    *, target: str, is_module: bool, no_report: bool, no_record: bool, stop_after_preflight: bool, **rest: Any
+) -> int:
     if not is_module:
         _must_exist(target)
     from .config import ConfigError, validate
@@ -239,6 +253,7 @@ def _doctor(*, target: str, is_module: bool, no_report: bool, stop_after_preflig
         is_module=is_module,
         stop_after_preflight=stop_after_preflight,
         run_dir=None if no_report else new_run_dir(),
+        record=not no_record,
         **rest,
     )
     try:

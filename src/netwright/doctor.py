@@ -45,6 +45,7 @@ from .rule import NotApplicable, NotAsked, Rule, override_thresholds
 if TYPE_CHECKING:
     from .capture.session import Session
     from .experiments.experiment import Experiment, Material
+    from .logbook import Logbook
     from .monitor import Watcher
     from .rerun import Command
 
@@ -75,6 +76,7 @@ class Patient:
     deadline: float | None = None
     stops: int = 0
     tried: bool = False
+    logbook: "Logbook | None" = None
     stream: TextIO = field(default_factory=lambda: sys.stderr)
 
     @property
@@ -90,6 +92,7 @@ def run(options: RunOptions) -> int:
         ConfigError: ``[tool.netwright]`` cannot be understood.
     """
     patient = admit(options)
+    _prepare_record(patient)
     finder = launch.AfterImport("torch", lambda: begin(patient))
     if "torch" in sys.modules:
         begin(patient)
@@ -109,6 +112,8 @@ def run(options: RunOptions) -> int:
     finally:
         if finder in sys.meta_path:
             sys.meta_path.remove(finder)
+        if patient.logbook is not None:
+            patient.logbook.arguments.stop()
     return _finish(patient, ending)
 
 
@@ -146,6 +151,48 @@ def begin(patient: Patient) -> None:
     except Exception:  # the harm boundary
         patient.traces.append(traceback.format_exc())
         patient.session = None
+    _open_record(patient)
+
+
+def _prepare_record(patient: Patient) -> None:
+    """Before the program begins: from now on its settings are heard of."""
+    if patient.options.run_dir is not None and patient.options.record:
+        from .logbook import Logbook
+
+        patient.logbook = Logbook(patient.options)
+        patient.logbook.arguments.start()
+
+
+def _open_record(patient: Patient) -> None:
+    """torch is there: this run is recorded from now on. Samples go to ``patient.logbook.record.add``."""
+    if patient.logbook is None:
+        return
+    try:
+        patient.options = replace(patient.options, run_dir=patient.logbook.open())
+    except Exception:  # the harm boundary
+        patient.traces.append(traceback.format_exc())
+        patient.logbook = None
+
+
+def _record_training(patient: Patient) -> None:
+    """The first steps are measured: what is known of the training goes into the record."""
+    if patient.logbook is None or patient.session is None:
+        return
+    try:
+        patient.logbook.training(patient.session, patient.evidence)
+    except Exception:  # the harm boundary
+        patient.traces.append(traceback.format_exc())
+
+
+def _close_record(patient: Patient, ending: launch.Ending, report: Report | None) -> None:
+    """The program is over."""
+    if patient.logbook is None:
+        return
+    try:
+        patient.logbook.close(ending, report)
+    except Exception:  # the harm boundary: what is recorded stays
+        print("netwright: NW000 the record failed; this is a fault of netwright's:", file=_stream(patient))
+        traceback.print_exc(file=_stream(patient))
 
 
 def _measured(patient: Patient) -> None:
@@ -162,6 +209,7 @@ def _recorded(patient: Patient) -> None:
     """Nothing more is recorded: try things out where that is wanted; ``check`` then ends the program."""
     _measured(patient)
     start = time.perf_counter()
+    _record_training(patient)
     if patient.options.experiments:
         _experiment(patient)
     patient.spent += time.perf_counter() - start
@@ -363,9 +411,11 @@ def _finish(patient: Patient, ending: launch.Ending) -> int:
         sys.stdout.flush()
     stream = _stream(patient)
     ending = _own_doing(patient, ending)
+    report: Report | None = None
     try:
         report = conclude(patient, ending, start)
-        deliver(report, patient.options, stream=stream)
+        told = patient.logbook is not None and patient.logbook.failed
+        deliver(report, patient.options, stream=stream, told=told)
         code = exit_code(report, ending.code, _options(patient))
     except OSError as error:
         print(f"netwright: the report could not be written: {error.strerror or error}", file=stream)
@@ -374,6 +424,7 @@ def _finish(patient: Patient, ending: launch.Ending) -> int:
         print("netwright: NW000 the report failed; this is a fault of netwright's:", file=stream)
         traceback.print_exc(file=stream)
         code = ending.code
+    _close_record(patient, ending, report)
     if session is not None:
         session.close()
     if ending.interrupted:
@@ -409,6 +460,7 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
             session.on_recorded = lambda: None
             session.finish_recording()
             _measure_training(patient)
+            _record_training(patient)
             if patient.options.experiments and ending.error is None:
                 _experiment(patient)
         session.evaluation_ends()

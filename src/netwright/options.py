@@ -15,7 +15,7 @@ class RunOptions:
     ``target`` is a script's path, or a module's name when ``is_module``; ``argv`` is what comes after it, untouched.
     ``stop_after_preflight`` is ``netwright check``. ``fail_on`` is ``"error"``, ``"warning"`` or ``None``. ``select`` and ``ignore`` are codes,
     names or prefixes of codes. ``run_dir`` is where the run is recorded (``None``: nothing is written unless ``json_path`` or
-    ``html_path`` says so). ``wait_evaluation`` is how many seconds to wait for a first evaluation pass after the training steps, ``steps``
+    ``html_path`` says so), ``record`` whether its record is to be among it. ``wait_evaluation`` is how many seconds to wait for a first evaluation pass after the training steps, ``steps``
     how many optimizer steps to capture. ``experiments`` are names of experiments to run after them (``"all"``: every one), within ``budget`` seconds.
 
     ``watch`` is whether the rest of the run is watched, ``watch_budget`` the share of the run time that this may take. ``watch_every`` samples every so many steps
@@ -34,6 +34,7 @@ class RunOptions:
     verbose: bool = False
     quiet: bool = False
     run_dir: Path | None = None
+    record: bool = True
     wait_evaluation: float = 1.0
     steps: int = 8
     experiments: tuple[str, ...] = ()

@@ -63,8 +63,11 @@ def write(report: Report, options: RunOptions) -> Path | None:
     return pages[0] if pages else None
 
 
-def deliver(report: Report, options: RunOptions, *, stream: TextIO | None = None) -> None:
-    """Write the files that were asked for and print the report to ``stream`` (default: stderr)."""
+def deliver(report: Report, options: RunOptions, *, stream: TextIO | None = None, told: bool = False) -> None:
+    """Write the files that were asked for and print the report to ``stream`` (default: stderr).
+
+    ``told``: the person knows already that the run's folder cannot be written to.
+    """
     trouble: OSError | None = None
     path: Path | None = None
     try:
@@ -72,7 +75,7 @@ def deliver(report: Report, options: RunOptions, *, stream: TextIO | None = None
     except OSError as error:
         trouble = error
     show(report, verbose=options.verbose, quiet=options.quiet, path=path, stream=stream)
-    if trouble is not None:
+    if trouble is not None and not told:
         print(
             f"netwright: the report could not be written to {trouble.filename}: {trouble.strerror or trouble}",
             file=stream or sys.stderr,

@@ -1,0 +1,37 @@
+"""The command line: `python -m bench.runs kill`."""
+
+import random
+import tempfile
+from pathlib import Path
+
+import click
+
+from bench.runs.kill import killed
+
+
+@click.group()
+def main() -> None:
+    """Measure the record of a run."""
+
+
+@main.command()
+@click.option("--times", default=20, show_default=True, help="How often.")
+@click.option("--seed", default=0, show_default=True, help="Of the moments.")
+def kill(*, times: int, seed: int) -> None:
+    """Kill a run at random moments within its first five seconds; say what is missing from its record."""
+    moments = random.Random(seed)
+    worst = 0.0
+    click.echo("| killed after | samples | in the record | lost |\n| ---: | ---: | ---: | ---: |")
+    for _ in range(times):
+        with tempfile.TemporaryDirectory() as folder:
+            found = killed(Path(folder) / "run", moments.uniform(0.05, 5.0))
+        worst = max(worst, found.lost_s)
+        holes = ", with a gap" if found.gap else ""
+        click.echo(
+            f"| {found.after_s:.2f} s | {found.produced} | {found.recorded}{holes} | {found.lost_s:.2f} s |"
+        )
+    click.echo(f"\nAt most {worst:.2f} s of the run are lost.")
+
+
+if __name__ == "__main__":
+    main()

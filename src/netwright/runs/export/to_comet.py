@@ -1,0 +1,32 @@
+"""To Comet: an offline experiment, which `comet upload` sends when a person wants it."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ..run import Run
+from . import _parts
+
+comet_ml: Any = import_module("comet_ml")
+
+
+def write(run: Run, out: Path) -> str:
+    """Settings as parameters, series as metrics, reports as assets."""
+    out.mkdir(parents=True, exist_ok=True)
+    config = comet_ml.ExperimentConfig(
+        disabled=False, log_code=False, log_graph=False, log_git_metadata=False, log_git_patch=False,
+        auto_param_logging=False, auto_metric_logging=False, auto_output_logging=False, log_env_details=False,
+        parse_args=False, name=run.id,
+    )  # fmt: skip
+    theirs = comet_ml.start(
+        online=False, offline_directory=str(out), project_name="netwright", experiment_config=config
+    )
+    theirs.log_parameters(_parts.parameters(run))
+    theirs.log_others(_parts.tags(run))
+    for step, values in _parts.points(run):
+        theirs.log_metrics(values, step=step)
+    for file in _parts.files(run):
+        theirs.log_asset(str(file))
+    theirs.log_asset_data(_parts.packages(run), name="packages.json")
+    theirs.end()
+    return f"{out / f'{theirs.id}.zip'} (comet upload {out / f'{theirs.id}.zip'})"
