@@ -4,9 +4,9 @@ import math
 import statistics
 from collections.abc import Iterator
 
-from ..evidence import NOWHERE, History, Series, Task, TaskKind, Where
+from ..evidence import NOWHERE, History, Parameters, Series, Task, TaskKind, Where
 from ..rule import NotApplicable
-from ._trends import blocks
+from ._trends import Slope, blocks, finite, slope
 
 RECENT = 64  # samples
 LEVELS = 12
@@ -15,21 +15,22 @@ WARMING = 0.9  # of the largest rate so far
 
 def quantities(history: History, kind: str, quantity: str) -> Iterator[tuple[str, Series]]:
     """Series of one quantity of every parameter or module, by name of that."""
-    for rest, series in history.under(kind):
-        name, _, last = rest.rpartition("/")
-        if last == quantity:
-            yield name, series
+    start, end = f"{kind}/", f"/{quantity}"
+    for name in history.series:
+        if name.startswith(start) and name.endswith(end):
+            yield name[len(start) : -len(end)], history.series[name]
 
 
 def place(history: History, name: str) -> Where:
-    """Where a series comes from, with the last step it was seen at."""
-    series = history.series[name]
-    return history.places.get(name, NOWHERE).on(step=series.steps[-1] if len(series) else None)
+    """Where a series comes from: its own place, or that of the module or optimizer it belongs to."""
+    while name and name not in history.places:
+        name = name.rpartition("/")[0]
+    return history.places.get(name, NOWHERE)
 
 
 def optimizer_place(history: History) -> Where | None:
     """Where the first optimizer was made."""
-    return next((place(history, name) for name in history.places if name.startswith("rate/")), None)
+    return next((where for name, where in history.places.items() if name.startswith("rate/")), None)
 
 
 def current_loss(history: History, task: Task | None = None) -> tuple[str, Series]:
@@ -44,9 +45,33 @@ def current_loss(history: History, task: Task | None = None) -> tuple[str, Serie
     name, last = max(losses, key=lambda entry: entry[1].steps[-1])
     if any(series.steps[-1] > last.steps[0] for other, series in losses if other != name):
         raise NotApplicable("several losses are trained in turns")
-    if task is not None and len(task.objectives) > 1 and all(o.kind is TaskKind.UNKNOWN for o in task.objectives):
+    if (
+        task is not None
+        and len(task.objectives) > 1
+        and all(o.kind is TaskKind.UNKNOWN for o in task.objectives)
+    ):
         raise NotApplicable("what the losses ask for is not known")
     return name, last
+
+
+def flat_loss(
+    history: History, task: Task | None, fall: float, steps: float
+) -> tuple[str, float, Slope] | None:
+    """The loss that has certainly fallen by less than a share ``fall`` of its usual value since it was first seen: its name, that value, its slope. None where it may have fallen further.
+
+    Raises:
+        NotApplicable: there is no such loss, it was seen at fewer than ``steps`` steps, or the rate is still being raised.
+    """
+    name, series = current_loss(history, task)
+    if len(series) < steps:
+        raise NotApplicable("the loss was not seen for long enough")
+    if warming_up(history):
+        raise NotApplicable("the learning rate is still being raised")
+    level = abs(usual(series))
+    found = slope(series.steps, series.values)
+    if found is None or not level or found.most >= fall * level:
+        return None
+    return name, level, found
 
 
 def since(series: Series, step: float) -> Series:
@@ -90,6 +115,46 @@ def warming_up(history: History) -> bool:
         if now >= max(series.values) and half < WARMING * now:
             return True
     return False
+
+
+def grown(history: History, parameters: Parameters | None, *, until: float = math.inf) -> list[float]:
+    """How many times its first norm each weight has come to, at its largest up to a step (without one: at the end). Biases, and what began at 0, are left out.
+
+    The first norm is that of before the first step where the pre-flight has seen it, else the first one that was watched.
+    """
+    known = (
+        {p.name: p.initial.rms * math.sqrt(p.numel) for p in parameters.parameters if p.initial}
+        if parameters
+        else {}
+    )
+    found: list[float] = []
+    for name, series in quantities(history, "parameter", "weight_norm"):
+        _, norms = finite(series.steps, series.values)
+        first = known.get(name) or (norms[0] if norms else 0.0)
+        if name.endswith("bias") or not first > 0 or len(norms) < 4:
+            continue
+        early = [
+            v for s, v in zip(series.steps, series.values, strict=True) if s <= until and math.isfinite(v)
+        ]
+        found.append((norms[-1] if until == math.inf else max(early, default=first)) / first)
+    return found
+
+
+def moved(history: History, samples: int) -> dict[str, float]:
+    """How far each weight usually moves in a step, as a share of its size, over the last samples; by name. Biases, and what began at 0, are left out."""
+    started = {n: s.values[0] for n, s in quantities(history, "parameter", "weight_norm")}
+    return {
+        name: value
+        for name, series in quantities(history, "parameter", "update_ratio")
+        if len(series) >= samples and started.get(name, 0.0) > 0 and not name.endswith("bias")
+        if math.isfinite(value := usual(last(series, samples)))
+    }
+
+
+def last_module(history: History) -> str | None:
+    """The module that gave its output last when the first sample was taken; None where no outputs were looked at."""
+    names = [name for name, _ in quantities(history, "module", "std")]
+    return names[-1] if names else None
 
 
 def rate_share(history: History) -> float:

@@ -4,6 +4,7 @@ Successive values of a training run are not independent. So a series is first cu
 nearly independent, single outliers do not move them, and no function here costs more than a few hundred comparisons, however long the run. What is left of the dependence widens the intervals.
 """
 
+import itertools
 import math
 import statistics
 from collections.abc import Sequence
@@ -87,7 +88,7 @@ def blocks(
     if len(values) <= count:
         return steps, values
     edges = [round(i * len(values) / count) for i in range(count + 1)]
-    parts = [range(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [range(a, b) for a, b in itertools.pairwise(edges)]
     return (
         [(steps[p[0]] + steps[p[-1]]) / 2 for p in parts],
         [statistics.median(values[p[0] : p[-1] + 1]) for p in parts],
@@ -205,7 +206,7 @@ def _dependence(residuals: Sequence[float]) -> float:
     power = sum(v * v for v in centred)
     if power <= 0:
         return 1.0
-    r = sum(a * b for a, b in zip(centred, centred[1:], strict=False)) / power
+    r = sum(a * b for a, b in itertools.pairwise(centred)) / power
     # The estimate of r from n points is low by about (1 + 4 r) / n (Marriott and Pope, 1954).
     r = min(0.95, r + (1 + 4 * max(r, 0.0)) / len(residuals)) if r > 0 else 0.0
     return (1 + r) / (1 - r)

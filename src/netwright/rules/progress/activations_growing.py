@@ -20,7 +20,7 @@ import math
 
 from ...evidence import History, Series
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._history import beginning, levels, place, quantities
+from .._history import beginning, last, levels, place, quantities, usual
 from .._trends import slope
 
 rule = Rule(
@@ -31,8 +31,16 @@ rule = Rule(
     guides=("S4", "H6", "E4"),
     explains=("NW607",),
     thresholds={
-        "growth": Threshold(value=30.0, unit="times the spread at the start", source="no healthy recipe of FaultBench grows as far to as large a spread"),
-        "large": Threshold(value=100.0, unit="spread", source="far beyond the order of 1 that initializations keep (Glorot and Bengio, 2010)"),
+        "growth": Threshold(
+            value=30.0,
+            unit="times the spread at the start",
+            source="no healthy recipe of FaultBench grows as far to as large a spread",
+        ),
+        "large": Threshold(
+            value=100.0,
+            unit="spread",
+            source="far beyond the order of 1 that initializations keep (Glorot and Bengio, 2010)",
+        ),
     },
 )
 
@@ -61,8 +69,13 @@ def check(history: History) -> Finding | None:
 
 def _growth(series: Series) -> float:
     """How many times its start a layer's spread is, where it is large and still grows."""
+    if not usual(last(series, 8)) >= rule["large"]:
+        return 1.0
     first, now = beginning(series), levels(series)
     if not now or not first > 0 or now[-1] < rule["large"]:
         return 1.0
-    late = slope(series.steps[len(series) // 2 :], [math.log(max(v, 1e-30)) if v == v else v for v in series.values[len(series) // 2 :]])
+    late = slope(
+        series.steps[len(series) // 2 :],
+        [math.log(max(v, 1e-30)) if v == v else v for v in series.values[len(series) // 2 :]],
+    )
     return now[-1] / first if late is not None and late.rises else 1.0

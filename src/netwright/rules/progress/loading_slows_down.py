@@ -28,7 +28,9 @@ rule = Rule(
     kind=Kind.HYPERPARAMETER,
     guides=("T6",),
     thresholds={
-        "share": Threshold(value=0.5, unit="of the time", source="more than half of the time is spent waiting"),
+        "share": Threshold(
+            value=0.5, unit="of the time", source="more than half of the time is spent waiting"
+        ),
         "before": Threshold(value=0.25, unit="of the time", source="it was a good deal less"),
         "sure": Threshold(value=0.01, unit="p", source="the usual level for a finding that nobody asked for"),
     },
@@ -42,7 +44,12 @@ def check(history: History) -> Finding | None:
     if series is None or not levels(series):
         raise NotApplicable("waiting for data was not looked at often enough")
     found = change_point(series.steps, series.values)
-    if found is None or found.p > rule["sure"] or found.before > rule["before"] or found.after < rule["share"]:
+    if (
+        found is None
+        or found.p > rule["sure"]
+        or found.before > rule["before"]
+        or found.after < rule["share"]
+    ):
         return None
     return rule.found(
         f"since about step {found.step:.0f} the program waits for its data {found.after:.0%} of the time; before it was {found.before:.0%}",

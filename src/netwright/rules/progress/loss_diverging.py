@@ -50,7 +50,9 @@ rule = Rule(
         "lost": Threshold(
             value=0.5, unit="of what the loss had fallen", source="half of what was learned is gone"
         ),
-        "watched": Threshold(value=48, unit="losses", source="fewer leave the interval of the slope too wide"),
+        "watched": Threshold(
+            value=48, unit="losses", source="fewer leave the interval of the slope too wide"
+        ),
     },
 )
 
@@ -69,7 +71,7 @@ def check(
             found = _first_steps(events, task, optimizers)
         except NotApplicable as reason:
             found, why = None, reason
-        if found is not None or history is None and why is None:
+        if found is not None or (history is None and why is None):
             return found
     if history is None:
         raise why or NotApplicable("neither the first steps nor a watched run were seen")

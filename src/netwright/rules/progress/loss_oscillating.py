@@ -29,9 +29,13 @@ rule = Rule(
     kind=Kind.HYPERPARAMETER,
     guides=("T7", "H6"),
     thresholds={
-        "turning": Threshold(value=4.0, unit="standard errors above 2/3", source="p = 3e-5 for noise without memory"),
+        "turning": Threshold(
+            value=4.0, unit="standard errors above 2/3", source="p = 3e-5 for noise without memory"
+        ),
         "swing": Threshold(value=0.05, unit="of the loss", source="smaller swings do not hold training back"),
-        "fallen": Threshold(value=0.9, unit="of the first level", source="a loss that comes down while it swings is trained"),
+        "fallen": Threshold(
+            value=0.9, unit="of the first level", source="a loss that comes down while it swings is trained"
+        ),
         "steps": Threshold(value=100, unit="losses", source="with fewer the test tells nothing"),
     },
 )

@@ -28,10 +28,18 @@ rule = Rule(
     kind=Kind.HYPERPARAMETER,
     guides=("T7", "E12", "S5"),
     thresholds={
-        "still": Threshold(value=0.02, unit="of what the loss has fallen", source="next to nothing beside what was won before"),
+        "still": Threshold(
+            value=0.02,
+            unit="of what the loss has fallen",
+            source="next to nothing beside what was won before",
+        ),
         "share": Threshold(value=0.5, unit="of the run", source="half of the steps or more bring nothing"),
         "steps": Threshold(value=200, unit="losses", source="fewer leave the interval of the slope too wide"),
-        "rate": Threshold(value=0.1, unit="of the largest rate", source="a schedule that has come to its end stands on purpose"),
+        "rate": Threshold(
+            value=0.1,
+            unit="of the largest rate",
+            source="a schedule that has come to its end stands on purpose",
+        ),
     },
 )
 

@@ -1,7 +1,7 @@
 """The loss jumps up again and again.
 
 ## What it measures
-Losses far above those just before them: more than ten robust deviations above the median of the last 32, and more than twice as large.
+Losses far above those just before them: more than ten robust deviations above the median of the last 32, more than twice as large, and of the order of the loss at the start.
 
 ## Why it matters
 A jump undoes what several steps have learned, and a large enough one is never made good. It comes of single batches (wrong or extreme samples), or of a learning rate at the edge.
@@ -10,7 +10,7 @@ A jump undoes what several steps have learned, and a large enough one is never m
 Clip gradients, lower the rate, or look at the samples of these batches.
 
 ## Known false alarms
-Where the loss is nearly 0, one hard sample is a jump. Phases that follow each other (another set of layers, another data set) begin with one. This is worth knowing, not a fault by itself.
+Batches of one or two samples have losses that jump all the time: what comes often is not counted. Phases that follow each other (another set of layers, another data set) begin with one. This is worth knowing, not a fault by itself.
 
 ## Source
 Iglewicz and Hoaglin, "How to detect and handle outliers" (1993); Chowdhery et al., "PaLM" (2022), section 5.1, on spikes of the loss and the batches behind them.
@@ -18,7 +18,7 @@ Iglewicz and Hoaglin, "How to detect and handle outliers" (1993); Chowdhery et a
 
 from ...evidence import History, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._history import current_loss, last, place
+from .._history import beginning, current_loss, last, place
 from .._trends import spikes
 
 rule = Rule(
@@ -30,7 +30,15 @@ rule = Rule(
     thresholds={
         "spikes": Threshold(value=3, unit="jumps", source="one or two may be single hard batches"),
         "steps": Threshold(value=64, unit="losses", source="the first of them only show what is usual"),
-        "looked": Threshold(value=500, unit="last losses", source="older ones have been reported, and do no harm now"),
+        "rare": Threshold(
+            value=0.05,
+            unit="of the losses",
+            source="what comes more often is the noise of the batches, not a jump",
+        ),
+        "high": Threshold(value=0.5, unit="of the loss at the start", source="a jump near 0 undoes nothing"),
+        "looked": Threshold(
+            value=500, unit="last losses", source="older ones have been reported, and do no harm now"
+        ),
     },
 )
 
@@ -42,7 +50,11 @@ def check(history: History, task: Task | None) -> Finding | None:
     if len(series) < rule["steps"]:
         raise NotApplicable("the loss was not seen for long enough")
     recent = last(series, int(rule["looked"]))
+    high = rule["high"] * beginning(series)
     found = spikes(recent.values)
+    if len(found) > rule["rare"] * len(recent):
+        return None
+    found = [i for i in found if recent.values[i] > high]
     if len(found) < rule["spikes"]:
         return None
     steps = [recent.steps[i] for i in found]

@@ -28,9 +28,15 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("T6",),
     thresholds={
-        "bytes": Threshold(value=64 * 2**20, unit="bytes", source="buffers and caches of small programs come to less"),
+        "bytes": Threshold(
+            value=64 * 2**20, unit="bytes", source="buffers and caches of small programs come to less"
+        ),
         "share": Threshold(value=0.2, unit="of the memory at the start", source="less matters to no run"),
-        "even": Threshold(value=0.5, unit="of the pace of the first half", source="what comes to its end grows ever more slowly"),
+        "even": Threshold(
+            value=0.5,
+            unit="of the pace of the first half",
+            source="what comes to its end grows ever more slowly",
+        ),
         "samples": Threshold(value=48, unit="samples", source="each half needs blocks of its own"),
     },
 )
@@ -57,7 +63,9 @@ def _kind(history: History, name: str, series: Series) -> Finding | None:
     if first is None or second is None or not (first.rises and second.rises):
         return None
     grown = first.change + second.change
-    if second.per_step < rule["even"] * first.per_step or grown < max(rule["bytes"], rule["share"] * settled.values[0]):
+    if second.per_step < rule["even"] * first.per_step or grown < max(
+        rule["bytes"], rule["share"] * settled.values[0]
+    ):
         return None
     return _finding(history, name, settled, second, grown)
 

@@ -42,7 +42,9 @@ def check(history: History) -> Finding | None:
     """Weights first, then gradients, then the loss: the gravest that is found."""
     weights = [n for n, s in quantities(history, "parameter", "weight_norm") if _bad(s)]
     scaled = next(history.under("scaler"), None) is not None
-    gradients = [n for n, s in quantities(history, "parameter", "nonfinite_share") if not scaled and _positive(s)]
+    gradients = [
+        n for n, s in quantities(history, "parameter", "nonfinite_share") if not scaled and _positive(s)
+    ]
     losses = [n for n, s in history.under("loss") if _bad(s)]
     if not next(history.under("loss"), None) and not weights and not gradients:
         raise NotApplicable("neither a loss nor gradients were seen")
@@ -80,7 +82,11 @@ def _first(history: History, losses: list[str]) -> tuple[Where, int | None]:
         series = history.series[f"loss/{rest}"]
         step = next(s for s, v in zip(series.steps, series.values, strict=True) if not math.isfinite(v))
         return history.places.get(f"loss/{rest}", NOWHERE), step
-    known = [history.places[f"loss/{rest}"] for rest, _ in history.under("loss") if f"loss/{rest}" in history.places]
+    known = [
+        history.places[f"loss/{rest}"]
+        for rest, _ in history.under("loss")
+        if f"loss/{rest}" in history.places
+    ]
     return (known[0] if known else NOWHERE), None
 
 

@@ -28,8 +28,12 @@ rule = Rule(
     kind=Kind.FIT,
     guides=("H11", "S4"),
     thresholds={
-        "left": Threshold(value=0.2, unit="of the rank at the start", source="four fifths of the directions are gone"),
-        "rank": Threshold(value=1.5, unit="directions", source="next to a single one, fewer than two classes need"),
+        "left": Threshold(
+            value=0.2, unit="of the rank at the start", source="four fifths of the directions are gone"
+        ),
+        "rank": Threshold(
+            value=1.5, unit="directions", source="next to a single one, fewer than two classes need"
+        ),
         "start": Threshold(value=4.0, unit="directions", source="a narrow layer has little to lose"),
     },
 )

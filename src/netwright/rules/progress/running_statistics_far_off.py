@@ -31,11 +31,15 @@ rule = Rule(
     guides=("S5", "T4"),
     thresholds={
         "distance": Threshold(
-            value=2.0,
+            value=1.0,
             unit="standard deviations of the activations",
-            source="healthy recipes of FaultBench stay well below; what the next layer gets is moved by as much",
+            source="healthy recipes of FaultBench stay below 0.2; what the next layer gets is moved by as much",
         ),
-        "steps": Threshold(value=50, unit="steps", source="with a momentum of 0.1, 0.5 % of the initial values are left after 50"),
+        "steps": Threshold(
+            value=50,
+            unit="steps",
+            source="with a momentum of 0.1, 0.5 % of the initial values are left after 50",
+        ),
         "samples": Threshold(value=8, unit="last samples", source="one odd batch moves no median of eight"),
     },
 )

@@ -18,7 +18,7 @@ Glorot and Bengio, "Understanding the difficulty of training deep feedforward ne
 
 from ...evidence import History, Series
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._history import levels, place, quantities
+from .._history import last, last_module, levels, place, quantities, usual
 from .._trends import slope
 
 rule = Rule(
@@ -28,7 +28,9 @@ rule = Rule(
     kind=Kind.FIT,
     guides=("E11", "S4", "H7"),
     thresholds={
-        "share": Threshold(value=0.5, unit="of the activations", source="NW206: a hidden layer saturated by more than half"),
+        "share": Threshold(
+            value=0.5, unit="of the activations", source="NW206: a hidden layer saturated by more than half"
+        ),
         "risen": Threshold(value=0.2, unit="of the activations", source="a fifth came to it in training"),
     },
 )
@@ -40,17 +42,13 @@ def check(history: History) -> list[Finding]:
     seen = list(quantities(history, "module", "saturated_share"))
     if not seen:
         raise NotApplicable("no sigmoid or tanh was seen")
-    return [f for name, series in _hidden(history, seen) if (f := _layer(history, name, series)) is not None]
-
-
-def _hidden(history: History, seen: list[tuple[str, Series]]) -> list[tuple[str, Series]]:
-    """Without a module that gives what the network gives: its mean is that of the root at every step."""
-    roots = [s.values for name, s in quantities(history, "module", "mean") if name in ("", "(root)")]
-    means = dict(quantities(history, "module", "mean"))
-    return [(name, s) for name, s in seen if name in ("", "(root)") or name not in means or means[name].values not in roots]
+    end = last_module(history)
+    return [f for name, series in seen if name != end and (f := _layer(history, name, series)) is not None]
 
 
 def _layer(history: History, name: str, series: Series) -> Finding | None:
+    if usual(last(series, 8)) < rule["share"]:
+        return None
     medians = levels(series)
     if not medians or medians[-1] < rule["share"] or medians[-1] - medians[0] < rule["risen"]:
         return None

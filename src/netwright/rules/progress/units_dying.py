@@ -18,7 +18,7 @@ Lu et al., "Dying ReLU and initialization" (2019); Karpathy, "CS231n: Convolutio
 
 from ...evidence import History, Series
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._history import levels, place, quantities
+from .._history import last, levels, place, quantities, usual
 from .._trends import slope
 
 rule = Rule(
@@ -29,9 +29,15 @@ rule = Rule(
     guides=("H8", "E10", "S4"),
     remedies=("leaky-activation",),
     thresholds={
-        "share": Threshold(value=0.9, unit="of a layer's units", source="NW207: more than 90 % of a layer is an error at the start"),
+        "share": Threshold(
+            value=0.9,
+            unit="of a layer's units",
+            source="NW207: more than 90 % of a layer is an error at the start",
+        ),
         "notable": Threshold(value=0.4, unit="of a layer's units", source="NW207: 40 % of a layer"),
-        "risen": Threshold(value=0.2, unit="of a layer's units", source="a fifth of the layer was lost in training"),
+        "risen": Threshold(
+            value=0.2, unit="of a layer's units", source="a fifth of the layer was lost in training"
+        ),
     },
 )
 
@@ -46,6 +52,8 @@ def check(history: History) -> list[Finding]:
 
 
 def _layer(history: History, name: str, series: Series) -> Finding | None:
+    if usual(last(series, 8)) < rule["notable"]:
+        return None
     medians = levels(series)
     if not medians or medians[-1] < rule["notable"] or medians[-1] - medians[0] < rule["risen"]:
         return None

@@ -16,12 +16,9 @@ A schedule that has gone down to a tenth of its largest rate makes small steps o
 Karpathy, "CS231n: Convolutional neural networks for visual recognition", on the ratio of updates to weights: about 1e-3; Shao, "Checklist for debugging neural networks".
 """
 
-import math
-
 from ...evidence import History, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._history import current_loss, last, optimizer_place, place, quantities, rate_share, usual, warming_up
-from .._trends import slope
+from .._history import flat_loss, moved, optimizer_place, place, rate_share
 
 rule = Rule(
     code="NW610",
@@ -31,10 +28,14 @@ rule = Rule(
     guides=("S4", "E10", "H6"),
     explains=("NW601",),
     thresholds={
-        "ratio": Threshold(value=1e-5, unit="of the weight in a step", source="a hundredth of the usual 1e-3"),
-        "fall": Threshold(value=0.03, unit="of the loss", source="as for a loss that does not fall (NW601)"),
+        "ratio": Threshold(
+            value=1e-5, unit="of the weight in a step", source="a hundredth of the usual 1e-3"
+        ),
+        "fall": Threshold(value=0.1, unit="of the loss", source="as for a loss that does not fall (NW601)"),
         "samples": Threshold(value=16, unit="last samples", source="single small steps are usual"),
-        "rate": Threshold(value=0.1, unit="of the largest rate", source="below it the schedule makes small steps on purpose"),
+        "rate": Threshold(
+            value=0.1, unit="of the largest rate", source="below it the schedule makes small steps on purpose"
+        ),
     },
 )
 
@@ -43,25 +44,28 @@ rule = Rule(
 def check(history: History, task: Task | None) -> Finding | None:
     """Look at the parameter that moves most."""
     samples = int(rule["samples"])
-    moved = {n: usual(last(s, samples)) for n, s in quantities(history, "parameter", "update_ratio") if len(s) >= samples}
-    if not moved:
+    ratios = moved(history, samples)
+    if not ratios:
         raise NotApplicable("too few updates were looked at")
-    if rate_share(history) < rule["rate"] or warming_up(history):
+    if rate_share(history) < rule["rate"]:
         raise NotApplicable("the schedule makes small steps at this point of the run")
-    fastest = max(moved, key=lambda n: moved[n] if math.isfinite(moved[n]) else math.inf)
-    ratio = moved[fastest]
-    if not math.isfinite(ratio) or ratio >= rule["ratio"]:
+    fastest = max(ratios, key=lambda name: ratios[name])
+    ratio = ratios[fastest]
+    if ratio >= rule["ratio"]:
         return None
-    loss, series = current_loss(history, task)
-    found, level = slope(series.steps, series.values), abs(usual(series))
-    if found is not None and found.falls and -found.change > rule["fall"] * level:
+    flat = flat_loss(history, task, rule["fall"], rule["samples"])
+    if flat is None:
         return None
-    none = "none of the weights changes at all" if ratio == 0 else f"the weights move by {ratio:.1e} of their size at most in a step (`{fastest}`)"
+    none = (
+        "none of the weights changes at all"
+        if ratio == 0
+        else f"the weights move by {ratio:.1e} of their size at most in a step (`{fastest}`)"
+    )
     return rule.found(
         f"{none}, in the last {samples} steps looked at; about 1e-3 is usual",
-        where=optimizer_place(history) or place(history, loss),
+        where=optimizer_place(history) or place(history, flat[0]),
         expected="steps of about a thousandth of the weights",
         fix="raise the learning rate, by tens; see whether the optimizer holds the network's own parameters",
         ratio=ratio,
-        parameters=len(moved),
+        parameters=len(ratios),
     )

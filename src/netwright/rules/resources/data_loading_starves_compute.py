@@ -27,7 +27,9 @@ rule = Rule(
     kind=Kind.HYPERPARAMETER,
     guides=("T6",),
     thresholds={
-        "share": Threshold(value=0.5, unit="of the time", source="more than half of the time is spent waiting"),
+        "share": Threshold(
+            value=0.5, unit="of the time", source="more than half of the time is spent waiting"
+        ),
         "samples": Threshold(value=16, unit="last samples", source="a single slow batch decides nothing"),
         "seconds": Threshold(value=10.0, unit="s", source="shorter runs have little to win"),
     },
