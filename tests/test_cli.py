@@ -41,7 +41,15 @@ def test_the_flags_are_these():
         for name, c in main.commands.items()
     }
     tried = ["--experiments", "--no-experiments", "--only", "--budget"]
-    for name, more in (("run", []), ("check", tried)):
+    watched = [
+        "--watch",
+        "--no-watch",
+        "--watch-budget",
+        "--watch-every",
+        "--watch-rank",
+        "--watch-histograms",
+    ]
+    for name, more in (("run", watched), ("check", tried)):
         assert flags[name] == sorted(
             [
                 *more,

@@ -12,6 +12,7 @@ import torch
 
 from . import doctor, launch
 from .capture.sandbox import untouched
+from .evidence import History
 from .options import RunOptions
 from .report.deliver import deliver
 from .report.model import Report
@@ -54,6 +55,7 @@ def check(
         target=_caller(2),
         quiet=quiet,
         steps=steps,
+        watch=False,
         html_path=None if html is None else Path(html),
         json_path=None if json is None else Path(json),
     )
@@ -142,10 +144,11 @@ def _restored(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Itera
 
 
 class Watch:
-    """What ``with netwright.watch(...) as w`` gives: ``w.report`` is there once the block has ended."""
+    """What ``with netwright.watch(...) as w`` gives: ``w.report`` is there once the block has ended, ``w.history`` also while it runs."""
 
     def __init__(self) -> None:
         self.report: Report | None = None
+        self.history: Callable[[], History | None] = lambda: None
 
 
 @contextmanager
@@ -160,6 +163,7 @@ def _examined(
     if patient.session is not None:
         patient.session.follow(model, optimizer)
     found = Watch()
+    found.history = lambda: patient.watcher.history() if patient.watcher is not None else None
     ending = launch.Ending()
     try:
         yield found
@@ -184,11 +188,27 @@ def watch(
     quiet: bool = False,
     html: str | Path | None = None,
     json: str | Path | None = None,
+    budget: float = 0.01,
+    every: int | None = None,
+    rank: bool = False,
+    histograms: bool = False,
 ) -> Iterator[Watch]:
     """Watch the training loop in the block, in a script or a notebook; the report is printed when the block ends.
 
     The loop is not changed in any way. ``model`` and ``optimizer`` made before the block are named so that their parameters are
     followed from the start; without them they are found when they are first used. An exception of the loop is explained and goes on its way.
+
+    Args:
+        model: the network.
+        optimizer: its optimizer.
+        steps: training steps to look at closely; the rest is watched.
+        quiet: print nothing when all is well, one line for each finding otherwise.
+        html: where to write the report as a page.
+        json: where to write the report as JSON.
+        budget: the share of the run time that watching may take.
+        every: sample every so many steps, whatever it costs.
+        rank: also the effective rank of the modules' outputs in each sample.
+        histograms: also quantiles of weights and gradients in each sample.
     """
     options = RunOptions(
         target=_caller(3),
@@ -196,6 +216,10 @@ def watch(
         steps=steps,
         html_path=None if html is None else Path(html),
         json_path=None if json is None else Path(json),
+        watch_budget=budget,
+        watch_every=every,
+        watch_rank=rank,
+        watch_histograms=histograms,
     )
     with _examined(options, model, optimizer) as found:
         yield found

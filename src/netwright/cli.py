@@ -118,6 +118,31 @@ def _run_options(function: F) -> F:
 
 
 @main.command(context_settings=_FORWARD)
+@click.option(
+    "--watch/--no-watch",
+    default=True,
+    help="Whether to watch the rest of the run after the first steps (default: yes).",
+)
+@click.option(
+    "--watch-budget",
+    type=click.FloatRange(min=0, max=1),
+    default=0.01,
+    show_default=True,
+    metavar="SHARE",
+    help="Share of the run time that watching may take.",
+)
+@click.option(
+    "--watch-every",
+    type=click.IntRange(min=1),
+    metavar="STEPS",
+    help="Sample every so many steps, whatever it costs.",
+)
+@click.option(
+    "--watch-rank", is_flag=True, help="Also the effective rank of the modules' outputs in each sample."
+)
+@click.option(
+    "--watch-histograms", is_flag=True, help="Also quantiles of weights and gradients in each sample."
+)
 @_run_options
 def run(**options: Any) -> NoReturn:
     """Run a training program to its end and say what is wrong with it.

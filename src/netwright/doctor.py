@@ -24,6 +24,7 @@ from .evidence import (
     EvalInputs,
     Evaluation,
     Graphs,
+    History,
     Metrics,
     Optimizers,
     Program,
@@ -43,9 +44,10 @@ from .rule import NotApplicable, NotAsked, Rule, override_thresholds
 if TYPE_CHECKING:
     from .capture.session import Session
     from .experiments.experiment import Experiment, Material
+    from .monitor import Watcher
     from .rerun import Command
 
-_LATE = (Evaluation, EvalInputs, Metrics, Crash, Program)
+_LATE = (Evaluation, EvalInputs, Metrics, Crash, Program, History)
 _SWALLOWED = 20
 _WITHOUT_VALUES = {Task, Graphs, Optimizers}
 _PICTURES = (Task, TrainInputs, Targets, Signals, Graphs)
@@ -60,6 +62,7 @@ class Patient:
     rules: tuple[Rule, ...]
     ignored: Mapping[str, str]
     session: "Session | None" = None
+    watcher: "Watcher | None" = None
     evidence: dict[type, object] = field(default_factory=dict[type, object])
     samples: tuple[Sample, ...] = ()
     folder: Path = field(default_factory=Path.cwd)
@@ -166,6 +169,44 @@ def _recorded(patient: Patient) -> None:
         patient.session.on_tick = lambda: _tick(patient)
         if waits <= 0:
             _stop(patient)
+    elif patient.options.watch:
+        _watch(patient)
+
+
+def _watch(patient: Patient) -> None:
+    """The first steps are known: the rest of the run is watched. A failure of ours leaves the program alone."""
+    try:
+        from .monitor import Watcher
+
+        options = patient.options
+        patient.watcher = Watcher(
+            patient.session,
+            budget=options.watch_budget,
+            every=options.watch_every,
+            rank=options.watch_rank,
+            histograms=options.watch_histograms,
+        )
+        patient.watcher.start()
+    except Exception:  # the harm boundary
+        patient.traces.append(traceback.format_exc())
+        patient.watcher = None
+
+
+def _watched(patient: Patient) -> History | NotApplicable:
+    """The whole run as it was watched, which ends here."""
+    watcher = patient.watcher
+    if watcher is None:
+        return NotApplicable(
+            "the run was not watched" if not patient.options.watch else "the run ended with the first steps"
+        )
+    watcher.close()
+    if watcher.broken:
+        patient.traces.append(watcher.broken)
+    if watcher.steps:
+        patient.notes.append(
+            f"watched {watcher.steps:,} steps, {watcher.samples:,} samples, {100 * watcher.share:.1f} % of the run time"
+        )
+    return watcher.history(ended=True)
 
 
 def _tick(patient: Patient) -> None:
@@ -362,6 +403,7 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
             if patient.options.experiments and ending.error is None:
                 _experiment(patient)
         session.evaluation_ends()
+    patient.evidence[History] = _watched(patient)
     _measure_rest(patient, crash)
     judgement = judge(
         patient.rules, patient.evidence, ignore=patient.ignored, severity=patient.config.severity

@@ -17,6 +17,9 @@ class RunOptions:
     names or prefixes of codes. ``run_dir`` is where the run is recorded (``None``: nothing is written unless ``json_path`` or
     ``html_path`` says so). ``wait_evaluation`` is how many seconds to wait for a first evaluation pass after the training steps, ``steps``
     how many optimizer steps to capture. ``experiments`` are names of experiments to run after them (``"all"``: every one), within ``budget`` seconds.
+
+    ``watch`` is whether the rest of the run is watched, ``watch_budget`` the share of the run time that this may take. ``watch_every`` samples every so many steps
+    whatever it costs, ``watch_rank`` and ``watch_histograms`` ask for more in each sample.
     """
 
     target: str
@@ -35,3 +38,8 @@ class RunOptions:
     steps: int = 8
     experiments: tuple[str, ...] = ()
     budget: float = 60.0
+    watch: bool = True
+    watch_budget: float = 0.01
+    watch_every: int | None = None
+    watch_rank: bool = False
+    watch_histograms: bool = False

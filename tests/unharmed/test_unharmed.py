@@ -1,4 +1,4 @@
-"""Training is bit-identical with and without netwright: weights, losses and everything printed, over many kinds of program."""
+"""Training is bit-identical with and without netwright, which watches every step of it: weights, losses and everything printed, over many kinds of program."""
 
 import os
 import subprocess
@@ -37,7 +37,10 @@ def test_bit_identical(program, tmp_path):
     script = _with_dump(program, tmp_path)
     bare = _run([script], tmp_path)
     assert bare.returncode == 0, bare.stderr
-    watched = _run(["-m", "netwright", "run", "--json", "report.json", "--no-report", script], tmp_path)
+    watched = _run(
+        ["-m", "netwright", "run", "--watch-every", "1", "--json", "report.json", "--no-report", script],
+        tmp_path,
+    )
     assert watched.returncode == 0, watched.stderr
     assert watched.stdout == bare.stdout
     assert "NW000" not in watched.stderr, watched.stderr

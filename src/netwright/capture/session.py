@@ -105,6 +105,8 @@ class Session:
         self.limits = limits or Limits()
         self.on_recorded = on_recorded or (lambda: None)
         self.on_tick: Callable[[], None] | None = None
+        # Told of every change to training (True) or evaluation (False), also after the recording.
+        self.on_mode: list[Callable[[bool], None]] = []
         self.resting = False
         # Set by whoever trains copies of the step from its first weights.
         self.keep_start = False
@@ -626,7 +628,7 @@ class Session:
         """Record nothing; keep only the wrappers that are needed to see an evaluation begin, and to end the program."""
         self.recorder.paused = True
         self._remove()
-        kept = (_WATCH if watching else set[str]()) | (_ENDING if self.ends_program else set())
+        kept = (_WATCH if watching else {"train"}) | (_ENDING if self.ends_program else set())
         self.patches.undo(keep=lambda name: name in kept)
         self.recorder.next_tape()
 

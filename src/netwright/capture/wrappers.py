@@ -137,6 +137,10 @@ def _module_train(session: "Session", original: Original) -> Original:
             if frame.f_code.co_name == "train":
                 return out
             frame = frame.f_back
+        for listener in session.on_mode:
+            listener(mode)
+        if session.recorded and not session.evaluation.wanted:
+            return out
         if not session.recorder.broken and session.recorder.has_parameters(self):
             _safely(session, note, mode, user_where(1))
         return out

@@ -1,0 +1,75 @@
+"""What watching costs, measured by itself, and what it may cost."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_TRIALS = 2000
+
+
+class Account:
+    """Seconds of our own work against the seconds of the run.
+
+    ``budget`` is the share of the run time that may be spent; ``entry_s`` what it takes to come into a hook of ours and out again, which no clock inside of it
+    can see: it is added for every entry. Time begins with :meth:`begin`.
+    """
+
+    def __init__(self, budget: float, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.budget = budget
+        self.clock = clock
+        self.spent = 0.0
+        self.began = clock()
+        self.ended: float | None = None
+        self.entry_s = _entry(clock)
+
+    def begin(self) -> None:
+        """The run begins now."""
+        self.began, self.spent, self.ended = self.clock(), 0.0, None
+
+    def end(self) -> None:
+        """The run is over: what comes after is none of its time."""
+        if self.ended is None:
+            self.ended = self.clock()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of the run so far."""
+        return (self.ended if self.ended is not None else self.clock()) - self.began
+
+    @property
+    def share(self) -> float:
+        """Share of the run that was ours."""
+        elapsed = self.elapsed
+        return min(self.spent / elapsed, 1.0) if elapsed > 0 else 0.0
+
+    def affords(self, cost: float, now: float) -> bool:
+        """Whether ``cost`` seconds more stay within the budget of the time that has passed until ``now``."""
+        return self.spent + cost <= self.budget * (now - self.began)
+
+    @contextmanager
+    def charged(self) -> Iterator[None]:
+        """What is done inside is ours."""
+        start = self.clock()
+        try:
+            yield
+        finally:
+            self.spent += self.clock() - start + self.entry_s
+
+
+def _entry(clock: Callable[[], float]) -> float:
+    """Seconds to call a function with the arguments of a hook, as torch does, and to read the clock twice."""
+
+    def hook(owner: object, args: object, kwargs: object) -> None:
+        start = clock()
+        spent[0] += clock() - start
+
+    def wrapper(*args: object, **kwargs: object) -> None:
+        hook(*args, **kwargs)
+
+    spent = [0.0]
+    hooks: dict[int, Callable[..., None]] = {0: wrapper}
+    start = clock()
+    for _ in range(_TRIALS):
+        for each in hooks.values():
+            each(None, (), {})
+    return max(clock() - start - spent[0], 0.0) / _TRIALS

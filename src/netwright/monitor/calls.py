@@ -1,0 +1,121 @@
+"""The few calls of the program that are wrapped while a run is watched. Every wrapper runs the original exactly as called, and tells the watcher about it."""
+
+import sys
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils.data.dataloader import _BaseDataLoaderIter
+
+from ..capture.patches import Patches
+
+if TYPE_CHECKING:
+    from .watcher import Watcher
+
+Original = Callable[..., Any]
+
+
+def install(watcher: "Watcher", patches: Patches) -> None:
+    """Put the wrappers in place."""
+    wrap = patches.wrap
+    wrap(torch.autograd, "backward", lambda o: _backward(watcher, o))
+    wrap(_BaseDataLoaderIter, "__next__", lambda o: _loader_next(watcher, o))
+    wrap(torch.amp.GradScaler, "scale", lambda o: _scale(watcher, o))
+    wrap(torch.amp.GradScaler, "step", lambda o: _scaler_step(watcher, o))
+    clip = sys.modules["torch.nn.utils.clip_grad"]
+    if hasattr(clip, "_clip_grads_with_norm_"):  # what the public function calls, however that was imported
+        wrap(clip, "_clip_grads_with_norm_", lambda o: _clip_norm(watcher, o))
+    else:  # before torch 2.6
+        for owner in (clip, torch.nn.utils):
+            wrap(owner, "clip_grad_norm_", lambda o: _clip_norm_whole(watcher, o))
+    for owner in (clip, torch.nn.utils):
+        wrap(owner, "clip_grad_value_", lambda o: _clip_value(watcher, o))
+    if watcher.session is None:
+        wrap(torch.nn.Module, "train", lambda o: _train(watcher, o))
+
+
+def _backward(watcher: "Watcher", original: Original) -> Original:
+    reader = watcher.reader
+
+    def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+        if watcher.awake:
+            watcher.work(reader.loss, tensors)
+        return original(tensors, *args, **kwargs)
+
+    return backward
+
+
+def _loader_next(watcher: "Watcher", original: Original) -> Original:
+    account, clock = watcher.account, watcher.account.clock
+
+    def __next__(self: Any) -> Any:
+        start = clock()
+        try:
+            return original(self)
+        finally:
+            watcher.loading += clock() - start
+            account.spent += account.entry_s
+
+    return __next__
+
+
+def _scale(watcher: "Watcher", original: Original) -> Original:
+    def scale(self: Any, outputs: Any) -> Any:
+        out = original(self, outputs)
+        if watcher.awake and out is not outputs and isinstance(out, torch.Tensor):
+            watcher.reader.scaled = (weakref.ref(out), outputs.detach())
+        return out
+
+    return scale
+
+
+def _scaler_step(watcher: "Watcher", original: Original) -> Original:
+    def step(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = watcher.steps
+        out = original(self, *args, **kwargs)
+        if watcher.awake:
+            watcher.work(watcher.reader.scaler_stepped, self, watcher.steps == before)
+        return out
+
+    return step
+
+
+def _clip_norm(watcher: "Watcher", original: Original) -> Original:
+    def _clip_grads_with_norm_(
+        parameters: Any, max_norm: Any, total_norm: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        if watcher.awake:
+            watcher.work(watcher.reader.clipped, total_norm, max_norm)
+        return original(parameters, max_norm, total_norm, *args, **kwargs)
+
+    return _clip_grads_with_norm_
+
+
+def _clip_norm_whole(watcher: "Watcher", original: Original) -> Original:
+    def clip_grad_norm_(parameters: Any, max_norm: Any, *args: Any, **kwargs: Any) -> Any:
+        out = original(parameters, max_norm, *args, **kwargs)
+        if watcher.awake:
+            watcher.work(watcher.reader.clipped, out, max_norm)
+        return out
+
+    return clip_grad_norm_
+
+
+def _clip_value(watcher: "Watcher", original: Original) -> Original:
+    def clip_grad_value_(parameters: Any, clip_value: Any, *args: Any, **kwargs: Any) -> Any:
+        if watcher.sampling:
+            if not isinstance(parameters, torch.Tensor):
+                parameters = list(parameters)
+            watcher.work(watcher.reader.clips_values, parameters, clip_value)
+        return original(parameters, clip_value, *args, **kwargs)
+
+    return clip_grad_value_
+
+
+def _train(watcher: "Watcher", original: Original) -> Original:
+    def train(self: torch.nn.Module, mode: bool = True) -> Any:
+        watcher.mode_changes(mode)
+        return original(self, mode)
+
+    return train

@@ -1,0 +1,134 @@
+"""What is read at every step: the loss, what was clipped, the scale of gradients, the learning rates. Nothing here waits for an accelerator."""
+
+import math
+import sys
+import weakref
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+import torch
+
+from ..capture.frames import is_user, where_of
+from ..capture.measure import has_values
+from ..evidence import NOWHERE, Where
+from .packet import Moment
+
+_MANY_GROUPS = 8
+
+
+class StepReader:
+    """Writes into the moment it is given.
+
+    Args:
+        places: where to note the lines of the backward calls.
+        on_nonfinite: called with a loss that is not finite, before backward runs.
+    """
+
+    def __init__(
+        self, places: dict[str, Where], on_nonfinite: list[Callable[[torch.Tensor | None], None]]
+    ) -> None:
+        self.places = places
+        self.on_nonfinite = on_nonfinite
+        self.moment: Moment | None = None
+        self.scaled: tuple[weakref.ref[torch.Tensor], torch.Tensor] | None = None
+        self.in_step = False
+        self._lines: dict[tuple[CodeType | None, int], str] = {}
+        self._rates: dict[str, float] = {}
+        self._scalers: list[weakref.ref[Any]] = []
+        self._clips = 0
+
+    def begin(self, moment: Moment) -> None:
+        """A step begins."""
+        self.moment = moment
+        self._clips = 0
+
+    def loss(self, roots: Any) -> None:
+        """Backward is called on these tensors."""
+        moment = self.moment
+        root = roots if isinstance(roots, torch.Tensor) else next(iter(roots or ()), None)
+        if moment is None or root is None or not root.numel():
+            return
+        if self.scaled is not None:
+            root = self.scaled[1] if self.scaled[0]() is root else root
+            self.scaled = None
+        name = self._line()
+        if root.numel() != 1 or root.device.type != "cpu" or root.is_complex():
+            if not root.is_complex() and has_values(root):
+                moment.late.append(name)
+                # A copy: the program may write to its loss.
+                moment.hold([name], root.detach().double().mean().reshape(1))
+            return
+        value = float(root.item())
+        if self.in_step:  # within a closure: the loss of the weights that the step began with
+            moment.values.setdefault(name, value)
+        else:
+            moment.means.setdefault(name, []).append(value)
+        if not math.isfinite(value):
+            for each in self.on_nonfinite:
+                each(root)
+
+    def _line(self) -> str:
+        frame = sys._getframe(4)
+        while frame is not None and not is_user(frame.f_code):
+            frame = frame.f_back
+        key = (frame.f_code, frame.f_lineno) if frame is not None else (None, 0)
+        name = self._lines.get(key)
+        if name is None:
+            name = self._lines[key] = f"loss/{len(self._lines)}"
+            self.places[name] = where_of(frame.f_code, frame.f_lineno) if frame is not None else NOWHERE
+        return name
+
+    def clipped(self, norm: Any, limit: Any) -> None:
+        """Gradients are clipped by their norm."""
+        moment = self.moment
+        if moment is None:
+            return
+        name, self._clips = f"clip/{self._clips}/", self._clips + 1
+        if isinstance(norm, torch.Tensor) and norm.device.type != "cpu":
+            norm = norm.detach().reshape(1)
+            moment.hold([name + "norm", name + "active"], torch.cat([norm, (norm > limit).to(norm.dtype)]))
+        else:
+            value = float(norm)
+            moment.values[name + "norm"] = value
+            moment.values[name + "active"] = float(value > float(limit))
+
+    def clips_values(self, parameters: Any, limit: Any) -> None:
+        """Gradients are about to be clipped by value, on a sampled step."""
+        if self.moment is None:
+            return
+        given = [parameters] if isinstance(parameters, torch.Tensor) else parameters
+        grads = [p.grad.detach() for p in given if p.grad is not None]
+        if grads:
+            largest = torch.stack([n.float() for n in torch._foreach_norm(grads, math.inf)]).max()
+            self.moment.hold([f"clip/{self._clips}/active"], (largest > limit).float().reshape(1))
+        self._clips += 1
+
+    def scaler_stepped(self, scaler: Any, skipped: bool) -> None:
+        """A gradient scaler has stepped, or has left the step out."""
+        moment = self.moment
+        if moment is None or not scaler.is_enabled():
+            return
+        known = [ref() for ref in self._scalers]
+        if scaler not in known:
+            self._scalers.append(weakref.ref(scaler))
+            known.append(scaler)
+        name = f"scaler/{known.index(scaler)}/"
+        moment.values[name + "skipped"] = float(skipped)
+        scale = getattr(scaler, "_scale", None)
+        if isinstance(scale, torch.Tensor):
+            moment.hold([name + "scale"], scale.detach().clone().reshape(1))
+
+    def rates(self, optimizer: torch.optim.Optimizer, index: int) -> None:
+        """Learning rates: on sampled steps, and when they have changed."""
+        moment, groups = self.moment, optimizer.param_groups
+        if moment is None or (len(groups) > _MANY_GROUPS and not moment.sampled):
+            return
+        for position, group in enumerate(groups):
+            rate = group.get("lr")
+            name = f"rate/{index}/{position}"
+            if isinstance(rate, torch.Tensor):
+                if moment.sampled:
+                    moment.hold([name], rate.detach().clone().reshape(1))
+            elif rate is not None and (moment.sampled or self._rates.get(name) != rate):
+                moment.values[name] = self._rates[name] = float(rate)

@@ -1,0 +1,411 @@
+"""The watch over a whole run: what is read at which step, at a cost that is measured and kept within its budget."""
+
+import contextlib
+import math
+import os
+import threading
+import traceback
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch._C import _len_torch_dispatch_stack, _len_torch_function_stack  # pyright: ignore
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from ..capture.patches import Patches
+from ..capture.sandbox import Unseen
+from ..evidence import History, Sample, Where
+from .account import Account
+from .calls import install
+from .every_step import StepReader
+from .memory import memory
+from .outputs import OutputReader
+from .packet import Moment, Packet
+from .parameters import ParameterReader, derived
+from .store import Store
+
+if TYPE_CHECKING:
+    from ..capture.session import Session
+
+_FLUSH_S = 0.5
+_MOST_WAITING = 256
+_MOST_UNDER_WAY = 8
+_LIGHT = 0.5  # part of the budget that may go into what is read at every step
+_LOOK = 32  # steps after which it is seen again how many can be read
+_MOST_THINNED = 1024
+_WINDOW = 16  # steps of other optimizers to wait for the last one of a sample
+
+
+class Watcher:
+    """Watches the training of this process from :meth:`start` to :meth:`close`.
+
+    Args:
+        session: what the pre-flight knows of the program (its networks and optimizers), or ``None``.
+        budget: the share of the run time that watching may take.
+        on_sample: given every sample, in order, in the time of the account.
+        every: sample every so many steps, whatever it costs.
+        rank: also the effective rank of the outputs of modules.
+        histograms: also quantiles of weights and gradients.
+
+    ``listeners`` are called with each sample that has more in it than what is read at every step, after ``on_sample`` and in the same account. ``on_nonfinite`` are
+    called within the backward call whose loss is not finite, before it runs, with that loss; on an accelerator, where nobody waits for the loss, with ``None`` once
+    that is known.
+    """
+
+    def __init__(
+        self,
+        session: "Session | None",
+        *,
+        budget: float = 0.01,
+        on_sample: Callable[[Sample], None] | None = None,
+        every: int | None = None,
+        rank: bool = False,
+        histograms: bool = False,
+    ) -> None:
+        self.session = session
+        self.account = Account(budget)
+        self.on_sample = on_sample
+        self.every = every
+        self.listeners: list[Callable[[Sample], None]] = []
+        self.on_nonfinite: list[Callable[[torch.Tensor | None], None]] = []
+        self.store = Store()
+        self.places: dict[str, Where] = {}
+        self.reader = StepReader(self.places, self.on_nonfinite)
+        self.parameters = ParameterReader(quantiles=histograms, keeps=every == 1)
+        self.outputs = OutputReader(self.account, rank=rank, failed=self.fail)
+        self.broken: str | None = None
+        self.steps = self.samples = 0
+        self.loading = 0.0
+        self.awake = self.sampling = False
+        self._patches = Patches()
+        self._handles: list[Any] = []
+        self._thread = threading.get_ident()
+        self._process = os.getpid()
+        self._working = False
+        self._stepping: list[int] = []
+        self._waiting: list[Moment] = []
+        self._packets: list[Packet] = []
+        self._next_flush = 0.0
+        self._estimate = 0.0
+        self._began_at: float | None = (
+            None  # what was spent when the last sample began, until its cost is known
+        )
+        self._heavy = 0.0  # spent on samples
+        self._looked = (
+            0.0,
+            0.0,
+        )  # seconds, and seconds spent on what is read at every step, at the last look
+        self._thinned = 1
+        self._last = (0.0, 0, 0.0)  # seconds, steps and seconds of loading at the last sample
+        self._optimizers: list[weakref.ref[torch.optim.Optimizer]] = []
+        self._active: dict[int, int] = {}
+        self._due: set[int] = set()
+        self._window = 0
+
+    # -- in place -------------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread = threading.get_ident()
+        install(self, self._patches)
+        self._handles.append(register_optimizer_step_pre_hook(self._before_step))
+        self._handles.append(register_optimizer_step_post_hook(self._after_step))
+        os.register_at_fork(after_in_child=self._step_aside)
+        if self.session is not None:
+            self._learn(self.session)
+            self.session.on_mode.append(self.mode_changes)
+        self.awake = True
+        self.account.begin()
+        self._next_flush = self.account.clock() + _FLUSH_S
+        if self.every is not None:
+            self._sample_begins()
+        self._new_moment()
+
+    def follow(self, model: torch.nn.Module) -> None:
+        """A network to watch where there is no session that knows of it."""
+        self.outputs.follow(dict(model.named_modules()), model)
+        self.parameters.names.update({id(p): name for name, p in model.named_parameters()})
+
+    def close(self) -> None:
+        """Take everything away, and hand on what is still waiting."""
+        if os.getpid() != self._process or self.account.ended is not None:
+            return
+        self._step_aside()
+        with self.account.charged():
+            try:
+                self._drain()
+            except Exception:  # the harm boundary
+                self.fail()
+        self.account.end()
+
+    def fail(self) -> None:
+        """Note a failure of ours with its traceback, and watch no more."""
+        self.broken = self.broken or traceback.format_exc()
+        self._step_aside()
+
+    def _step_aside(self) -> None:
+        self.awake = self.sampling = False
+        self.outputs.take_out()
+        self.parameters.forget()
+        self._patches.undo()
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        if self.session is not None:
+            with contextlib.suppress(ValueError):
+                self.session.on_mode.remove(self.mode_changes)
+
+    def _learn(self, session: "Session") -> None:
+        """Networks, parameters and optimizers, as the pre-flight knows them."""
+        from .known import networks, parameter_names
+
+        for path, module in (named := networks(session)).items():
+            if (made := session.recorder.made_where(module)) is not None:
+                self.places[f"module/{path}"] = made
+        self.outputs.follow(named, next(iter(session.recorder.networks.values()), None))
+        self.parameters.names.update(parameter_names(session))
+        for index, record in enumerate(session.recording.optimizers):
+            self._optimizers.append(record.optimizer)
+            self.places[f"rate/{index}"] = record.where
+            if record.steps:
+                self._active[index] = 0
+
+    def work(self, action: Callable[..., None], *args: Any) -> None:
+        """Do something of ours, on the program's thread, unseen and charged; a failure goes no further."""
+        if self._working or threading.get_ident() != self._thread:
+            return
+        account = self.account
+        start = account.clock()
+        self._working = True
+        try:
+            if _len_torch_function_stack() or _len_torch_dispatch_stack():
+                with Unseen():
+                    action(*args)
+            else:
+                action(*args)
+        except Exception:  # the harm boundary
+            self.fail()
+        finally:
+            self._working = False
+            account.spent += account.clock() - start + account.entry_s
+
+    # -- what is there ------------------------------------------------------------------------------------------------------------
+
+    @property
+    def share(self) -> float:
+        """Share of the run time that watching took so far."""
+        return self.account.share
+
+    def history(self, *, ended: bool = False) -> History:
+        """The run so far."""
+        return History(
+            series=self.store.view(),
+            steps=self.steps,
+            seconds=self.account.elapsed,
+            places=dict(self.places),
+            ended=ended,
+        )
+
+    # -- optimizer steps ----------------------------------------------------------------------------------------------------------
+
+    def _before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        key = id(optimizer)
+        if key in self._stepping:  # its last step was left by an exception
+            del self._stepping[self._stepping.index(key) :]
+        self._stepping.append(key)
+        if len(self._stepping) == 1:
+            self.reader.in_step = True
+            if self.sampling:
+                self.work(self._read_before, optimizer, _closure(args, kwargs))
+
+    def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        if id(optimizer) in self._stepping:
+            del self._stepping[self._stepping.index(id(optimizer)) :]
+        if self._stepping or threading.get_ident() != self._thread:
+            return
+        self.reader.in_step = False
+        if self.awake:
+            self.work(self._stepped, optimizer, _closure(args, kwargs))
+            return
+        self.steps += 1
+        self.account.spent += self.account.entry_s
+        if self.steps % self._thinned == 0:
+            self.work(self._wake)
+
+    def _read_before(self, optimizer: torch.optim.Optimizer, closure: bool) -> None:
+        moment = self.reader.moment
+        if moment is not None and moment.sampled:
+            with torch.no_grad():
+                self.parameters.before(optimizer, self._index(optimizer), moment, gradients=not closure)
+
+    def _stepped(self, optimizer: torch.optim.Optimizer, closure: bool) -> None:
+        moment = self.reader.moment
+        if moment is None:
+            return
+        now = self.account.clock()
+        index = self._index(optimizer)
+        self._active[index] = self.steps
+        self.reader.rates(optimizer, index)
+        if self._began_at is not None and not self.sampling:
+            self._settle()
+        if self.sampling:
+            with torch.no_grad():
+                self.parameters.after(optimizer, moment, gradients=closure)
+            self._due.discard(index)
+            self._window += 1
+            if not self._due or self._window >= _WINDOW:
+                self._sample_ends(moment, now)
+        self.steps += 1
+        self._waiting.append(moment)
+        if now >= self._next_flush or len(self._waiting) >= _MOST_WAITING:
+            self._flush()
+        elif self._packets:
+            self._receive(wait=False)
+        if not self.sampling:
+            self._plan(now)
+        if self.awake:
+            self._new_moment()
+
+    def _wake(self) -> None:
+        """After steps that were not read at all: the next one is."""
+        self.awake = True
+        self._plan(self.account.clock())
+        self.awake = True
+        self._new_moment()
+
+    def _new_moment(self) -> None:
+        account = self.account
+        moment = Moment(self.steps, account.clock() - account.began, self.sampling)
+        self.reader.begin(moment)
+        if self.sampling:
+            self.outputs.begin(moment, first=self._window == 0)
+
+    def _index(self, optimizer: torch.optim.Optimizer) -> int:
+        for index, ref in enumerate(self._optimizers):
+            if ref() is optimizer:
+                return index
+        self._optimizers.append(weakref.ref(optimizer))
+        return len(self._optimizers) - 1
+
+    def mode_changes(self, training: bool) -> None:
+        """The program switches to training or to evaluation, in which no hook of ours may stand."""
+        moment = self.reader.moment
+        if not training:
+            self.outputs.take_out()
+        elif self.sampling and moment is not None:
+            self.outputs.begin(moment, first=False)
+
+    # -- planning -------------------------------------------------------------------------------------------------------------------
+
+    def _plan(self, now: float) -> None:
+        """What the next step is: sampled, read, or left alone."""
+        if self.every is not None:
+            sample = self.steps % self.every == 0
+        else:
+            if self.steps % max(_LOOK, self._thinned) == 0:
+                self._thin(now)
+            sample = self._began_at is None and self.account.affords(self._cost(), now)
+        if sample:
+            self._sample_begins()
+        elif self.steps % self._thinned:
+            self.awake = False
+
+    def _cost(self) -> float:
+        """What a sample will take: what the last ones took, at first a guess by the number and size of the parameters."""
+        if not self._estimate:
+            optimizers = [o for ref in self._optimizers if (o := ref()) is not None]
+            tensors = [p for o in optimizers for g in o.param_groups for p in g["params"]]
+            size = sum(t.numel() * t.element_size() for t in tensors if t.device.type == "cpu")
+            self._estimate = 1e-3 + 4e-5 * (len(tensors) + len(self.outputs)) + 3e-9 * size
+        return self._estimate
+
+    def _settle(self) -> None:
+        """What the last sample took is known now."""
+        cost = self.account.spent - (self._began_at or 0.0)
+        self._began_at = None
+        self._heavy += cost
+        self._estimate = cost if not self.samples else max(cost, 0.7 * self._estimate + 0.3 * cost)
+
+    def _thin(self, now: float) -> None:
+        """Read fewer steps where what is read at every step takes more than its part, and more of them again when it does not."""
+        light = self.account.spent - self._heavy
+        seconds, before = self._looked
+        if now <= seconds or self._began_at is not None:
+            return
+        limit = _LIGHT * self.account.budget * (now - seconds)
+        if light - before > limit:
+            times = 2 ** math.ceil(math.log2((light - before) / limit)) if limit else _MOST_THINNED
+            self._thinned = min(self._thinned * times, _MOST_THINNED)
+        elif light - before < limit / 4 and self._thinned > 1:
+            self._thinned //= 2
+        self._looked = (now, light)
+
+    # -- samples --------------------------------------------------------------------------------------------------------------------
+
+    def _sample_begins(self) -> None:
+        self.sampling, self._window = True, 0
+        self._active = {i: s for i, s in self._active.items() if s >= self.steps - _WINDOW}
+        self._due = set(self._active)
+        self._began_at = self.account.spent
+
+    def _sample_ends(self, moment: Moment, now: float) -> None:
+        self.sampling = False
+        self.outputs.take_out()
+        seconds, done = now - self.account.began, self.steps + 1
+        before, steps, loading = self._last
+        if seconds > before:
+            rate = (done - steps) / (seconds - before)
+            moment.values["run/steps_per_s"] = rate
+            moment.values["run/loading_share"] = min((self.loading - loading) / (seconds - before), 1.0)
+            if self.outputs.rows:
+                moment.values["run/samples_per_s"] = rate * self.outputs.rows / self._window
+        moment.values["run/watch_share"] = self.account.share
+        moment.values.update(memory())
+        self._last = (seconds, done, self.loading)
+        self.samples += 1
+        self._next_flush = 0.0
+
+    # -- handing on -----------------------------------------------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        if self._waiting:
+            packet = Packet(self._waiting)
+            self._waiting = []
+            with torch.no_grad():
+                packet.send()
+            self._packets.append(packet)
+        self._receive(wait=len(self._packets) > _MOST_UNDER_WAY)
+        self._next_flush = self.account.clock() + _FLUSH_S
+
+    def _receive(self, *, wait: bool) -> None:
+        while self._packets and (wait or self._packets[0].there):
+            for moment in self._packets.pop(0).read():
+                self._hand_on(moment)
+
+    def _drain(self) -> None:
+        if self.reader.moment is not None:
+            self._waiting.append(self.reader.moment)
+            self.reader.moment = None
+        self._flush()
+        self._receive(wait=True)
+
+    def _hand_on(self, moment: Moment) -> None:
+        if moment.counts:
+            derived(moment)
+        if not moment.values:
+            return
+        sample = Sample(step=moment.step, seconds=moment.seconds, values=moment.values)
+        self.store.add(sample)
+        if self.on_sample is not None:
+            self.on_sample(sample)
+        if moment.sampled:
+            for listener in self.listeners:
+                listener(sample)
+        if any(not math.isfinite(moment.values[name]) for name in moment.late):
+            for each in self.on_nonfinite:
+                each(None)
+
+
+def _closure(args: Any, kwargs: Any) -> bool:
+    return bool(args and callable(args[0])) or callable(kwargs.get("closure"))
