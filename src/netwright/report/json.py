@@ -7,7 +7,7 @@ from typing import Any, cast
 from ..engine import Checked, State
 from ..evidence import Program, Task, Where
 from ..rule import Finding, Kind, Severity
-from .model import SCHEMA, Pictures, Report
+from .model import SCHEMA, Live, Pictures, Report
 from .plain import from_plain, number, to_plain
 
 
@@ -23,6 +23,7 @@ def to_json(report: Report) -> str:
             "checked": to_plain(report.checked),
             "tried": to_plain(report.tried),
             "not_tried": to_plain(report.not_tried),
+            "live": [{**cast("dict[str, object]", to_plain(x)), "severity": x.severity.value} for x in report.live],
             "notes": to_plain(report.notes),
             "traces": to_plain(report.traces),
             "seconds": to_plain(report.seconds),
@@ -59,6 +60,7 @@ def from_json(text: str, pictures: str | None = None) -> Report:
             ),
             tried=tuple(data.get("tried", ())),
             not_tried=tuple(data.get("not_tried", ())),
+            live=tuple(_read_live(x) for x in data.get("live", ())),
             notes=tuple(data.get("notes", ())),
             traces=tuple(data.get("traces", ())),
             seconds=data.get("seconds", 0.0),
@@ -117,3 +119,7 @@ def _read_finding(data: dict[str, Any]) -> Finding:
         remedies=tuple(data["remedies"]),
         consequences=tuple(_read_finding(f) for f in data["consequences"]),
     )
+
+
+def _read_live(data: dict[str, Any]) -> Live:
+    return Live(**{**data, "severity": Severity(data["severity"]), "where": from_plain(Where, data["where"])})

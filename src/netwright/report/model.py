@@ -96,10 +96,25 @@ class Pictures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """A finding as it came up while the program ran: the steps at which it was first and last seen, at which it was said, and at which it was taken back (``None``: it was not)."""
+
+    code: str
+    name: str
+    severity: Severity
+    message: str
+    where: Where = NOWHERE
+    first: int
+    last: int
+    said: int | None = None
+    withdrawn: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything a reader needs. ``findings`` are ordered, gravest first, each with its consequences beneath it.
 
-    ``tried`` says what each experiment found, ``not_tried`` why others could not be done. ``notes`` say in plain words what could not be seen. ``traces`` are tracebacks of parts of netwright that failed (NW000).
+    ``live`` are the findings of the watch in the order in which they came up, those that have healed too. ``tried`` says what each experiment found, ``not_tried`` why others could not be done. ``notes`` say in plain words what could not be seen. ``traces`` are tracebacks of parts of netwright that failed (NW000).
     """
 
     program: Program
@@ -113,6 +128,7 @@ class Report:
     traces: tuple[str, ...] = ()
     seconds: float = 0.0
     steps: int = 0
+    live: tuple[Live, ...] = ()
     pictures: Pictures | None = None
     schema: str = SCHEMA
 
