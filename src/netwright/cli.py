@@ -155,6 +155,13 @@ def _run_options(function: F) -> F:
 @click.option(
     "--watch-histograms", is_flag=True, help="Also quantiles of weights and gradients in each sample."
 )
+@click.option(
+    "--on-error",
+    type=click.Choice(["warn", "stop", "snapshot"]),
+    default="warn",
+    show_default=True,
+    help="When something grave is found while the program runs (NaN, a loss that grows without bound): say it; end the program (exit code 4); or keep weights, optimizer state and batch in a file beside the report.",
+)
 @_run_options
 def run(**options: Any) -> NoReturn:
     """Run a training program to its end and say what is wrong with it.

@@ -35,7 +35,7 @@ from .evidence import (
     TrainInputs,
 )
 from .notes import notes, without_values
-from .options import USAGE_ERROR, RunOptions
+from .options import FAILED_ON, USAGE_ERROR, RunOptions
 from .registry import all_rules
 from .report.build import build_report
 from .report.deliver import deliver, exit_code
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from .capture.session import Session
     from .experiments.experiment import Experiment, Material
     from .logbook import Logbook
-    from .monitor import Watcher
     from .rerun import Command
+    from .vigil import Vigil
 
 _LATE = (Evaluation, EvalInputs, Finiteness, Metrics, Crash, Program, History)
 _SWALLOWED = 20
@@ -64,7 +64,7 @@ class Patient:
     rules: tuple[Rule, ...]
     ignored: Mapping[str, str]
     session: "Session | None" = None
-    watcher: "Watcher | None" = None
+    vigil: "Vigil | None" = None
     evidence: dict[type, object] = field(default_factory=dict[type, object])
     samples: tuple[Sample, ...] = ()
     folder: Path = field(default_factory=Path.cwd)
@@ -225,38 +225,36 @@ def _recorded(patient: Patient) -> None:
 
 def _watch(patient: Patient) -> None:
     """The first steps are known: the rest of the run is watched. A failure of ours leaves the program alone."""
-    try:
-        from .monitor import Watcher
+    from .vigil import Vigil
 
-        options = patient.options
-        patient.watcher = Watcher(
-            patient.session,
-            budget=options.watch_budget,
-            every=options.watch_every,
-            rank=options.watch_rank,
-            histograms=options.watch_histograms,
+    session = patient.session
+    if session is None:
+        return
+    record = patient.logbook.record if patient.logbook is not None else None
+    vigil = patient.vigil = Vigil(session, patient.options, patient.stream, record)
+    try:
+        vigil.begin(
+            patient.rules,
+            lambda: patient.evidence,
+            ignore=patient.ignored,
+            severity=patient.config.severity,
         )
-        patient.watcher.start()
     except Exception:  # the harm boundary
-        patient.traces.append(traceback.format_exc())
-        patient.watcher = None
+        vigil.failed()
 
 
 def _watched(patient: Patient) -> History | NotApplicable:
     """The whole run as it was watched, which ends here."""
-    watcher = patient.watcher
-    if watcher is None:
+    vigil = patient.vigil
+    history = vigil.end() if vigil is not None else None
+    if vigil is not None:
+        patient.notes += vigil.notes
+        patient.traces += vigil.traces
+    if history is None:
         return NotApplicable(
             "the run was not watched" if not patient.options.watch else "the run ended with the first steps"
         )
-    watcher.close()
-    if watcher.broken:
-        patient.traces.append(watcher.broken)
-    if watcher.steps:
-        patient.notes.append(
-            f"watched {watcher.steps:,} steps, {watcher.samples:,} samples, {100 * watcher.share:.1f} % of the run time"
-        )
-    return watcher.history(ended=True)
+    return history
 
 
 def _tick(patient: Patient) -> None:
@@ -417,6 +415,8 @@ def _finish(patient: Patient, ending: launch.Ending) -> int:
         told = patient.logbook is not None and patient.logbook.failed
         deliver(report, patient.options, stream=stream, told=told)
         code = exit_code(report, ending.code, _options(patient))
+        if patient.vigil is not None and patient.vigil.stopped is not None:
+            code = FAILED_ON
     except OSError as error:
         print(f"netwright: the report could not be written: {error.strerror or error}", file=stream)
         code = ending.code

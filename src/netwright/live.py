@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 
 from .engine import judge
-from .evidence import History
+from .evidence import Finiteness, History
 from .report.build import arrange
 from .report.words import place
 from .rule import Finding, Rule, Severity
@@ -17,6 +17,8 @@ EVERY_S = 30.0  # ...or this long after it
 FIRST = 16  # steps
 TWICE = 2  # looks in a row that it takes to say something, and to take it back
 SHARE = 0.002  # of the run time that looking may take
+
+_WHILE_IT_RUNS = frozenset((History, Finiteness))
 
 Key = tuple[str, str | None, int | None, str | None, str | None]
 
@@ -49,7 +51,7 @@ class Speaker:
     """Judges a run as it goes, at a bounded rate.
 
     Args:
-        rules: those that are to judge; the ones that do not ask for a history are left out.
+        rules: those that are to judge; only those that ask for a history, or for what is not finite, do.
         say: called when a finding is said (state ``SAID``) and when it is withdrawn (``WITHDRAWN``).
         evidence: what else is known by now, asked for at every look.
         ignore: codes that are not run, with the reason.
@@ -69,7 +71,7 @@ class Speaker:
         share: float = SHARE,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.rules = [rule for rule in rules if History in rule.needs.values()]
+        self.rules = [rule for rule in rules if _WHILE_IT_RUNS.intersection(rule.needs.values())]
         self.say, self.evidence, self.share, self.clock = say, evidence, share, clock
         self.ignore, self.severity = dict(ignore or {}), dict(severity or {})
         self.spent = 0.0

@@ -20,6 +20,7 @@ class RunOptions:
 
     ``watch`` is whether the rest of the run is watched, ``watch_budget`` the share of the run time that this may take. ``watch_every`` samples every so many steps
     whatever it costs, ``watch_rank`` and ``watch_histograms`` ask for more in each sample.
+    ``on_error`` is what happens when something grave is found while the run is watched: ``warn``, ``stop`` or ``snapshot``.
     """
 
     target: str
@@ -44,3 +45,4 @@ class RunOptions:
     watch_every: int | None = None
     watch_rank: bool = False
     watch_histograms: bool = False
+    on_error: str = "warn"

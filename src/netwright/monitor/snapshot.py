@@ -5,16 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..evidence import NonFinite
-
 if TYPE_CHECKING:
     from ..capture.session import Session
 
 
-def save(path: Path, session: "Session", first: NonFinite) -> None:
+def save(path: Path, session: "Session") -> None:
     """Write the weights and buffers of the networks, the optimizers' states, the batch and torch's random state to a file.
 
-    The file holds a mapping: ``step``, ``loss``, ``networks`` (state dicts), ``optimizers`` (state dicts), ``batch`` (tensors by the name of the program's variable),
+    The file holds a mapping: ``step``, ``networks`` (state dicts), ``optimizers`` (state dicts), ``batch`` (tensors by the name of the program's variable, where the
+    step was run again),
     ``random`` (``torch.get_rng_state()``). ``torch.load(path, weights_only=True)`` reads it.
 
     Raises:
@@ -23,8 +22,7 @@ def save(path: Path, session: "Session", first: NonFinite) -> None:
     """
     optimizers = [o for record in session.recording.optimizers if (o := record.optimizer()) is not None]
     content: dict[str, Any] = {
-        "step": first.steps,
-        "loss": first.loss,
+        "step": session.recording.steps,
         "networks": [network.state_dict() for network in session.recorder.networks.values()],
         "optimizers": [optimizer.state_dict() for optimizer in optimizers],
         "batch": _batch(session),

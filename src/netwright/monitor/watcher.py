@@ -76,7 +76,7 @@ class Watcher:
         self.parameters = ParameterReader(quantiles=histograms, keeps=every == 1)
         self.outputs = OutputReader(self.account, rank=rank, failed=self.fail)
         self.broken: str | None = None
-        self.steps = self.samples = 0
+        self.steps = self.samples = self._first = 0
         self.loading = 0.0
         self.awake = self.sampling = False
         self._patches = Patches()
@@ -158,7 +158,14 @@ class Watcher:
                 self.session.on_mode.remove(self.mode_changes)
 
     def _learn(self, session: "Session") -> None:
-        """Networks, parameters and optimizers, as the pre-flight knows them."""
+        """Steps done, networks, parameters and optimizers, as the pre-flight knows them."""
+        recording = session.recording
+        self.steps = self._first = recording.steps
+        self._last = (0.0, self.steps, 0.0)
+        if len(recording.captures) == 1:
+            self.places["loss/0"] = recording.captures[0].graph.backward
+            for step, loss in enumerate(recording.losses):
+                self.store.add(Sample(step=step, seconds=0.0, values={"loss/0": loss}))
         from .known import networks, parameter_names
 
         for path, module in (named := networks(session)).items():
@@ -170,7 +177,7 @@ class Watcher:
             self._optimizers.append(record.optimizer)
             self.places[f"rate/{index}"] = record.where
             if record.steps:
-                self._active[index] = 0
+                self._active[index] = self.steps
 
     def work(self, action: Callable[..., None], *args: Any) -> None:
         """Do something of ours, on the program's thread, unseen and charged; a failure goes no further."""
@@ -197,6 +204,11 @@ class Watcher:
     def share(self) -> float:
         """Share of the run time that watching took so far."""
         return self.account.share
+
+    @property
+    def watched(self) -> int:
+        """Steps made since the watch began."""
+        return self.steps - self._first
 
     def history(self, *, ended: bool = False) -> History:
         """The run so far."""

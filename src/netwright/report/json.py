@@ -23,7 +23,9 @@ def to_json(report: Report) -> str:
             "checked": to_plain(report.checked),
             "tried": to_plain(report.tried),
             "not_tried": to_plain(report.not_tried),
-            "live": [{**cast("dict[str, object]", to_plain(x)), "severity": x.severity.value} for x in report.live],
+            "live": [
+                {**cast("dict[str, object]", to_plain(x)), "severity": x.severity.value} for x in report.live
+            ],
             "notes": to_plain(report.notes),
             "traces": to_plain(report.traces),
             "seconds": to_plain(report.seconds),
