@@ -5,6 +5,7 @@ The only module that knows all of them. torch is imported by the program, not he
 
 import contextlib
 import io
+import math
 import os
 import platform
 import sys
@@ -33,6 +34,8 @@ from .evidence import (
     Task,
     TrainInputs,
 )
+from .evidence import Sample as WatchedSample
+from .live import Heard, Speaker, lines, record
 from .notes import notes, without_values
 from .options import USAGE_ERROR, RunOptions
 from .registry import all_rules
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
 
 _LATE = (Evaluation, EvalInputs, Metrics, Crash, Program, History)
 _SWALLOWED = 20
+_LOOKING = 0.2  # part of the time for watching that rules may take to judge
 _WITHOUT_VALUES = {Task, Graphs, Optimizers}
 _PICTURES = (Task, TrainInputs, Targets, Signals, Graphs)
 
@@ -63,6 +67,7 @@ class Patient:
     ignored: Mapping[str, str]
     session: "Session | None" = None
     watcher: "Watcher | None" = None
+    speaker: Speaker | None = None
     evidence: dict[type, object] = field(default_factory=dict[type, object])
     samples: tuple[Sample, ...] = ()
     folder: Path = field(default_factory=Path.cwd)
@@ -186,10 +191,37 @@ def _watch(patient: Patient) -> None:
             rank=options.watch_rank,
             histograms=options.watch_histograms,
         )
+        _listen(patient, patient.watcher)
         patient.watcher.start()
     except Exception:  # the harm boundary
         patient.traces.append(traceback.format_exc())
         patient.watcher = None
+
+
+def _listen(patient: Patient, watcher: "Watcher") -> None:
+    """Rules judge the run as it goes, within the time of the watch."""
+    options = patient.options
+    speaker = patient.speaker = Speaker(
+        patient.rules,
+        lambda heard: _say(patient, heard),
+        evidence=lambda: patient.evidence,
+        ignore=patient.ignored,
+        severity=patient.config.severity,
+        share=_LOOKING * options.watch_budget if options.watch_every is None else math.inf,
+    )
+
+    def listen(sample: WatchedSample) -> None:
+        if speaker.due(sample.step, sample.seconds):
+            speaker.look(watcher.history())
+
+    watcher.listeners.append(listen)
+
+
+def _say(patient: Patient, heard: Heard) -> None:
+    """A line or two on the terminal."""
+    if not patient.options.quiet:
+        with contextlib.suppress(OSError, ValueError):
+            print(*lines(heard), sep="\n", file=_stream(patient), flush=True)
 
 
 def _watched(patient: Patient) -> History | NotApplicable:
@@ -419,6 +451,8 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
         samples=patient.samples,
         seconds=seconds,
         steps=_seen(session),
+        live=map(record, patient.speaker.heard if patient.speaker is not None else ()),
+        watched=patient.watcher.steps if patient.watcher is not None else 0,
     )
     if report.verdict == HEALTHY and session is not None and without_values(session) is not None:
         return replace(report, verdict=CANNOT_TELL)
