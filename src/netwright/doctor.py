@@ -480,6 +480,8 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
         samples=patient.samples,
         seconds=seconds,
         steps=_seen(session),
+        live=patient.vigil.live if patient.vigil is not None else (),
+        watched=patient.vigil.watched if patient.vigil is not None else 0,
     )
     if report.verdict == HEALTHY and session is not None and without_values(session) is not None:
         return replace(report, verdict=CANNOT_TELL)

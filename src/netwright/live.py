@@ -9,6 +9,7 @@ from pathlib import Path
 from .engine import judge
 from .evidence import Finiteness, History
 from .report.build import arrange
+from .report.model import Live
 from .report.words import place
 from .rule import Finding, Rule, Severity
 
@@ -155,4 +156,20 @@ def lines(heard: Heard) -> tuple[str, ...]:
     return (
         f"netwright: {finding.code} {finding.name}" + (f"  {at}" if at else ""),
         f"           {finding.message}; do this: {finding.fix}",
+    )
+
+
+def record(heard: Heard) -> Live:
+    """A finding for the report: what is known of it when the run is over."""
+    finding = heard.finding
+    return Live(
+        code=finding.code,
+        name=finding.name,
+        severity=finding.severity,
+        message=finding.message,
+        where=finding.where,
+        first=heard.first,
+        last=heard.last,
+        said=heard.said,
+        withdrawn=heard.withdrawn,
     )

@@ -1,6 +1,7 @@
 """A run after its first steps: it is watched, judged as it goes and recorded; what is found is said at once, and what is grave may end it."""
 
 import contextlib
+import math
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import TYPE_CHECKING, TextIO
 
 from . import launch
 from .evidence import Finiteness, History, NonFinite, Sample
-from .live import Heard, Speaker, State, lines
+from .live import Heard, Speaker, State, lines, record
 from .report.live import LiveView
+from .report.model import Live
 from .rule import Rule, Severity
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from .monitor import Watcher
     from .options import RunOptions
     from .runs import Record
+
+_LOOKING = 0.2  # part of the time for watching that rules may take to judge
 
 Evidence = Callable[[], Mapping[type, object]]
 
@@ -63,8 +67,13 @@ class Vigil:
 
         options = self.options
         self.speaker = Speaker(
-            rules, self._heard, evidence=lambda: {**evidence(), **self._finiteness()}, ignore=ignore, severity=severity
-        )  # fmt: skip
+            rules,
+            self._heard,
+            evidence=lambda: {**evidence(), **self._finiteness()},
+            ignore=ignore,
+            severity=severity,
+            share=_LOOKING * options.watch_budget if options.watch_every is None else math.inf,
+        )
         self.watcher = Watcher(
             self.session,
             budget=options.watch_budget,
@@ -96,6 +105,16 @@ class Vigil:
                     f"{heard.finding.code} {heard.finding.name} was seen from step {heard.first:,} to {heard.last:,}, and no more after that"
                 )
         return watcher.history(ended=True)
+
+    @property
+    def live(self) -> tuple[Live, ...]:
+        """What came up while the program ran, for the report."""
+        return tuple(map(record, self.speaker.heard)) if self.speaker is not None else ()
+
+    @property
+    def watched(self) -> int:
+        """Steps that were watched."""
+        return self.watcher.watched if self.watcher is not None else 0
 
     # -- while it runs ----------------------------------------------------------------------------------------------------------
 

@@ -337,14 +337,20 @@ def data_of(tape: Tape) -> dict[int, torch.Tensor]:
     return {v.index: v.held for v in tape.values if v.held is not None and not v.parameter}
 
 
-def as_it_is_now(capture: GraphCapture, frame: FrameType | None, loss: float | None) -> GraphCapture:
+def as_it_is_now(
+    capture: GraphCapture, frame: FrameType | None, loss: float | None, *, made: bool
+) -> GraphCapture:
     """The same step as it runs now, to be measured: with the weights of now, and the data that stand in the variables of the running functions.
 
-    Data found in no variable stay those of the recorded step; what was made of data is made again.
+    Data found in no variable stay those of the recorded step; what was made of data is made again, or taken from a variable where it is ``made``.
     """
     tape = capture.tape
     now = {value: t for value, spot in capture.spots.items() if (t := fetch(spot, frame)) is not None}
-    given = {v: t for v, t in now.items() if _alike(t, tape.values[v].info)}
+    given = {
+        v: t
+        for v, t in now.items()
+        if _alike(t, tape.values[v].info) and (made or tape.values[v].maker is None)
+    }
     nodes = tuple(
         replace(n, outputs=tuple(replace(o, stats=None, grad=None) for o in n.outputs))
         for n in capture.graph.nodes

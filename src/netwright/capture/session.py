@@ -1,6 +1,7 @@
 """One recording of one program: puts the recorder in place, notes every event in order, takes everything away again."""
 
 import contextlib
+import itertools
 import math
 import os
 import sys
@@ -488,8 +489,8 @@ class Session:
         captures = self.recording.captures
         chosen = [c for c in captures if c.graph.backward == where] or captures
         names = parameter_names(self.recorder.networks.values())
-        for capture in chosen:
-            now = measure(as_it_is_now(capture, frame, loss))
+        for capture, made in itertools.product(chosen, (False, True)):
+            now = measure(as_it_is_now(capture, frame, loss, made=made))
             found = origin(now, steps=steps, names=names, scaled=scaled)
             if found is not None and (found.op or found.phase != "forward"):
                 self.recording.nonfinite, self.recording.suspect = replace(found, replayed=True), now

@@ -22,7 +22,7 @@ from ..evidence import (
 from ..registry import all_rules
 from ..rule import Finding, Kind, Rule, Severity
 from .graph_table import tabulate
-from .model import CANNOT_TELL, HEALTHY, SICK, Pictures, Report, Sample, every, gravest
+from .model import CANNOT_TELL, HEALTHY, SICK, Live, Pictures, Report, Sample, every, gravest
 from .tried import charts, reasons, sentences
 
 T = TypeVar("T")
@@ -43,6 +43,8 @@ def build_report(
     samples: Iterable[Sample] = (),
     seconds: float = 0.0,
     steps: int | None = None,
+    live: Iterable[Live] = (),
+    watched: int = 0,
 ) -> Report:
     """The report on one run.
 
@@ -55,6 +57,8 @@ def build_report(
         samples: a few inputs to draw.
         seconds: how long netwright took.
         steps: optimizer steps captured (default: what the program record says).
+        live: what came up while the program ran.
+        watched: steps that were watched after the captured ones.
     """
     program = program or _get(evidence, Program) or Program(script="(unknown)")
     graphs = _get(evidence, Graphs)
@@ -68,6 +72,8 @@ def build_report(
         checked=judgement.checked,
         tried=tuple(sentences(evidence)),
         not_tried=tuple(reasons(evidence)),
+        live=tuple(live),
+        watched=watched,
         notes=(*notes, *_failures(judgement, evidence)),
         traces=tuple(dict.fromkeys(judgement.traces)),
         seconds=seconds,

@@ -26,6 +26,7 @@ def to_json(report: Report) -> str:
             "live": [
                 {**cast("dict[str, object]", to_plain(x)), "severity": x.severity.value} for x in report.live
             ],
+            "watched": report.watched,
             "notes": to_plain(report.notes),
             "traces": to_plain(report.traces),
             "seconds": to_plain(report.seconds),
@@ -63,6 +64,7 @@ def from_json(text: str, pictures: str | None = None) -> Report:
             tried=tuple(data.get("tried", ())),
             not_tried=tuple(data.get("not_tried", ())),
             live=tuple(_read_live(x) for x in data.get("live", ())),
+            watched=data.get("watched", 0),
             notes=tuple(data.get("notes", ())),
             traces=tuple(data.get("traces", ())),
             seconds=data.get("seconds", 0.0),
@@ -124,4 +126,14 @@ def _read_finding(data: dict[str, Any]) -> Finding:
 
 
 def _read_live(data: dict[str, Any]) -> Live:
-    return Live(**{**data, "severity": Severity(data["severity"]), "where": from_plain(Where, data["where"])})
+    return Live(
+        code=data["code"],
+        name=data["name"],
+        severity=Severity(data["severity"]),
+        message=data["message"],
+        where=from_plain(Where, data["where"]),
+        first=data["first"],
+        last=data["last"],
+        said=data["said"],
+        withdrawn=data["withdrawn"],
+    )

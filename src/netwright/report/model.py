@@ -114,7 +114,7 @@ class Live:
 class Report:
     """Everything a reader needs. ``findings`` are ordered, gravest first, each with its consequences beneath it.
 
-    ``live`` are the findings of the watch in the order in which they came up, those that have healed too. ``tried`` says what each experiment found, ``not_tried`` why others could not be done. ``notes`` say in plain words what could not be seen. ``traces`` are tracebacks of parts of netwright that failed (NW000).
+    ``live`` are the findings of the watch in the order in which they came up, those that have healed too; ``watched`` is how many steps it saw. ``tried`` says what each experiment found, ``not_tried`` why others could not be done. ``notes`` say in plain words what could not be seen. ``traces`` are tracebacks of parts of netwright that failed (NW000).
     """
 
     program: Program
@@ -129,6 +129,7 @@ class Report:
     seconds: float = 0.0
     steps: int = 0
     live: tuple[Live, ...] = ()
+    watched: int = 0
     pictures: Pictures | None = None
     schema: str = SCHEMA
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..evidence import NOWHERE, History, Parameters, Series, Task, TaskKind, Where
 from ..rule import NotApplicable
-from ._trends import Slope, blocks, finite, slope
+from ._trends import Slope, blocks, slope
 
 RECENT = 64  # samples
 LEVELS = 12
@@ -117,27 +117,29 @@ def warming_up(history: History) -> bool:
     return False
 
 
-def grown(history: History, parameters: Parameters | None, *, until: float = math.inf) -> list[float]:
-    """How many times its first norm each weight has come to, at its largest up to a step (without one: at the end). Biases, and what began at 0, are left out.
+def grown(history: History, parameters: Parameters, *, until: float) -> list[float]:
+    """How many times its size each weight has come to, at its largest up to a step. Its size is what it was before the first step, or what is usual for its shape, whichever is larger. Biases are left out.
 
-    The first norm is that of before the first step where the pre-flight has seen it, else the first one that was watched.
+    Usual is a variance of one over the number of inputs (LeCun et al., "Efficient backprop", 1998): what begins much smaller (embeddings, last layers at 0) has to grow first.
     """
-    known = (
-        {p.name: p.initial.rms * math.sqrt(p.numel) for p in parameters.parameters if p.initial}
-        if parameters
-        else {}
-    )
     found: list[float] = []
-    for name, series in quantities(history, "parameter", "weight_norm"):
-        _, norms = finite(series.steps, series.values)
-        first = known.get(name) or (norms[0] if norms else 0.0)
-        if name.endswith("bias") or not first > 0 or len(norms) < 4:
+    for p in parameters.parameters:
+        series = history.series.get(f"parameter/{p.name}/weight_norm")
+        if series is None or p.initial is None or not p.fan_in or len(p.shape) < 2:
             continue
         early = [
             v for s, v in zip(series.steps, series.values, strict=True) if s <= until and math.isfinite(v)
         ]
-        found.append((norms[-1] if until == math.inf else max(early, default=first)) / first)
+        found.append(max(early, default=0.0) / (math.sqrt(p.numel) * max(p.initial.rms, p.fan_in**-0.5)))
     return found
+
+
+def shrunk(history: History) -> list[float]:
+    """What is left of the first norm of each weight. Biases, and what began at 0, are left out."""
+    norms = {
+        n: s.values for n, s in quantities(history, "parameter", "weight_norm") if not n.endswith("bias")
+    }
+    return [v[-1] / v[0] for v in norms.values() if v[0] > 0]
 
 
 def moved(history: History, samples: int) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 ## What it measures
 The loss after a few steps from the first weights, at a range of learning rates on copies of the program's parameters (the range test): what it comes to at the rate in use, and
-the largest rate at which it does not grow. In a run that is watched: how many times their first size the weights have come to within the first hundreds of steps. Where there are several parameter groups or optimizers, each is tried alone as well, the others held at theirs, and the finding names the one. Of a schedule
+the largest rate at which it does not grow. In a run that is watched: how many times their size, before the first step or usual for their shape, the weights have come to within the first hundreds of steps. Where there are several parameter groups or optimizers, each is tried alone as well, the others held at theirs, and the finding names the one. Of a schedule
 that rises the peak is judged: the loss after the rate has been raised to it step by step.
 
 ## Why it matters
@@ -14,7 +14,7 @@ Take a third of the largest rate that trains, or the one that lowered the loss m
 ## Known false alarms
 A rate at which the loss grows a little at first and falls later is not reported: the loss must grow by half. Large rates are fine where gradients are clipped: such programs are not judged. A peak must lie ten times above
 what trains from the start, and the loss must grow by half when it is reached in 32 steps. Rates that are set by hand are judged by those of the first steps.
-Weights that begin far too small grow on their way to a usual size; half of all weight tensors must have grown.
+Weights that begin far too small (embeddings, a last layer at 0) grow to a usual size first: they are compared with that. Half of all weight tensors must have grown.
 
 ## Source
 Bengio, "Practical recommendations for gradient-based training of deep architectures" (2012), section 3.1.1: begin with a large rate and, when training diverges, divide it by 3 until it does not;
@@ -52,7 +52,7 @@ rule = Rule(
         ),
         "weights": Threshold(
             value=6.0,
-            unit="times their first norm, the median of all weight tensors",
+            unit="times their size, the median of all weight tensors",
             source="in the healthy recipes of FaultBench the median comes to 3.2 at most",
         ),
         "early": Threshold(
@@ -70,11 +70,12 @@ def check(
     history: History | None = None,
 ) -> list[Finding]:
     """Compare the rate in use, and the peak of its schedule, with those that train; ask how far the weights of a watched run have come."""
-    run_away = _weights_run_away(history, parameters) if history is not None else None
-    if run_away is not None or test is None or events is None:
-        if test is None and history is None:
-            raise NotApplicable("neither was the range test done nor the run watched")
-        return [run_away] if run_away is not None else []
+    if history is not None and parameters is not None:
+        run_away = _weights_run_away(history, parameters)
+        if run_away is not None or test is None:
+            return [run_away] if run_away is not None else []
+    if test is None or events is None:
+        raise NotApplicable("neither was the range test done nor the run watched")
     if events.of("clip"):
         raise NotApplicable("the program clips its gradients, and the test does not")
     if test.best is None or test.largest is None:
@@ -91,14 +92,14 @@ def check(
     return [found] if found is not None else apart
 
 
-def _weights_run_away(history: History, parameters: Parameters | None) -> Finding | None:
-    times = statistics.median(grown(history, parameters, until=rule["early"]) or [1.0])
+def _weights_run_away(history: History, parameters: Parameters) -> Finding | None:
+    times = statistics.median(grown(history, parameters, until=rule["early"]) or [0.0])
     if times <= rule["weights"]:
         return None
     steps = min(history.steps, int(rule["early"]))
     where = optimizer_place(history)
     return rule.found(
-        f"within {steps} steps half of the weight tensors have grown to {times:.3g} times their first norm or more",
+        f"within {steps} steps half of the weight tensors have grown to {times:.3g} times their size or more (that before the first step, or what is usual for their shape)",
         where=where if where is not None else NOWHERE,
         expected="weights that double or triple at most while the network learns",
         fix="lower the learning rate ten times; with momentum, see that it is below 0.99",

@@ -20,9 +20,9 @@ Andriushchenko et al., "Why do we need weight decay in modern deep learning?" (2
 
 import statistics
 
-from ...evidence import NOWHERE, History, Parameters, Task, WeightDecay
+from ...evidence import NOWHERE, History, Task, WeightDecay
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._history import flat_loss, grown, optimizer_place
+from .._history import flat_loss, optimizer_place, shrunk
 
 rule = Rule(
     code="NW506",
@@ -62,7 +62,6 @@ rule = Rule(
 @rule.check
 def check(
     found: WeightDecay | None,
-    parameters: Parameters | None = None,
     task: Task | None = None,
     history: History | None = None,
 ) -> Finding | None:
@@ -71,7 +70,7 @@ def check(
         return _tried(found)
     if history is None:
         raise NotApplicable("neither was the decay left out on trial nor the run watched")
-    norms = grown(history, parameters)
+    norms = shrunk(history)
     left = statistics.median(norms or [1.0])
     if not left < rule["norm"]:
         return None
