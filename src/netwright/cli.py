@@ -38,6 +38,9 @@ class _ExperimentName(click.ParamType):  # pyright: ignore[reportMissingTypeArgu
         return self._choice().convert(value, param, ctx)
 
 
+# Rules that can judge any step alone.
+_OF_ONE_STEP = ("NW105", "NW311", "NW414")
+
 _FORWARD = {**_HELP, "allow_interspersed_args": False, "ignore_unknown_options": False}
 
 
@@ -191,16 +194,27 @@ def run(**options: Any) -> NoReturn:
     metavar="SECONDS",
     help="Time for all experiments together.",
 )
+@click.option(
+    "--look-at",
+    type=click.IntRange(min=2),
+    metavar="STEP",
+    help="Let the program train up to this step and look at it in place of the first ones, for values that are not finite.",
+)
 @_run_options
-def check(*, experiments: bool, only: tuple[str, ...], **options: Any) -> NoReturn:
+def check(
+    *, experiments: bool, only: tuple[str, ...], look_at: int | None, select: tuple[str, ...], **options: Any
+) -> NoReturn:
     """Run a training program's first steps only, then say what is wrong with it.
 
     The program waits while experiments train copies of its parameters; the program itself stays untouched.
 
     The exit code is 0 when the check is done, 4 when --fail-on is met.
     """
-    wanted = (only or ("all",)) if experiments else ()
-    sys.exit(_doctor(stop_after_preflight=True, experiments=wanted, **options))
+    wanted = (only or ("all",)) if experiments and look_at is None else ()
+    chosen = select or (_OF_ONE_STEP if look_at is not None else ())
+    sys.exit(
+        _doctor(stop_after_preflight=True, experiments=wanted, look_at=look_at, select=chosen, **options)
+    )
 
 
 @main.command(context_settings=_FORWARD)

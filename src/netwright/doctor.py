@@ -140,8 +140,12 @@ def begin(patient: Patient) -> None:
         from .capture.gathering import Gathering
         from .capture.session import Limits, Session
 
-        session = Session(Limits(steps=patient.options.steps), on_recorded=lambda: _recorded(patient))
+        session = Session(
+            Limits(steps=patient.options.steps if patient.options.look_at is None else 1),
+            on_recorded=lambda: _recorded(patient),
+        )
         session.ends_program = patient.options.stop_after_preflight
+        session.look_at = patient.options.look_at
         if patient.options.experiments:
             session.keep_start = True
             session.gathering = Gathering(seconds=min(5.0, patient.options.budget / 10))
@@ -456,6 +460,11 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
     session = patient.session
     crash = _crash(patient, ending)
     if session is not None:
+        if session.look_at is not None:
+            patient.notes.append(
+                f"step {session.look_at:,} was never reached: the program made {session.recording.steps:,}"
+            )
+            session.look_at, session.recorded = None, False
         if not session.recorded:
             session.on_recorded = lambda: None
             session.finish_recording()

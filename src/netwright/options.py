@@ -21,6 +21,7 @@ class RunOptions:
     ``watch`` is whether the rest of the run is watched, ``watch_budget`` the share of the run time that this may take. ``watch_every`` samples every so many steps
     whatever it costs, ``watch_rank`` and ``watch_histograms`` ask for more in each sample.
     ``on_error`` is what happens when something grave is found while the run is watched: ``warn``, ``stop`` or ``snapshot``.
+    ``look_at`` is the number, from 1, of a step to look at in place of the first ones.
     """
 
     target: str
@@ -46,3 +47,4 @@ class RunOptions:
     watch_rank: bool = False
     watch_histograms: bool = False
     on_error: str = "warn"
+    look_at: int | None = None

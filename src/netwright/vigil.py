@@ -17,6 +17,7 @@ from .rule import Rule, Severity
 if TYPE_CHECKING:
     from .capture.session import Session
     from .monitor import Watcher
+    from .monitor.finite import FiniteWatch
     from .options import RunOptions
     from .runs import Record
 
@@ -42,6 +43,7 @@ class Vigil:
         self.view = LiveView(stream, quiet=options.quiet)
         self.watcher: Watcher | None = None
         self.speaker: Speaker | None = None
+        self.finite: FiniteWatch | None = None
         self.stopped: int | None = None
         self.notes: list[str] = []
         self.traces: list[str] = []
@@ -83,7 +85,8 @@ class Vigil:
             histograms=options.watch_histograms,
         )
         self.watcher.listeners.append(self._sampled)
-        FiniteWatch(self.session, self._not_finite).join(self.watcher)
+        self.finite = FiniteWatch(self.session, self._not_finite, thorough=options.watch_every == 1)
+        self.finite.join(self.watcher)
         self.watcher.start()
         if self.session.recording.nonfinite is not None:
             self._not_finite(self.session.recording.nonfinite)
@@ -94,6 +97,8 @@ class Vigil:
         if watcher is None or speaker is None:
             return None
         watcher.close()
+        if self.finite is not None:
+            self.finite.at_end()
         self.traces += [t for t in (watcher.broken, *speaker.traces) if t]
         if watcher.watched:
             self.notes.append(

@@ -121,6 +121,8 @@ class Session:
         self.on_measured: Callable[[], None] = lambda: None
         # Set by whoever ends the program from on_tick: then backward is followed to the end.
         self.ends_program = False
+        # Set by whoever wants a later step recorded instead of the first ones: its number, from 1.
+        self.look_at: int | None = None
         self.recorder = Recorder()
         self.recording = Recording()
         self.parameters = ParameterWatch()
@@ -348,7 +350,7 @@ class Session:
 
     def tick(self) -> None:
         """Let the one who waits for an evaluation (``check``) end the program."""
-        if self.recorded and self.on_tick is not None:
+        if self.recorded and self.look_at is None and self.on_tick is not None:
             self.on_tick()
 
     # -- backward ---------------------------------------------------------------------------------------------------------------
@@ -575,7 +577,10 @@ class Session:
         self.recording.steps += 1
         if self.recorded:
             self._sweep()
-            self.tick()
+            if self.look_at is not None and self.recording.steps >= self.look_at - 1:
+                self._look_again()
+            else:
+                self.tick()
             return None
         if self.recorder.broken:
             return self._maybe_finish()
@@ -667,8 +672,32 @@ class Session:
             self.recording.captured_steps = self.recording.steps
         with contextlib.suppress(Busy), self.own():
             self.evaluation.flush([])
+        if self.look_at is not None and self.recording.steps < self.look_at:
+            self._step_aside(watching=False)
+            return
+        self.look_at = None
         self._step_aside(watching=True)
         self.on_recorded()
+
+    def _look_again(self) -> None:
+        """The step that is wanted comes next: it is recorded, in place of the first ones."""
+        self.look_at = None
+        if self.recorder.broken:
+            return
+        recording = self.recording
+        recording.captures.clear()
+        recording.later.clear()
+        recording.losses.clear()
+        self._keys.clear()
+        self.limits = Limits(
+            steps=recording.steps + 2, seconds=self.limits.seconds, backwards=recording.backwards + 64
+        )
+        self.started = None
+        self.recorded = False
+        install(self)
+        self.recorder.next_tape()
+        self._insert()
+        self.recorder.paused = False
 
     def _step_aside(self, *, watching: bool) -> None:
         """Record nothing; keep only the wrappers that are needed to see an evaluation begin, and to end the program."""

@@ -14,7 +14,7 @@ class NonFinite:
     the derivative of a call is not), ``update`` (the weights were not finite any more when the pass began).
     ``op`` is the call (``""`` where it could not be told), ``inputs`` are the tensors it was given, ``output`` what it returned, each with statistics. ``name`` is what the program calls the
     input that held it (``data``). ``since`` is an earlier call that put in the infinity on purpose (a mask) of which ``op`` made a NaN; ``became`` the later call that made a NaN of the infinity of ``op``. ``parameters`` are the names of those that are not
-    finite. ``steps`` optimizer steps were done before; ``loss`` is its value at that time. ``replayed``: it was found by running the step again with that batch and those weights.
+    finite. ``steps`` optimizer steps were done before; ``loss`` is its value at that time. ``at_end``: it was seen when the program was over, and may be older. ``replayed``: it was found by running the step again with that batch and those weights.
     """
 
     phase: str
@@ -31,6 +31,7 @@ class NonFinite:
     became: tuple[str, Where] | None = None
     parameters: tuple[str, ...] = ()
     replayed: bool = False
+    at_end: bool = False
     backward: Where = NOWHERE
 
 

@@ -123,12 +123,22 @@ def _data(first: NonFinite) -> Finding:
 
 def _update(first: NonFinite) -> Finding:
     named = ", ".join(first.parameters[:3]) + (" …" if len(first.parameters) > 3 else "")
+    told = f"{len(first.parameters)} parameters ({named})"
+    often = "often the learning rate is too high, or a derivative is infinite at 0"
+    if first.at_end:
+        return _found(
+            first,
+            f"{told} are not finite at the end of the run; the step that spoilt them was not among those that were read",
+            where=first.backward,
+            expected="finite weights after every step",
+            fix=f"netwright run --watch-every 1 reads every step and names the call; {often}",
+        )
     return _found(
         first,
-        f"{len(first.parameters)} parameters ({named}) are not finite when step {first.steps + 1} begins: the step before spoilt them",
+        f"{told} are not finite when step {first.steps + 1} begins: the step before spoilt them",
         where=first.backward,
         expected="finite weights after every step",
-        fix=f"look at step {first.steps} closely: netwright check --look-at {first.steps} runs the program up to it and names the call; often the learning rate is too high, or a derivative is infinite at 0",
+        fix=f"netwright check --look-at {max(first.steps, 2)} runs the program up to the step before and names the call; {often}",
     )
 
 
