@@ -162,7 +162,7 @@ def _prepare_record(patient: Patient) -> None:
 
 
 def _open_record(patient: Patient) -> None:
-    """torch is there: this run is recorded from now on. Samples go to ``patient.logbook.record.add``."""
+    """torch is there: this run is recorded from now on."""
     if patient.logbook is None:
         return
     try:
@@ -235,6 +235,8 @@ def _watch(patient: Patient) -> None:
             histograms=options.watch_histograms,
         )
         patient.watcher.start()
+        if patient.logbook is not None and patient.session is not None:
+            patient.watcher.on_sample = patient.logbook.samples(patient.session, patient.watcher)
     except Exception:  # the harm boundary
         patient.traces.append(traceback.format_exc())
         patient.watcher = None

@@ -76,7 +76,9 @@ def test_what_a_run_leaves(program):
     assert run.sources["helper_of_a_recorded_run.py"].text == HELPER
     assert run.meta["environment"]["packages"]["torch"]
     assert run.meta["hardware"]["threads"] == 1
-    assert len(run.losses["loss/0"]) >= 8
+    assert run.losses["loss/0"].steps == tuple(range(16))
+    assert run.history.seconds > 0
+    assert run.meta["places"]["loss/0"].endswith("train.py:21")
     assert run.meta["verdict"] == "healthy"
     assert sorted(p.name for p in run.folder.iterdir()) == [
         "pictures.json", "record.sqlite", "report.html", "report.json",

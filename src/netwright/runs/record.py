@@ -46,12 +46,13 @@ def _warn(text: str) -> None:
 class Record:
     """One run on disk. Made by :meth:`create`; every method may be called from the training thread at any time, also after a failure.
 
-    ``folder`` is where it lies. ``failed`` says why nothing is recorded any more, or ``None``.
+    ``folder`` is where it lies. ``failed`` says why nothing is recorded any more, or ``None``. ``spent_s`` is the processor's time that its thread has taken.
     """
 
     def __init__(self, folder: Path, *, limit: int, every_s: float, warn: Callable[[str], None]) -> None:
         self.folder = folder
         self.failed: str | None = None
+        self.spent_s = 0.0
         self._every = every_s
         self._warn = warn
         self._warned = False
@@ -189,6 +190,7 @@ class Record:
     # -- the thread ---------------------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
+        began = self.spent_s
         try:
             while True:
                 self._wake.wait(self._every)
@@ -197,6 +199,7 @@ class Record:
                     return
                 closing = self._closing
                 self._write()
+                self.spent_s = began + time.thread_time()
                 if closing:
                     self._finish_file()
                     return
