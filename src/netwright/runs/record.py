@@ -359,8 +359,9 @@ def _each(do: Callable[[Record], None]) -> None:
 
 
 def process_began(pid: int) -> str:
-    """What tells a process from a later one of the same number, where the system says it (Linux); else nothing."""
+    """What tells a process from a later one of the same number, where the system says it (Linux); else nothing, as for one that has ended."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[19]
-    except (OSError, IndexError, ValueError):
+        known = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    except (OSError, ValueError):
         return ""
+    return "" if known[0] == "Z" else known[19]
