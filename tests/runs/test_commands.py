@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 from netwright.cli import main
 from netwright.evidence.history import Sample
 from netwright.runs import Record, Run
+from netwright.runs import find as find_runs
 from netwright.runs.compare import code_diff, parting
 from netwright.runs.repeat import CannotRepeat, changed_since
 from netwright.runs.store import FILE
@@ -142,8 +144,12 @@ def test_losses_that_are_the_same_bit_for_bit(make):
     assert parting(left, make("e", losses=(math.nextafter(1.0, 2.0),))).step == 0
 
 
-def test_what_cannot_be_meant(make, tmp_path):
+def test_nothing_is_recorded(tmp_path, monkeypatch):
+    monkeypatch.setattr(find_runs, "RUNS", Path("no folder of this name") / "runs")  # also above tmp_path
     assert "nothing is recorded here" in called(tmp_path, expect=2)
+
+
+def test_what_cannot_be_meant(make, tmp_path):
     (tmp_path / ".netwright" / "runs").mkdir(parents=True)
     assert "there is no record in" in called(tmp_path, "show", "latest", expect=2)
     make("2026-01-01-000000")

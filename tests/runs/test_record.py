@@ -182,7 +182,7 @@ def test_a_slow_disk_makes_nobody_wait(begin, tmp_path, said, monkeypatch):
     for step in range(400):
         record.add(sample(step, loss_0=0.0))
         time.sleep(0.001)
-    assert time.perf_counter() - start < 2.0
+    assert time.perf_counter() - start < 20.0  # each of 400 samples would wait 0.3 s
     assert len(said) == 1
     assert "slower" in said[0]
     record.end("finished")
