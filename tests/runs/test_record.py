@@ -239,6 +239,16 @@ def test_no_thread_is_there_while_the_process_forks(begin):
     assert [t for t in threading.enumerate() if t.name == "netwright-record"]
 
 
+def test_a_program_that_forks_all_the_time_is_recorded(begin, tmp_path):
+    record = begin()
+    for step in range(120):
+        record.add(sample(step, loss_0=float(step)))
+        writer._each(Record._park)
+        writer._each(Record._unpark)
+        time.sleep(0.01)
+    assert len(Run(tmp_path / "run").losses["loss/0"]) > 10
+
+
 def test_the_size_stays_bounded_and_the_whole_run_is_there(begin, tmp_path):
     record = begin(limit=100_000, every_s=0.005)
     large = {f"parameter/{i}/grad_norm": 1.0 for i in range(50)}

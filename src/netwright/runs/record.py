@@ -32,6 +32,7 @@ EVERY_S = (
 )
 _WAITING = 1 << 20  # numbers that may wait for a slow disk
 _GIVES_WAY_S = 0.2  # how long a fork waits for a write
+_OVERDUE_S = 0.5  # without a write, after which one comes before a fork: a program may fork all the time
 _LARGEST_SOURCE = 1 << 20
 
 Task = Callable[[sqlite3.Connection], None]
@@ -68,6 +69,7 @@ class Record:
         self._db: sqlite3.Connection | None = None
         self._layouts = Layouts()
         self._sizes = Sizes(limit)
+        self._overdue = 0.0
 
     @classmethod
     def create(
@@ -129,7 +131,7 @@ class Record:
         self._do(lambda db: _write_meta(db, rows))
 
     def later(self, collect: Callable[[], Mapping[str, object]]) -> None:
-        """Record what a function returns, called in the thread of the record: for what takes time (asking git, reading files)."""
+        """Record what a function returns, called in the thread of the record: for what takes time (reading files)."""
         if self._writes():
             self._slow.append(collect)
 
@@ -195,13 +197,15 @@ class Record:
             while True:
                 self._wake.wait(self._every)
                 self._wake.clear()
-                if self._leaves():
-                    return
                 closing = self._closing
-                self._write()
+                if not self._parked or time.monotonic() > self._overdue:
+                    self._write()
+                    self._overdue = time.monotonic() + _OVERDUE_S
                 self.spent_s = began + time.thread_time()
                 if closing:
                     self._finish_file()
+                    return
+                if self._leaves():
                     return
         except Exception as error:  # the harm boundary
             self._give_up(error)
