@@ -168,7 +168,7 @@ def _prepare_record(patient: Patient) -> None:
 
 
 def _open_record(patient: Patient) -> None:
-    """torch is there: this run is recorded from now on. Samples go to ``patient.logbook.record.add``."""
+    """torch is there: this run is recorded from now on."""
     if patient.logbook is None:
         return
     try:
@@ -234,8 +234,7 @@ def _watch(patient: Patient) -> None:
     session = patient.session
     if session is None:
         return
-    record = patient.logbook.record if patient.logbook is not None else None
-    vigil = patient.vigil = Vigil(session, patient.options, patient.stream, record)
+    vigil = patient.vigil = Vigil(session, patient.options, patient.stream, patient.logbook)
     try:
         vigil.begin(
             patient.rules,

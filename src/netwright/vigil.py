@@ -16,10 +16,10 @@ from .rule import Rule, Severity
 
 if TYPE_CHECKING:
     from .capture.session import Session
+    from .logbook import Logbook
     from .monitor import Watcher
     from .monitor.finite import FiniteWatch
     from .options import RunOptions
-    from .runs import Record
 
 _LOOKING = 0.2  # part of the time for watching that rules may take to judge
 
@@ -33,13 +33,13 @@ class Vigil:
         session: what the pre-flight knows of the program.
         options: how to watch, and what to do when something grave is found.
         stream: where findings are said.
-        record: where samples and findings are kept, if anywhere.
+        logbook: where samples and findings are kept, if anywhere.
     """
 
     def __init__(
-        self, session: "Session", options: "RunOptions", stream: TextIO, record: "Record | None" = None
+        self, session: "Session", options: "RunOptions", stream: TextIO, logbook: "Logbook | None" = None
     ) -> None:
-        self.session, self.options, self.record = session, options, record
+        self.session, self.options, self.logbook = session, options, logbook
         self.view = LiveView(stream, quiet=options.quiet)
         self.watcher: Watcher | None = None
         self.speaker: Speaker | None = None
@@ -79,7 +79,6 @@ class Vigil:
         self.watcher = Watcher(
             self.session,
             budget=options.watch_budget,
-            on_sample=self.record.add if self.record is not None else None,
             every=options.watch_every,
             rank=options.watch_rank,
             histograms=options.watch_histograms,
@@ -88,6 +87,8 @@ class Vigil:
         self.finite = FiniteWatch(self.session, self._not_finite, thorough=options.watch_every == 1)
         self.finite.join(self.watcher)
         self.watcher.start()
+        if self.logbook is not None:
+            self.watcher.on_sample = self.logbook.samples(self.session, self.watcher)
         if self.session.recording.nonfinite is not None:
             self._not_finite(self.session.recording.nonfinite)
 
@@ -143,13 +144,8 @@ class Vigil:
         """Something is said, or taken back."""
         self.view.say(lines(heard))
         finding, said = heard.finding, heard.state is State.SAID
-        if self.record is not None:
-            self.record.finding(
-                finding,
-                key=f"{finding.code} {finding.where.at}",
-                step=heard.first,
-                state="stands" if said else "withdrawn",
-            )
+        if self.logbook is not None:
+            self.logbook.finding(finding, step=heard.first, state="stands" if said else "withdrawn")
         if said and finding.severity is Severity.ERROR:
             self._grave(heard)
 
