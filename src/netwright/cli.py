@@ -6,15 +6,19 @@ import sys
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 import click
 
 from . import __version__
-from .options import RunOptions
+from .arguments import Examination
+from .options import PROVE_S, RunOptions
 from .runs.commands import runs
 
 if TYPE_CHECKING:
+    from .diagnosis import Proof
+    from .report.model import Report
+    from .rerun import Command
     from .rule import Rule
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -121,6 +125,14 @@ def _run_options(function: F) -> F:
                 metavar="SECONDS",
                 help="check: how long to wait for a first evaluation after those steps.",
             ),
+            click.option(
+                "--prove",
+                type=click.FloatRange(min=10),
+                is_flag=False,
+                flag_value=PROVE_S,
+                metavar="[SECONDS]",
+                help=f"Afterwards try the remedies of what was found, as netwright fix does, for so long ({PROVE_S:g} s unless said otherwise), and rank the causes by it.",
+            ),
             click.argument("target", metavar="SCRIPT"),
             click.argument("argv", nargs=-1, type=click.UNPROCESSED, metavar="[ARGUMENTS]..."),
         )
@@ -129,7 +141,7 @@ def _run_options(function: F) -> F:
     return function
 
 
-@main.command(context_settings=_FORWARD)
+@main.command(cls=Examination, context_settings=_FORWARD)
 @click.option(
     "--watch/--no-watch",
     default=True,
@@ -164,7 +176,7 @@ def run(**options: Any) -> NoReturn:
     sys.exit(_doctor(stop_after_preflight=False, **options))
 
 
-@main.command(context_settings=_FORWARD)
+@main.command(cls=Examination, context_settings=_FORWARD)
 @click.option(
     "--experiments/--no-experiments",
     default=True,
@@ -201,7 +213,7 @@ def check(*, experiments: bool, only: tuple[str, ...], **options: Any) -> NoRetu
 @click.option(
     "--budget",
     type=click.FloatRange(min=10),
-    default=300.0,
+    default=PROVE_S,
     show_default=True,
     metavar="SECONDS",
     help="Time for all re-runs of the program.",
@@ -233,7 +245,14 @@ def fix(**options: Any) -> NoReturn:
 
 
 def _doctor(
-    *, target: str, is_module: bool, no_report: bool, no_record: bool, stop_after_preflight: bool, **rest: Any
+    *,
+    target: str,
+    is_module: bool,
+    no_report: bool,
+    no_record: bool,
+    stop_after_preflight: bool,
+    prove: float | None,
+    **rest: Any,
 ) -> int:
     if not is_module:
         _must_exist(target)
@@ -257,9 +276,22 @@ def _doctor(
         **rest,
     )
     try:
-        return doctor.run(options)
+        return doctor.run(options, proofs=_proofs(prove, quiet=options.quiet))
     except ConfigError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _proofs(seconds: float | None, *, quiet: bool) -> Callable[[Command, Report, TextIO], Proof | None]:
+    """Where the examination asks for a proof. What makes it is loaded when it is asked, after the program."""
+
+    def asked(command: Command, report: Report, stream: TextIO) -> Proof | None:
+        from .surgery.proof import prove, recall
+
+        if seconds is None:
+            return recall(command)
+        return prove(command, report, budget=seconds, stream=stream, quiet=quiet)
+
+    return asked
 
 
 def _must_exist(target: str) -> None:
@@ -376,7 +408,7 @@ def demo(fresh: bool) -> NoReturn:
     from .report.deliver import new_run_dir
 
     run_dir = new_run_dir()
-    code = doctor.run(RunOptions(target=str(script), run_dir=run_dir))
+    code = doctor.run(RunOptions(target=str(script), run_dir=run_dir), proofs=_proofs(None, quiet=False))
     page = run_dir / "report.html"
     if page.is_file():
         click.echo(f"\nnetwright: open {page.absolute()} in a browser for the pictures", err=True)

@@ -13,8 +13,8 @@ from .launch import Ending
 from .options import RunOptions
 from .report.build import counted
 from .report.deliver import new_run_dir
-from .report.model import Report, every
-from .rule import Severity
+from .report.model import Report
+from .rule import Severity, every
 from .runs import Record, collect
 from .runs.settings import Arguments, configurations, constants
 

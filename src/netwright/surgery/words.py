@@ -38,8 +38,8 @@ def show(operation: Operation, *, quiet: bool = False, console: Console | None =
     if operation.interrupted:
         _say(out, "", "interrupted; what is known so far is above")
     if not quiet:
-        for line in operation.refused:
-            _say(out, "Not tried", line)
+        for edit in operation.refused:
+            _say(out, "Not tried", f"{', '.join(edit.codes)} {edit.name}: {edit.why}")
         for finding in _open(operation):
             _say(out, "By hand", f"{finding.code} {finding.name} at {finding.where.at}: {finding.fix}")
 
