@@ -450,8 +450,9 @@ def _proven(patient: Patient, report: Report, ending: launch.Ending, stream: Tex
     start = time.perf_counter()
     try:
         proof = patient.proofs(_command(patient), report, stream)
-    except Exception:  # the harm boundary: what was found is reported without
-        return replace(report, traces=(*report.traces, traceback.format_exc()))
+    except Exception as error:  # the harm boundary: what was found is reported without
+        note = f"NW000: the proof failed ({type(error).__name__}: {error}); this is a fault of netwright's"
+        return replace(report, notes=(*report.notes, note), traces=(*report.traces, traceback.format_exc()))
     if proof is None:
         return report
     return diagnosed(replace(report, seconds=report.seconds + time.perf_counter() - start), proof)

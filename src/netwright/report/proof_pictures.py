@@ -26,4 +26,4 @@ def seeds(proof: Proof) -> str:
         Series(name="as it is", kind="backward", values=proof.before),
         Series(name="mended", kind="forward", values=proof.after),
     )
-    return line_chart(names, pair, label=f"{proof.yardstick} by seed", log=False)
+    return line_chart(names, pair, label=f"{proof.yardstick} by seed", log=False, size=(460.0, 130.0))

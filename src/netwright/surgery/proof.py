@@ -34,6 +34,7 @@ def proof_of(operation: Operation) -> Proof:
         untried = [_edit(p, why=why) for p in [*nominated, *operation.standard]]
         return Proof(why=why, edits=(*untried, *edits), budget_s=operation.budget_s)
     tried = [_tried(p, cure) for p in _every_patch(operation)]
+    ran = any(v is not None for v in (*cure.before, *cure.after))  # else the budget ended before the seeds
     return Proof(
         yardstick=cure.yardstick.name,
         edits=(*tried, *edits),
@@ -41,10 +42,10 @@ def proof_of(operation: Operation) -> Proof:
         steps=operation.steps,
         control=cure.control.value,
         together=_value(cure, map(_key, cure.patches)),
-        before=cure.before,
-        after=cure.after,
+        before=cure.before if ran else (),
+        after=cure.after if ran else (),
         better=sum(g > 0 for g in cure.gains),
-        p=cure.p,
+        p=cure.p if ran else None,
         luck=cure.luck,
         left=None if operation.left is None else tuple(map(_left, operation.left)),
     )
