@@ -1,8 +1,31 @@
 """How the command line of ``run`` and ``check`` is read where click alone does not do."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import click
 
 from .options import PROVE_S
+
+
+class ExperimentName(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
+    """The name of an experiment. The names are only loaded when one is given, or the help asks for them."""
+
+    name = "experiment"
+
+    def _choice(self) -> click.Choice[str]:
+        from .evidence import EXPERIMENTS
+
+        return click.Choice(sorted(EXPERIMENTS.values()))
+
+    def get_metavar(self, *args: Any, **kwargs: Any) -> str | None:
+        """For the help."""
+        return self._choice().get_metavar(*args, **kwargs)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """One of the names."""
+        return self._choice().convert(value, param, ctx)
 
 
 class Examination(click.Command):

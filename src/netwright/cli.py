@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 import click
 
 from . import __version__
-from .arguments import Examination
+from .arguments import Examination, ExperimentName
 from .options import PROVE_S, RunOptions
 from .runs.commands import runs
 
@@ -23,23 +23,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 _HELP = {"help_option_names": ["-h", "--help"]}
-
-
-class _ExperimentName(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
-    """The name of an experiment. The names are only loaded when one is given, or the help asks for them."""
-
-    name = "experiment"
-
-    def _choice(self) -> click.Choice[str]:
-        from .evidence import EXPERIMENTS
-
-        return click.Choice(sorted(EXPERIMENTS.values()))
-
-    def get_metavar(self, *args: Any, **kwargs: Any) -> str | None:
-        return self._choice().get_metavar(*args, **kwargs)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return self._choice().convert(value, param, ctx)
 
 
 _FORWARD = {**_HELP, "allow_interspersed_args": False, "ignore_unknown_options": False}
@@ -185,7 +168,7 @@ def run(**options: Any) -> NoReturn:
 @click.option(
     "--only",
     multiple=True,
-    type=_ExperimentName(),
+    type=ExperimentName(),
     help="Of the experiments only this one (repeatable). repeat-run, seeds and learning-curve run the whole program again, many times, in processes of their own: they are done only when named here.",
 )
 @click.option(
@@ -285,6 +268,8 @@ def _proofs(seconds: float | None, *, quiet: bool) -> Callable[[Command, Report,
     """Where the examination asks for a proof. What makes it is loaded when it is asked, after the program."""
 
     def asked(command: Command, report: Report, stream: TextIO) -> Proof | None:
+        if "torch" not in sys.modules:
+            return None  # the program ended before it loaded it
         from .surgery.proof import prove, recall
 
         if seconds is None:
