@@ -424,7 +424,9 @@ def _finish(patient: Patient, ending: launch.Ending) -> int:
     ending = _own_doing(patient, ending)
     report: Report | None = None
     try:
-        report = _proven(patient, conclude(patient, ending, start), ending, stream)
+        report = conclude(patient, ending, start)
+        _close_record(patient, ending, report)  # trials are no part of the run
+        report = _proven(patient, report, ending, stream)
         told = patient.logbook is not None and patient.logbook.failed
         deliver(report, patient.options, stream=stream, told=told)
         code = exit_code(report, ending.code, _options(patient))
@@ -435,7 +437,8 @@ def _finish(patient: Patient, ending: launch.Ending) -> int:
         print("netwright: NW000 the report failed; this is a fault of netwright's:", file=stream)
         traceback.print_exc(file=stream)
         code = ending.code
-    _close_record(patient, ending, report)
+    if report is None:
+        _close_record(patient, ending, None)
     if session is not None:
         session.close()
     if ending.interrupted:

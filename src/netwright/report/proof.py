@@ -41,10 +41,9 @@ def sentences(diagnosis: Diagnosis) -> Iterator[str]:
     length = f"{proof.steps} steps each" if proof.steps else "to their own end"
     yield f"same program, seeds and data, {length}: {_over_seeds(proof, names)}"
     if len(healing) > 1:
-        yield (
-            f"with its own seed: {proof.yardstick} {number(proof.control)} as it is, {number(proof.together)} with {names}; "
-            + "; ".join(f"{number(c.alone)} with {label} alone" for label, c in healing)
-        )
+        together = f"{number(proof.control)} as it is, {number(proof.together)} with {names}"
+        alone = [f"{number(c.alone)} with {label} alone" for label, c in healing if c.alone is not None]
+        yield f"with its own seed: {proof.yardstick} {'; '.join([together, *alone])}"
 
 
 def _over_seeds(proof: Proof, names: str) -> str:
