@@ -60,7 +60,7 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     ),
     "T0": (
         "Four kinds of cause",
-        ("netwright.rule.Kind", "netwright.report.words.headline"),
+        ("netwright.rule.Kind", "netwright.diagnosis.causes.diagnose", "netwright.report.words.headline"),
         "whether data are too few is tried on request (learning curve); noisy labels, train and test from different distributions",
     ),
     "T1": ("Start simple", (), "netwright baseline"),

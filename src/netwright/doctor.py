@@ -7,16 +7,18 @@ import contextlib
 import io
 import os
 import platform
+import shlex
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from . import launch
 from .config import Config, left_out, load_config
+from .diagnosis.measurement import LEFT_OUT
 from .engine import Checked, Judgement, State, judge, measure
 from .evidence import (
     EXPERIMENTS,
@@ -37,17 +39,20 @@ from .evidence import (
 from .notes import notes, without_values
 from .options import FAILED_ON, USAGE_ERROR, RunOptions
 from .registry import all_rules
-from .report.build import build_report
+from .report.build import build_report, diagnosed
 from .report.deliver import deliver, exit_code
-from .report.model import CANNOT_TELL, HEALTHY, Report, Sample
+from .report.model import CANNOT_TELL, HEALTHY, SICK, Report, Sample
 from .rule import NotApplicable, NotAsked, Rule, override_thresholds
 
 if TYPE_CHECKING:
     from .capture.session import Session
+    from .diagnosis import Proof
     from .experiments.experiment import Experiment, Material
     from .logbook import Logbook
     from .rerun import Command
     from .vigil import Vigil
+
+    Proofs = Callable[[Command, Report, TextIO], Proof | None]
 
 _LATE = (Evaluation, EvalInputs, Finiteness, Metrics, Crash, Program, History)
 _SWALLOWED = 20
@@ -69,6 +74,8 @@ class Patient:
     samples: tuple[Sample, ...] = ()
     folder: Path = field(default_factory=Path.cwd)
     environment: dict[str, str] = field(default_factory=dict[str, str])
+    command: str = ""
+    proofs: "Proofs | None" = None
     notes: list[str] = field(default_factory=list[str])
     traces: list[str] = field(default_factory=list[str])
     started: float = 0.0
@@ -85,13 +92,20 @@ class Patient:
         return [r for r in self.rules if r.code not in self.ignored]
 
 
-def run(options: RunOptions) -> int:
+def run(options: RunOptions, *, proofs: "Proofs | None" = None) -> int:
     """Run a program under examination and report. The exit code: the program's own, or see ``docs/exit-codes.md``.
+
+    Args:
+        options: what to run, and how.
+        proofs: asked for the proof of a program in which something is wrong, once it has ended.
 
     Raises:
         ConfigError: ``[tool.netwright]`` cannot be understood.
     """
     patient = admit(options)
+    patient.proofs = proofs
+    patient.environment = dict(os.environ)
+    patient.command = shlex.join([*(["-m"] if options.is_module else []), options.target, *options.argv])
     _prepare_record(patient)
     finder = launch.AfterImport("torch", lambda: begin(patient))
     if "torch" in sys.modules:
@@ -129,8 +143,6 @@ def admit(options: RunOptions) -> Patient:
     override_thresholds(config.thresholds)
     patient = Patient(options=options, config=config, rules=all_rules(), ignored=ignored)
     patient.started = time.perf_counter()
-    if options.experiments:
-        patient.environment = dict(os.environ)
     return patient
 
 
@@ -318,7 +330,7 @@ def _experiment(patient: Patient) -> None:
             patient.evidence[experiment.makes] = _tried(patient, experiment, given, seconds)
         else:
             left.append(experiment.name)
-            patient.evidence[experiment.makes] = NotApplicable("left out, the budget was spent")
+            patient.evidence[experiment.makes] = NotApplicable(LEFT_OUT)
     if left:
         patient.notes.append(
             f"left out, as the {patient.options.budget:g} s for experiments were over: {', '.join(left)} (--budget SECONDS gives more, --only NAME runs one of them)"
@@ -394,6 +406,7 @@ def _program(patient: Patient) -> Program:
     return Program(
         script=options.target,
         argv=options.argv,
+        command=patient.command,
         seeds=dict(session.recording.seeds) if session else {},
         random_used=session.random_used() if session else (),
         steps_seen=session.recording.steps if session else 0,
@@ -415,6 +428,8 @@ def _finish(patient: Patient, ending: launch.Ending) -> int:
     report: Report | None = None
     try:
         report = conclude(patient, ending, start)
+        _close_record(patient, ending, report)  # trials are no part of the run
+        report = _proven(patient, report, ending, stream)
         told = patient.logbook is not None and patient.logbook.failed
         deliver(report, patient.options, stream=stream, told=told)
         code = exit_code(report, ending.code, _options(patient))
@@ -427,7 +442,8 @@ def _finish(patient: Patient, ending: launch.Ending) -> int:
         print("netwright: NW000 the report failed; this is a fault of netwright's:", file=stream)
         traceback.print_exc(file=stream)
         code = ending.code
-    _close_record(patient, ending, report)
+    if report is None:
+        _close_record(patient, ending, None)
     if session is not None:
         session.close()
     if ending.interrupted:
@@ -438,8 +454,24 @@ def _finish(patient: Patient, ending: launch.Ending) -> int:
 def _terminated(patient: Patient, name: str) -> None:
     """A signal ends the process: what is known is said before."""
     patient.notes.append(f"the program was ended from outside ({name})")
+    patient.proofs = None  # no time for trials
     with contextlib.suppress(Exception):  # the harm boundary: the process must end
         _finish(patient, launch.Ending(code=1))
+
+
+def _proven(patient: Patient, report: Report, ending: launch.Ending, stream: TextIO) -> Report:
+    """The report with what trials of remedies prove of it, where that is known or asked for. The program has ended."""
+    if patient.proofs is None or report.verdict != SICK or ending.interrupted:
+        return report
+    start = time.perf_counter()
+    try:
+        proof = patient.proofs(_command(patient), report, stream)
+    except Exception as error:  # the harm boundary: what was found is reported without
+        note = f"NW000: the proof failed ({type(error).__name__}: {error}); this is a fault of netwright's"
+        return replace(report, notes=(*report.notes, note), traces=(*report.traces, traceback.format_exc()))
+    if proof is None:
+        return report
+    return diagnosed(replace(report, seconds=report.seconds + time.perf_counter() - start), proof)
 
 
 def _stream(patient: Patient) -> TextIO:

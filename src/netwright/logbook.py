@@ -13,8 +13,8 @@ from .launch import Ending
 from .options import RunOptions
 from .report.build import counted
 from .report.deliver import new_run_dir
-from .report.model import Report, every
-from .rule import Finding, Severity
+from .report.model import Report
+from .rule import Finding, Severity, every
 from .runs import Record, collect
 from .runs.settings import Arguments, configurations, constants
 

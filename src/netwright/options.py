@@ -7,6 +7,7 @@ RUNS = Path(".netwright") / "runs"  # below a working folder
 USAGE_ERROR = 2
 FAILED_ON = 4
 NOT_PROVEN = 5
+PROVE_S = 300.0  # for all re-runs of a proof, unless said otherwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

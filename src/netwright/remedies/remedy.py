@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..evidence import NOWHERE, Where
 from ..rule import Finding
 from .source import Change, Refused, Source
 
@@ -60,6 +61,7 @@ class Remedy:
             remedy=self.name,
             title=self.title,
             codes=(finding.code,),
+            where=finding.where,
             bends_loss=self.bends_loss,
             source=source,
             changes=tuple(changes),
@@ -68,13 +70,14 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """What a remedy changes in one file."""
+    """What a remedy changes in one file. ``where`` is the place of the finding that it mends."""
 
     remedy: str
     title: str
     codes: tuple[str, ...]
     source: Source
     changes: tuple[Change, ...]
+    where: Where = NOWHERE
     bends_loss: bool = False
 
     @property

@@ -4,6 +4,7 @@ import json
 from importlib.resources import files
 from typing import Any, cast
 
+from ..diagnosis import Diagnosis
 from ..engine import Checked, State
 from ..evidence import Program, Task, Where
 from ..rule import Finding, Kind, Severity
@@ -20,6 +21,7 @@ def to_json(report: Report) -> str:
             "task": to_plain(report.task),
             "verdict": report.verdict,
             "findings": [_finding(f) for f in report.findings],
+            "diagnosis": to_plain(report.diagnosis),
             "checked": to_plain(report.checked),
             "tried": to_plain(report.tried),
             "not_tried": to_plain(report.not_tried),
@@ -57,6 +59,7 @@ def from_json(text: str, pictures: str | None = None) -> Report:
             task=None if data["task"] is None else from_plain(Task, data["task"]),
             verdict=data["verdict"],
             findings=tuple(_read_finding(f) for f in data["findings"]),
+            diagnosis=from_plain(Diagnosis | None, data.get("diagnosis")),
             checked=tuple(
                 Checked(code=c["code"], name=c["name"], state=State(c["state"]), reason=c["reason"])
                 for c in data["checked"]

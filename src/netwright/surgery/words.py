@@ -11,8 +11,11 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from ..diagnosis import Proof
 from ..remedies import Patch
-from ..report.model import CANNOT_TELL, HEALTHY
+from ..report.build import diagnosed
+from ..report.model import CANNOT_TELL, HEALTHY, Report
+from ..report.proof import labels, next_words, of_cause
 from ..report.terminal import make_console
 from ..report.words import headline
 from ..rule import Finding
@@ -23,11 +26,13 @@ from .operation import Operation
 _LABEL = 11
 
 
-def show(operation: Operation, *, quiet: bool = False, console: Console | None = None) -> None:
+def show(operation: Operation, proof: Proof, *, quiet: bool = False, console: Console | None = None) -> None:
     """Print it: what a person reads on stderr, the diff on stdout."""
     out = console or make_console()
+    report = diagnosed(operation.report, proof)
     if not quiet:
-        _say(out, "Diagnosis", headline(operation.report))
+        _say(out, "Diagnosis", headline(report))
+        _causes(out, report)
         for line in _nothing(operation):
             _say(out, "", line)
     cure = operation.cure
@@ -35,13 +40,26 @@ def show(operation: Operation, *, quiet: bool = False, console: Console | None =
         if not quiet:
             _trials(out, operation, cure)
         _proof(out, cure)
+    if not quiet and report.diagnosis is not None and (following := next_words(report.diagnosis)):
+        _say(out, "Next", following)
     if operation.interrupted:
         _say(out, "", "interrupted; what is known so far is above")
     if not quiet:
-        for line in operation.refused:
-            _say(out, "Not tried", line)
+        for edit in operation.refused:
+            _say(out, "Not tried", f"{', '.join(edit.codes)} {edit.name}: {edit.why}")
         for finding in _open(operation):
             _say(out, "By hand", f"{finding.code} {finding.name} at {finding.where.at}: {finding.fix}")
+
+
+def _causes(out: Console, report: Report) -> None:
+    """The causes in the order of their proof."""
+    diagnosis = report.diagnosis
+    if diagnosis is None or diagnosis.proof is None or not diagnosis.proof.yardstick:
+        return
+    for label, cause in zip(labels(diagnosis), diagnosis.causes, strict=True):
+        if cause.code:
+            place = f" at {cause.where.at}" if cause.where.known else ""
+            _say(out, f"{label:>3}", f"{cause.code} {cause.name}{place}: {of_cause(cause, diagnosis.proof)}")
 
 
 def show_patch(patches: Sequence[Patch], folder: Path) -> None:
