@@ -29,6 +29,7 @@ from .evidence import (
     Optimizers,
     Program,
     Signals,
+    Splits,
     Targets,
     Task,
     TrainInputs,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from .monitor import Watcher
     from .rerun import Command
 
-_LATE = (Evaluation, EvalInputs, Metrics, Crash, Program, History)
+_LATE = (Evaluation, EvalInputs, Metrics, Splits, Crash, Program, History)
 _SWALLOWED = 20
 _WITHOUT_VALUES = {Task, Graphs, Optimizers}
 _PICTURES = (Task, TrainInputs, Targets, Signals, Graphs)

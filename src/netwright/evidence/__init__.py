@@ -56,6 +56,7 @@ from .experiments import Stack as Stack
 from .experiments import Strength as Strength
 from .experiments import TermShare as TermShare
 from .experiments import TokenShare as TokenShare
+from .experiments import Views as Views
 from .experiments import WeightDecay as WeightDecay
 from .graph import DROPOUTS as DROPOUTS
 from .graph import RESHAPES as RESHAPES
@@ -82,6 +83,8 @@ from .program import Crash as Crash
 from .program import InPlaceWrite as InPlaceWrite
 from .program import ModuleCall as ModuleCall
 from .program import Program as Program
+from .splits import Separation as Separation
+from .splits import Splits as Splits
 from .task import LossTerm as LossTerm
 from .task import Objective as Objective
 from .task import Task as Task
