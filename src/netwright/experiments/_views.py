@@ -188,4 +188,6 @@ def _source(capture: GraphCapture, door: int, count: int) -> tuple[int, Where]:
 def _has_data(makers: dict[int, Any], value: int) -> bool:
     """Whether a value comes from tensors that were there, and not from a random generator alone."""
     call = makers.get(value)
-    return call is None or any(_has_data(makers, v) for v in call.reads)
+    if call is None or not call.reads:
+        return call is None or plain_name(call.name) not in _RANDOM
+    return any(_has_data(makers, v) for v in call.reads)

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 
 from ...evidence import Graph, Graphs, Node, Ref, Task
 from ...rule import Finding, Kind, Rule, Severity, Threshold
-from .._loss import LINEAR, learns, loss_terms, walk_back
+from .._loss import LINEAR, learns, loss_terms, one_hot, target_info, walk_back
 
 rule = Rule(
     code="NW220",
@@ -112,7 +112,10 @@ def _division(graph: Graph, node: Node) -> str | None:
 
 def _spread_of(graph: Graph, node: Node, centred: Node) -> bool:
     """Whether a divisor is the standard deviation of what was centred, a small number put to it or not."""
-    ours = {centred.refs[0], Ref(centred.index)}
+    ours = {
+        centred.refs[0],
+        *(Ref(n.index) for n in graph.consumers(graph[centred.refs[0]]) if n.op == "sub"),
+    }
     for step in walk_back(graph, Ref(node.index), 5, frozenset()):
         if step.op in ("std", "var") and step.refs and step.refs[0] in ours:
             return True
@@ -171,12 +174,14 @@ def _product(graph: Graph, node: Node) -> str | None:
 
 def _losses(graphs: Graphs, task: Task) -> Iterator[tuple[str, Graph, Node]]:
     """Cross-entropies by hand in a stable form; the unstable ones are NW311's."""
-    for graph, _, term in loss_terms(graphs, task):
+    for graph, objective, term in loss_terms(graphs, task):
         node = graph[term.node]
         if not term.handmade or term.prediction is None or node.via or not node.where.known:
             continue
         source = graph.source(Ref(term.prediction, term.prediction_output))
-        if term.op == "nll_loss" and source.op == "log_softmax":
+        target = target_info(graph, term)
+        classes = target is not None and (not target.floating or one_hot(target, objective.classes))
+        if term.op == "nll_loss" and source.op == "log_softmax" and classes:
             yield "cross-entropy", graph, node
         elif term.op == "binary_cross_entropy" and source.op in ("clamp", "clip", "add"):
             yield "binary cross-entropy", graph, node
