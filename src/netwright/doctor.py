@@ -23,6 +23,7 @@ from .evidence import (
     Crash,
     EvalInputs,
     Evaluation,
+    EvaluationItems,
     Graphs,
     History,
     Metrics,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from .monitor import Watcher
     from .rerun import Command
 
-_LATE = (Evaluation, EvalInputs, Metrics, Splits, Crash, Program, History)
+_LATE = (Evaluation, EvalInputs, EvaluationItems, Metrics, Splits, Crash, Program, History)
 _SWALLOWED = 20
 _WITHOUT_VALUES = {Task, Graphs, Optimizers}
 _PICTURES = (Task, TrainInputs, Targets, Signals, Graphs)

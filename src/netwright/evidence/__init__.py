@@ -3,6 +3,7 @@
 from .data import BatchOrder as BatchOrder
 from .data import DoorTensor as DoorTensor
 from .data import EvalInputs as EvalInputs
+from .data import EvaluationItems as EvaluationItems
 from .data import FeatureStats as FeatureStats
 from .data import LoaderInfo as LoaderInfo
 from .data import Loaders as Loaders

@@ -47,8 +47,11 @@ def views(samples: Samples, rows: Array, labels: Array | None, deadline: float) 
         raise NotApplicable("targets are no single classes, so samples may be mixed on purpose")
     if len(rows) < _LEAST:
         raise NotApplicable(f"{len(rows)} samples are too few")
-    kept, places = rows[:_MOST], labels[:_MOST]
     found = _pairs(samples)
+    seen = np.array([found.before[int(r)] is not None for r in rows])
+    if seen.sum() < _LEAST:
+        raise NotApplicable("what is done to a batch was seen for too few samples")
+    kept, places = rows[seen][:_MOST], labels[seen][:_MOST]
     before = after = 0
     for model, was, now in _forms(found, kept, samples.blocks[0].name):
         if time.perf_counter() > deadline:
@@ -74,7 +77,8 @@ def _forms(found: "_Pairs", kept: Array, name: str) -> Iterator[tuple[Any, Array
     neighbours = import_module("sklearn.neighbors").KNeighborsClassifier(_NEIGHBOURS)
     logistic = import_module("sklearn.linear_model").LogisticRegression(max_iter=300)
     was, now = (
-        np.stack([part[int(r)] for r in kept]).astype(np.float32) for part in (found.before, found.after)
+        np.stack([row for r in kept if (row := part[int(r)]) is not None]).astype(np.float32)
+        for part in (found.before, found.after)
     )
     both = [*_standard(was, was), *_standard(now, now)]
     columns = table((Block(name, both, integral=False),), np.arange(2 * len(kept))).columns
@@ -119,17 +123,17 @@ def _count(model: Any, was: Array, now: Array, labels: Array, found: Array) -> N
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
-    """Rows before and after, whether random numbers are between them, and the last line that changes them."""
+    """Rows before and after (``None`` where a step cannot be run again up to the network's door), whether random numbers are between them, and the last line that changes them."""
 
-    before: list[Array]
-    after: list[Array]
+    before: list[Array | None]
+    after: list[Array | None]
     random: bool
     where: Where
 
 
 def _pairs(samples: Samples) -> _Pairs:
-    before: list[Array] = []
-    after: list[Array] = []
+    before: list[Array | None] = []
+    after: list[Array | None] = []
     where, changed, random = NOWHERE, False, False
     for step, count in zip(samples.steps, samples.counts, strict=True):
         capture = step.capture
@@ -138,8 +142,11 @@ def _pairs(samples: Samples) -> _Pairs:
         replay = Replay(capture.tape, [source, door], grad=False)
         try:
             was, now = replay.run()
-        except CannotReplay as why:
-            raise NotApplicable(str(why)) from why
+        except (CannotReplay, RuntimeError, TypeError, ValueError, IndexError):
+            # Data that were made in this very step, out of something that is not on the tape.
+            before.extend([None] * count)
+            after.extend([None] * count)
+            continue
         where = where if where.known else line
         changed = changed or not torch.equal(was, now)
         random = random or any(plain_name(c.name) in _RANDOM for c in replay.calls)

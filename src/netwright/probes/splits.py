@@ -89,10 +89,12 @@ def _batches(captures: Sequence[GraphCapture], most: int) -> Iterator[_Batch]:
 
 
 def _doors(capture: GraphCapture) -> dict[str, torch.Tensor]:
-    """What came in at the first network's door."""
+    """What came in at the door for this loss, or for this pass of an evaluation: passes of both may lie on one tape."""
     found: dict[str, torch.Tensor] = {}
+    goal = capture.graph.loss
+    ours = capture.graph.ancestors(goal) if goal is not None else frozenset[int]()
     for node, name in capture.doors.items():
-        tensor = capture.data.get(node)
+        tensor = capture.data.get(node) if node in ours else None
         if (
             tensor is not None
             and tensor.dim()
