@@ -93,7 +93,7 @@ def _filtered(images: Array) -> Array:
     """Mean answers of random filters: what an image shows wherever it stands in it, so that a shift or a crop changes little."""
     draw = torch.Generator().manual_seed(0)
     filters = torch.randn(_FILTERS, images.shape[1], _FILTER, _FILTER, generator=draw)
-    answers = torch.nn.functional.conv2d(torch.from_numpy(images), filters).relu()
+    answers = torch.nn.functional.conv2d(torch.as_tensor(images), filters).relu()
     return answers.mean(dim=(2, 3)).numpy()
 
 
