@@ -139,9 +139,8 @@ def _pairs(samples: Samples) -> _Pairs:
         capture = step.capture
         door = _door(capture, count)
         source, line = _source(capture, door, count)
-        replay = Replay(capture.tape, [source, door], grad=False)
         try:
-            was, now = replay.run()
+            was, now = Replay(capture.tape, [source, door], grad=False).run()
         except (CannotReplay, RuntimeError, TypeError, ValueError, IndexError):
             # Data that were made in this very step, out of something that is not on the tape.
             before.extend([None] * count)
@@ -149,7 +148,8 @@ def _pairs(samples: Samples) -> _Pairs:
             continue
         where = where if where.known else line
         changed = changed or not torch.equal(was, now)
-        random = random or any(plain_name(c.name) in _RANDOM for c in replay.calls)
+        between = capture.tape.slice([door], frozenset({source}))
+        random = random or any(plain_name(c.name) in _RANDOM for c in between)
         before.extend(plain_rows(was))
         after.extend(plain_rows(now))
     if not changed:
