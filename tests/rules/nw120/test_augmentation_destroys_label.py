@@ -1,7 +1,6 @@
-"""What is left of the label, by numbers and on whole programs; and datasets that are asked for their items twice."""
+"""What is left of the label, by numbers; and datasets that are asked for their items twice."""
 
 import random
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +11,8 @@ from netwright.evidence import EvaluationItems, SimpleModels, TaskKind, Views, W
 from netwright.probes.items import _twice
 from netwright.rule import NotApplicable
 from netwright.rules.data.augmentation_destroys_label import rule
-from tests.programs import examine, marks
 
 PLACE = Where(file="/project/train.py", line=9)
-FOLDER = Path(__file__).parent
 
 
 def models(before, after_high, chance=0.1):
@@ -67,18 +64,6 @@ def test_all_items_have_to_differ(fetched, differing, speaks):
 def test_it_abstains_where_nothing_was_seen():
     with pytest.raises(NotApplicable):
         rule.function(None, None)
-
-
-def test_pixels_shuffled_in_the_loop():
-    script = FOLDER / "shuffled_pixels.py"
-    outcome = examine(script, experiments=("simple-models",))
-    (found,) = [f for f in outcome.fired if f["code"] == "NW120"]
-    assert found["where"]["line"] == marks(script)["NW120"]
-
-
-def test_mild_noise_in_the_loop():
-    outcome = examine(FOLDER / "mild_noise.py", experiments=("simple-models",))
-    assert not outcome.fired, outcome.describe()
 
 
 class Items(Dataset):

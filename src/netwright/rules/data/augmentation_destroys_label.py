@@ -53,9 +53,10 @@ rule = Rule(
 @rule.check
 def check(found: SimpleModels | None, items: EvaluationItems | None) -> list[Finding]:
     """Compare what simple models know before and after; look whether items of the evaluation stay the same."""
-    if found is None and items is None:
+    if (found is None or found.views is None) and items is None:
+        why = found.no_views if found is not None else ""
         raise NotApplicable(
-            "neither batches of classes with what is done to them nor the evaluation's items were seen"
+            why or "neither what is done to batches of classes nor the evaluation's items were seen"
         )
     destroyed = _destroyed(found) if found is not None else None
     changing = _changing(items) if items is not None else None
