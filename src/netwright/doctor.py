@@ -25,6 +25,7 @@ from .evidence import (
     Crash,
     EvalInputs,
     Evaluation,
+    EvaluationItems,
     Finiteness,
     Graphs,
     History,
@@ -32,6 +33,7 @@ from .evidence import (
     Optimizers,
     Program,
     Signals,
+    Splits,
     Targets,
     Task,
     TrainInputs,
@@ -54,7 +56,7 @@ if TYPE_CHECKING:
 
     Proofs = Callable[[Command, Report, TextIO], Proof | None]
 
-_LATE = (Evaluation, EvalInputs, Finiteness, Metrics, Crash, Program, History)
+_LATE = (Evaluation, EvalInputs, EvaluationItems, Finiteness, Metrics, Splits, Crash, Program, History)
 _SWALLOWED = 20
 _WITHOUT_VALUES = {Task, Graphs, Optimizers}
 _PICTURES = (Task, TrainInputs, Targets, Signals, Graphs)

@@ -146,6 +146,8 @@ class _Study:
         }
         issues, why = self._issues(probabilities, labels, values, rows, related=related)
         result.update({"issues": issues, "no_issues": why})
+        changed, why = self._views(rows, labels)
+        result.update({"views": changed, "no_views": why})
         self.progress(0.6)
         race, why = self._race(problem, brief=related)
         result.update({"race": race, "no_race": why, "scores": tuple(scores)})
@@ -177,6 +179,14 @@ class _Study:
         places = [self.samples.places[int(r)] for r in rows]
         try:
             return label_issues("logistic regression", probabilities, labels, values, places), ""
+        except NotApplicable as why:
+            return None, str(why)
+
+    def _views(self, rows: "Array", labels: "Array | None") -> tuple[object, str]:
+        from ._views import views
+
+        try:
+            return views(self.samples, rows, labels, time.perf_counter() + 0.4 * self.left), ""
         except NotApplicable as why:
             return None, str(why)
 

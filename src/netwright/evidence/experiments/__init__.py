@@ -40,6 +40,7 @@ from .simple_models import ModelScore as ModelScore
 from .simple_models import NetworkRace as NetworkRace
 from .simple_models import SimpleModels as SimpleModels
 from .simple_models import TokenShare as TokenShare
+from .simple_models import Views as Views
 from .weight_decay import WeightDecay as WeightDecay
 
 # By which experiment each of them is made.
