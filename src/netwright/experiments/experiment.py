@@ -1,7 +1,8 @@
 """What an experiment is, and what it is given."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
@@ -48,3 +49,37 @@ class Experiment:
     def name(self) -> str:
         """What it is called on the command line."""
         return EXPERIMENTS[self.makes]
+
+
+class OnBatches(Protocol):
+    """The function of an experiment that trains on the captured batches."""
+
+    def __call__(
+        self,
+        step: Step,
+        optimizer: torch.optim.Optimizer | None,
+        /,
+        *,
+        others: Sequence[Step],
+        seconds: float,
+        where: Where,
+        progress: Progress,
+    ) -> object:
+        """What it found."""
+        ...
+
+
+def on_batches(function: OnBatches) -> Callable[[Material, float, Progress], object]:
+    """How such a function is run on what an experiment is given."""
+
+    def run(material: Material, seconds: float, progress: Progress) -> object:
+        return function(
+            material.step,
+            material.optimizer,
+            others=material.others,
+            seconds=seconds,
+            where=material.where,
+            progress=progress,
+        )
+
+    return run

@@ -18,7 +18,7 @@ from ._floor import Floor, floor_of
 from ._next_step import next_step
 from ._subset import repeated
 from .curves import outcome
-from .experiment import Experiment, Material
+from .experiment import Experiment, on_batches
 from .progress import Progress, unseen
 from .trainee import ERRORS, Trainee
 
@@ -275,15 +275,4 @@ def _hits(term: LossTerm, prediction: torch.Tensor, target: torch.Tensor) -> tor
     return (prediction > bar) == (target > 0.5)
 
 
-def _of(material: Material, seconds: float, progress: Progress) -> Overfit:
-    return overfit_batch(
-        material.step,
-        material.optimizer,
-        others=material.others,
-        seconds=seconds,
-        where=material.where,
-        progress=progress,
-    )
-
-
-EXPERIMENT = Experiment(Overfit, 0.4, 20.0, _of)
+EXPERIMENT = Experiment(Overfit, 0.4, 20.0, on_batches(overfit_batch))
