@@ -18,13 +18,14 @@ from ._floor import Floor, floor_of
 from ._next_step import next_step
 from ._subset import repeated
 from .curves import outcome
-from .experiment import Experiment, on_batches
+from .experiment import Experiment, Work, on_batches
 from .progress import Progress, unseen
 from .trainee import ERRORS, Trainee
 
 ADAM_RATE = 3e-4  # Karpathy, "A recipe for training neural networks": the safe rate to begin with
 _STEPS = 400
 _ASKED_EVERY = 10
+_LEAST = 8  # steps on a batch, however little time there is
 _RIGHT = {TaskKind.CLASSIFICATION: 0.9999, TaskKind.DENSE_CLASSIFICATION: 0.99, TaskKind.LANGUAGE_MODEL: 0.99}
 _ERROR = 0.1  # root mean square error in standard deviations of the target: 99 % of its variance
 _FALLEN = 0.01  # of the first loss, where a task has neither right answers nor errors
@@ -86,6 +87,8 @@ def overfit_batch(
                 if not _wanted(runs, own, count, optimizer):
                     continue
                 share = (deadline - time.perf_counter()) / (2 if number < 2 else 1)
+                if count > 1 and _LEAST * count * runs[-1].seconds / len(runs[-1].losses) > share:
+                    continue
                 least = floor if count == 1 else _floor(trainee, objective, count)
                 run = _run(trainee, objective, optimizer if own else None, count, share, least)
                 runs.append(replace(run, samples=sum(_samples(c, axis) for c in trainee.captures[:count])))
@@ -157,7 +160,9 @@ def _run(
     start = time.perf_counter()
     losses: list[float] = []
     score, reached = _Score(None, None), False
-    while len(losses) < _STEPS * count and (time.perf_counter() - start < seconds or len(losses) < 8 * count):
+    while len(losses) < _STEPS * count and (
+        time.perf_counter() - start < seconds or len(losses) < _LEAST * count
+    ):
         losses.append(trainee.step(optimizer, len(losses) % count))
         if not math.isfinite(losses[-1]):
             break
@@ -275,4 +280,6 @@ def _hits(term: LossTerm, prediction: torch.Tensor, target: torch.Tensor) -> tor
     return (prediction > bar) == (target > 0.5)
 
 
-EXPERIMENT = Experiment(Overfit, 0.4, 20.0, on_batches(overfit_batch))
+EXPERIMENT = Experiment(
+    Overfit, 0.4, 20.0, on_batches(overfit_batch), work=Work(copies=4, trains=True, steps=32)
+)

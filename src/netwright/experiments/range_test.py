@@ -12,14 +12,14 @@ from ..evidence import NOWHERE, RangeTest, Schedule, Where
 from ..rule import NotApplicable
 from ._group_rates import Partner, group_rates, names_of, partners
 from ._trial import COARSE, STEPS, Trial, bisect, edge, grows
-from .experiment import Experiment, Material
+from .experiment import Experiment, Material, Work
 from .progress import Progress, unseen
 from .trainee import ERRORS, Trainee
 
 _LOWEST, _HIGHEST = 1e-6, 100.0  # times 1: rates beyond are used by no one
 _STILL = 1e-3
 _FEWEST = 5  # rates, below which nothing is told
-_OVER = 4  # times the seconds given may be spent on the fewest rates
+_OVER = 2  # times the seconds given may be spent on the fewest rates
 
 
 def range_test(
@@ -230,4 +230,4 @@ def _other(material: Material, index: int | None) -> bool:
     return index is not None and records[index].optimizer() is not material.optimizer
 
 
-EXPERIMENT = Experiment(RangeTest, 0.45, 25.0, _of)
+EXPERIMENT = Experiment(RangeTest, 0.45, 25.0, _of, work=Work(copies=4, trains=True, steps=80, passes=6))

@@ -12,7 +12,7 @@ from ..capture.sandbox import untouched
 from ..capture.step import Step
 from ..evidence import NOWHERE, WeightDecay, Where
 from ..rule import NotApplicable
-from .experiment import Experiment, on_batches
+from .experiment import Experiment, Work, on_batches
 from .progress import Progress, unseen
 from .trainee import ERRORS, Trainee
 
@@ -168,4 +168,6 @@ def _share(
     return _norm(decay) / below if below > 0 else math.inf if decay else 0.0
 
 
-EXPERIMENT = Experiment(WeightDecay, 0.2, 12.0, on_batches(weight_decay))
+EXPERIMENT = Experiment(
+    WeightDecay, 0.2, 12.0, on_batches(weight_decay), work=Work(copies=5, trains=True, steps=64, passes=8)
+)
