@@ -22,11 +22,11 @@ RECIPES = (
 )
 FAULTY = (
     ("rate-far-too-high", "digits_mlp"),
-    ("labels-shuffled", "phoneme_nll"),
+    ("labels-shuffled", "names_mlp"),
     ("targets-not-normalized", "concrete_batchnorm_first"),
     ("weights-all-equal", "banknote_sigmoid_bce"),
     ("softmax-before-cross-entropy", "mnist_lenet"),
-    ("hidden-activations-removed", "names_mlp"),
+    ("weight-decay-far-too-strong", "phoneme_nll"),
 )
 
 
