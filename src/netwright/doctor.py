@@ -350,6 +350,8 @@ def _do(
         patient.evidence[Forms] = Forms(by_experiment={**before, experiment.name: form})
         if given.batch is not None and experiment.work is not None and not experiment.work.few:
             patient.only_shown.add(experiment.makes)
+    if getattr(found, "reruns", False):
+        patient.only_shown.add(experiment.makes)
     return getattr(found, "seconds", None) if isinstance(found, NotApplicable) else None
 
 
@@ -513,10 +515,8 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
 
 
 def _judged(patient: Patient) -> dict[type, object]:
-    """The evidence that rules are given: without experiments that were done on fewer samples and do not hold for the whole batch."""
-    few = NotApplicable(
-        "the experiment was done on fewer samples than a batch has; that is shown and not judged"
-    )
+    """The evidence that rules are given: without experiments done in a form that does not hold for the whole program."""
+    few = NotApplicable("the experiment was done in a lesser form; what it found is shown and not judged")
     return {**patient.evidence, **dict.fromkeys(patient.only_shown, few)}
 
 

@@ -14,11 +14,12 @@ from ..capture.step import Step
 from ..evidence import NOWHERE, LossTerm, Objective, Outcome, Overfit, OverfitRun, TaskKind, Where
 from ..inference import read_objective
 from ..rule import NotApplicable
+from ._by_reruns import Reruns, learned, one_batch, only_by_reruns
 from ._floor import Floor, floor_of
 from ._next_step import next_step
 from ._subset import repeated
 from .curves import outcome
-from .experiment import Experiment, Work, on_batches
+from .experiment import Experiment, Material, Work, on_batches
 from .progress import Progress, unseen
 from .trainee import ERRORS, Trainee
 
@@ -280,6 +281,42 @@ def _hits(term: LossTerm, prediction: torch.Tensor, target: torch.Tensor) -> tor
     return (prediction > bar) == (target > 0.5)
 
 
-EXPERIMENT = Experiment(
-    Overfit, 0.4, 20.0, on_batches(overfit_batch), work=Work(copies=4, trains=True, steps=32)
-)
+def by_reruns(runs: Reruns, *, optimizer: str, where: Where = NOWHERE, loss_at: Where = NOWHERE) -> Overfit:
+    """The same for a step that cannot be run by itself: the whole program is run again on its first batch, with its own optimizer.
+
+    Args:
+        runs: of the program.
+        optimizer: what it trains with, in words.
+        where: the line that made the optimizer.
+        loss_at: that of the loss.
+
+    Raises:
+        NotApplicable: no DataLoader makes the batches, or there is no time for 40 steps.
+    """
+    trace = one_batch(runs)
+    run = OverfitRun(
+        data="one batch",
+        samples=trace.points[0].samples,
+        optimizer=optimizer,
+        own=True,
+        outcome=learned(trace.losses),
+        losses=trace.losses,
+        seconds=trace.wall_s,
+    )
+    return Overfit(runs=(run,), where=where, loss_at=loss_at, reruns=True)
+
+
+def _of(material: Material, seconds: float, progress: Progress) -> object:
+    why, optimizer = only_by_reruns(material), material.optimizer
+    if why is None or material.command is None or optimizer is None:
+        return on_batches(overfit_batch)(material, seconds, progress)
+    rate = float(optimizer.param_groups[0].get("lr", 0.0))
+    return by_reruns(
+        Reruns(material.command, seconds, why),
+        optimizer=f"{type(optimizer).__name__} at rate {rate:.3g}",
+        where=material.where,
+        loss_at=material.step.capture.graph.backward,
+    )
+
+
+EXPERIMENT = Experiment(Overfit, 0.4, 20.0, _of, work=Work(copies=4, trains=True, steps=32))
