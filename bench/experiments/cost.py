@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -73,7 +74,7 @@ def table(say: Callable[[str], None], names: tuple[str, ...] = ()) -> str:
             "",
             *(f"- [{number}] {reason}" for number, reason in enumerate(reasons, 1)),
             "",
-            f"Came to their end: {ended}. ({machine()})",
+            f"Came to their end: {ended}. ({machine()}; load average over 15 minutes when this was printed: {os.getloadavg()[2]:.0f}. On a machine with other work fewer experiments fit into their seconds.)",
         ]
     )
 

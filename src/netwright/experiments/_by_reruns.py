@@ -10,6 +10,7 @@ from ..rerun import Command, Intervention, Plan, Trace
 from ..rerun.pool import rerun
 from ..rerun.trace import CRASHED
 from ..rule import NotApplicable
+from ._fitting import TooSlow
 from .curves import outcome
 from .experiment import Material
 
@@ -55,12 +56,13 @@ class Reruns:
         """Say it where there is no time for so many more.
 
         Raises:
-            NotApplicable: there is not.
+            TooSlow: there is not.
         """
         if not self.fits(runs):
             need = self.seconds - self.left + runs * _SLOWER * self._longest
-            raise NotApplicable(
-                f"the step could not be run again by itself ({self.why}), and {runs} more runs of the whole program of {self._longest:.0f} s each do not fit into the {self.seconds:.0f} s given (--budget {math.ceil(need)} with --only gives enough)"
+            raise TooSlow(
+                f"the step could not be run again by itself ({self.why}), and {runs} more runs of the whole program of {self._longest:.0f} s each do not fit into the {self.seconds:.0f} s given (--budget {math.ceil(need)} with --only gives enough)",
+                need,
             )
 
     def at(self, factor: float) -> Trace:
@@ -133,7 +135,8 @@ def one_batch(runs: Reruns) -> Trace:
             f"the step could not be run again by itself ({runs.why}); of the whole program {told}"
         )
     if len(trace.losses) < _FEWEST:
-        raise NotApplicable(
-            f"the step could not be run again by itself ({runs.why}), and in {runs.seconds:.0f} s the whole program makes {len(trace.losses)} steps, of which {_FEWEST} are needed (--budget SECONDS with --only gives more)"
+        raise TooSlow(
+            f"the step could not be run again by itself ({runs.why}), and in {runs.seconds:.0f} s the whole program makes {len(trace.losses)} steps, of which {_FEWEST} are needed (--budget SECONDS with --only gives more)",
+            2 * runs.seconds,
         )
     return trace
