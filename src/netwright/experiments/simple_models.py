@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..capture.clock import in_time
 from ..capture.sandbox import untouched
 from ..capture.step import Step
 from ..evidence import NOWHERE, ModelScore, NetworkRace, SimpleModels, TaskKind, Where
@@ -110,6 +111,7 @@ class _Study:
         whole = table(samples.blocks, rows)
         problem = _problem(samples, whole.columns, rows, labels)
         scores, seen = cheap(problem, plants=PLANTS, seconds=0.25 * self.left)
+        in_time()
         self.progress(0.3)
         related = any(s.p_value is not None and s.p_value <= CHANCE for s in scores)
         probabilities = None
@@ -126,6 +128,7 @@ class _Study:
             )
         if (score := self._boosted(problem, related=related)) is not None:
             scores.append(score)
+        in_time()
         self.progress(0.5)
         result: dict[str, object] = {
             "kind": samples.kind,

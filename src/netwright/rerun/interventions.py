@@ -1,11 +1,13 @@
 """Named changes of a re-run. Each is a function of :class:`Hooks` and its settings, which asks to be called where it wants to change something."""
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
 import torch
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter, _SingleProcessDataLoaderIter
 
 from ..capture.patches import Patches
 from .plan import Intervention, Setting
@@ -62,7 +64,46 @@ def _clip(hooks: Hooks, settings: Mapping[str, Setting]) -> None:
     hooks.gradients.append(clip)
 
 
-INTERVENTIONS: dict[str, Apply] = {"scale-learning-rate": _scale_rate, "clip-gradients": _clip}
+def _repeat_batch(hooks: Hooks, settings: Mapping[str, Setting]) -> None:
+    """Every DataLoader of a data set hands out the first batch of it, again and again."""
+    first: dict[int, tuple[object, Any]] = {}  # the data set is held, so that its id stays its own
+
+    def again(original: Callable[..., Any]) -> Callable[..., Any]:
+        def _next_data(iterator: Any) -> Any:
+            batch = original(iterator)
+            data = iterator._dataset
+            _, kept = first.setdefault(id(data), (data, copy.deepcopy(batch)))
+            return copy.deepcopy(kept)  # the program may write to what it is given
+
+        return _next_data
+
+    for kind in (_SingleProcessDataLoaderIter, _MultiProcessingDataLoaderIter):
+        hooks.patches.wrap(kind, "_next_data", again)
+
+
+def _without_regularization(hooks: Hooks, settings: Mapping[str, Setting]) -> None:
+    """No dropout in modules, no weight decay in optimizers."""
+
+    def network(module: torch.nn.Module) -> None:
+        for part in module.modules():
+            if isinstance(part, torch.nn.modules.dropout._DropoutNd):
+                part.p = 0.0
+
+    def optimizer(made: torch.optim.Optimizer) -> None:
+        for group in (*made.param_groups, made.defaults):
+            if group.get("weight_decay"):
+                group["weight_decay"] = 0.0
+
+    hooks.network.append(network)
+    hooks.optimizer.append(optimizer)
+
+
+INTERVENTIONS: dict[str, Apply] = {
+    "scale-learning-rate": _scale_rate,
+    "clip-gradients": _clip,
+    "repeat-first-batch": _repeat_batch,
+    "without-regularization": _without_regularization,
+}
 
 
 def apply(interventions: tuple[Intervention, ...], hooks: Hooks) -> None:

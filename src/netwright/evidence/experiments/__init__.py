@@ -1,5 +1,6 @@
 """What experiments on a copy of the captured step, or on the program run again, found. One file for each; :data:`EXPERIMENTS` names them, cheapest and most telling first."""
 
+from .forms import Forms as Forms
 from .gradient_check import Derivative as Derivative
 from .gradient_check import GradientCheck as GradientCheck
 from .independence import FutureLeak as FutureLeak
