@@ -20,6 +20,7 @@ class Account:
         self.spent = 0.0
         self.began = clock()
         self.ended: float | None = None
+        self.paused: float | None = None
         self.entry_s = _entry(clock)
 
     def begin(self) -> None:
@@ -29,12 +30,24 @@ class Account:
     def end(self) -> None:
         """The run is over: what comes after is none of its time."""
         if self.ended is None:
+            self.resume()
             self.ended = self.clock()
+
+    def pause(self) -> None:
+        """Time stands still until :meth:`resume`."""
+        self.paused = self.clock()
+
+    def resume(self) -> None:
+        """Time goes on."""
+        if self.paused is not None:
+            self.began += self.clock() - self.paused
+            self.paused = None
 
     @property
     def elapsed(self) -> float:
         """Seconds of the run so far."""
-        return (self.ended if self.ended is not None else self.clock()) - self.began
+        now = next((t for t in (self.ended, self.paused) if t is not None), None)
+        return (self.clock() if now is None else now) - self.began
 
     @property
     def share(self) -> float:

@@ -36,11 +36,9 @@ def install(watcher: "Watcher", patches: Patches) -> None:
 
 
 def _backward(watcher: "Watcher", original: Original) -> Original:
-    reader = watcher.reader
-
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
         if watcher.awake:
-            watcher.work(reader.loss, tensors)
+            watcher.work(watcher.backward, tensors)
         return original(tensors, *args, **kwargs)
 
     return backward
@@ -115,7 +113,8 @@ def _clip_value(watcher: "Watcher", original: Original) -> Original:
 
 def _train(watcher: "Watcher", original: Original) -> Original:
     def train(self: torch.nn.Module, mode: bool = True) -> Any:
-        watcher.mode_changes(mode)
-        return original(self, mode)
+        out = original(self, mode)
+        watcher.mode_changes(self, mode)
+        return out
 
     return train

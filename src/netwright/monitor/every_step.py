@@ -34,7 +34,7 @@ class StepReader:
         self.scaled: tuple[weakref.ref[torch.Tensor], torch.Tensor] | None = None
         self.in_step = False
         self._lines: dict[tuple[CodeType | None, int], str] = {}
-        self._rates: dict[str, float] = {}
+        self._rates: dict[int, list[tuple[str, float | None]]] = {}
         self._scalers: list[weakref.ref[Any]] = []
         self._clips = 0
 
@@ -55,21 +55,23 @@ class StepReader:
         name = self._line()
         if root.numel() != 1 or root.device.type != "cpu" or root.is_complex():
             if not root.is_complex() and has_values(root):
-                moment.late.append(name)
+                moment.late = [*(moment.late or ()), name]
                 # A copy: the program may write to its loss.
                 moment.hold([name], root.detach().double().mean().reshape(1))
             return
         value = float(root.item())
-        if self.in_step:  # within a closure: the loss of the weights that the step began with
-            moment.values.setdefault(name, value)
-        else:
-            moment.means.setdefault(name, []).append(value)
+        if name not in moment.values:
+            moment.values[name] = value
+        elif (
+            not self.in_step
+        ):  # within a closure the first counts: that of the weights that the step began with
+            moment.again(name, value)
         if not math.isfinite(value):
             for each in self.on_nonfinite:
                 each(root)
 
     def _line(self) -> str:
-        frame = sys._getframe(4)
+        frame = sys._getframe(3)
         while frame is not None and not is_user(frame.f_code):
             frame = frame.f_back
         key = (frame.f_code, frame.f_lineno) if frame is not None else (None, 0)
@@ -127,11 +129,15 @@ class StepReader:
         moment, groups = self.moment, optimizer.param_groups
         if moment is None or (len(groups) > _MANY_GROUPS and not moment.sampled):
             return
+        known = self._rates.setdefault(index, [])
+        while len(known) < len(groups):
+            known.append((f"rate/{index}/{len(known)}", None))
         for position, group in enumerate(groups):
             rate = group.get("lr")
-            name = f"rate/{index}/{position}"
+            name, last = known[position]
             if isinstance(rate, torch.Tensor):
                 if moment.sampled:
                     moment.hold([name], rate.detach().clone().reshape(1))
-            elif rate is not None and (moment.sampled or self._rates.get(name) != rate):
-                moment.values[name] = self._rates[name] = float(rate)
+            elif rate is not None and (rate != last or moment.sampled):
+                moment.values[name] = float(rate)
+                known[position] = (name, rate)

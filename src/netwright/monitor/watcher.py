@@ -23,6 +23,7 @@ from .memory import memory
 from .outputs import OutputReader
 from .packet import Moment, Packet
 from .parameters import ParameterReader, derived
+from .scores import Scores
 from .store import Store
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Watcher:
         self.reader = StepReader(self.places, self.on_nonfinite)
         self.parameters = ParameterReader(quantiles=histograms, keeps=every == 1)
         self.outputs = OutputReader(self.account, rank=rank, failed=self.fail)
+        self.scores = Scores(self.account, always=every is not None, failed=self.fail)
         self.broken: str | None = None
         self.steps = self.samples = self._first = 0
         self.loading = 0.0
@@ -109,9 +111,7 @@ class Watcher:
     def start(self) -> None:
         """Begin to watch."""
         self._thread = threading.get_ident()
-        install(self, self._patches)
-        self._handles.append(register_optimizer_step_pre_hook(self._before_step))
-        self._handles.append(register_optimizer_step_post_hook(self._after_step))
+        self._put_in()
         os.register_at_fork(after_in_child=self._step_aside)
         if self.session is not None:
             self._learn(self.session)
@@ -126,19 +126,49 @@ class Watcher:
     def follow(self, model: torch.nn.Module) -> None:
         """A network to watch where there is no session that knows of it."""
         self.outputs.follow(dict(model.named_modules()), model)
+        self.scores.follow([model])
         self.parameters.names.update({id(p): name for name, p in model.named_parameters()})
 
     def close(self) -> None:
         """Take everything away, and hand on what is still waiting."""
         if os.getpid() != self._process or self.account.ended is not None:
             return
-        self._step_aside()
         with self.account.charged():
             try:
+                if self.scores.evaluating:
+                    self._evaluation_ends()
+                self._step_aside()
                 self._drain()
             except Exception:  # the harm boundary
                 self.fail()
         self.account.end()
+
+    def pause(self) -> None:
+        """Stand aside between two steps: nothing of ours is in the program's way, and the clock of the account stands still. :meth:`resume` goes on."""
+        if self.account.paused is None and self.account.ended is None:
+            self.account.pause()
+            self.outputs.take_out()
+            self.scores.take_out()
+            self._take_out()
+
+    def resume(self) -> None:
+        """Go on after :meth:`pause`."""
+        if self.account.paused is not None and self.broken is None:
+            self.account.resume()
+            self._put_in()
+            if self.sampling and self.reader.moment is not None:
+                self.outputs.begin(self.reader.moment, first=False)
+
+    def _put_in(self) -> None:
+        install(self, self._patches)
+        self._handles.append(register_optimizer_step_pre_hook(self._before_step))
+        self._handles.append(register_optimizer_step_post_hook(self._after_step))
+
+    def _take_out(self) -> None:
+        self._patches.undo()
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
 
     def fail(self) -> None:
         """Note a failure of ours with its traceback, and watch no more."""
@@ -148,11 +178,9 @@ class Watcher:
     def _step_aside(self) -> None:
         self.awake = self.sampling = False
         self.outputs.take_out()
+        self.scores.take_out()
         self.parameters.forget()
-        self._patches.undo()
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        self._take_out()
         if self.session is not None:
             with contextlib.suppress(ValueError):
                 self.session.on_mode.remove(self.mode_changes)
@@ -172,6 +200,7 @@ class Watcher:
             if (made := session.recorder.made_where(module)) is not None:
                 self.places[f"module/{path}"] = made
         self.outputs.follow(named, next(iter(session.recorder.networks.values()), None))
+        self.scores.follow(session.recorder.networks.values())
         self.parameters.names.update(parameter_names(session))
         for index, record in enumerate(session.recording.optimizers):
             self._optimizers.append(record.optimizer)
@@ -224,6 +253,9 @@ class Watcher:
 
     def _before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         key = id(optimizer)
+        if threading.get_ident() != self._thread:
+            return
+        self.scores.leave()
         if key in self._stepping:  # its last step was left by an exception
             del self._stepping[self._stepping.index(key) :]
         self._stepping.append(key)
@@ -233,9 +265,11 @@ class Watcher:
                 self.work(self._read_before, optimizer, _closure(args, kwargs))
 
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        if threading.get_ident() != self._thread:
+            return
         if id(optimizer) in self._stepping:
             del self._stepping[self._stepping.index(id(optimizer)) :]
-        if self._stepping or threading.get_ident() != self._thread:
+        if self._stepping:
             return
         self.reader.in_step = False
         if self.awake:
@@ -295,6 +329,8 @@ class Watcher:
         self.reader.begin(moment)
         if self.sampling:
             self.outputs.begin(moment, first=self._window == 0)
+            if self._window == 0:
+                self.scores.begin(training=True)
 
     def _index(self, optimizer: torch.optim.Optimizer) -> int:
         for index, ref in enumerate(self._optimizers):
@@ -303,13 +339,34 @@ class Watcher:
         self._optimizers.append(weakref.ref(optimizer))
         return len(self._optimizers) - 1
 
-    def mode_changes(self, training: bool) -> None:
-        """The program switches to training or to evaluation, in which no hook of ours may stand."""
-        moment = self.reader.moment
+    def backward(self, roots: Any) -> None:
+        """The program calls backward."""
+        self.scores.leave()
+        if self.scores.evaluating:
+            self._evaluation_ends()
+        self.reader.loss(roots)
+
+    def mode_changes(self, module: torch.nn.Module, training: bool) -> None:
+        """The program switches a module to training or to evaluation, in which no hook of ours may stand on its layers."""
+        if self.outputs.follows(module) and self.account.paused is None:
+            self.work(self._phase, training)
+
+    def _phase(self, training: bool) -> None:
+        if self.scores.evaluating:
+            self._evaluation_ends()
         if not training:
             self.outputs.take_out()
-        elif self.sampling and moment is not None:
-            self.outputs.begin(moment, first=False)
+            self.scores.begin(training=False)
+        elif self.sampling and self.reader.moment is not None:
+            self.outputs.begin(self.reader.moment, first=False)
+            self.scores.begin(training=True)
+
+    def _evaluation_ends(self) -> None:
+        found = self.scores.end()
+        if found is not None:
+            moment = Moment(self.steps, self.account.clock() - self.account.began)
+            moment.hold([f"metric/eval/{name}" for name in found[0]], found[1])
+            self._waiting.append(moment)
 
     # -- planning -------------------------------------------------------------------------------------------------------------------
 
@@ -367,6 +424,9 @@ class Watcher:
     def _sample_ends(self, moment: Moment, now: float) -> None:
         self.sampling = False
         self.outputs.take_out()
+        found = None if self.scores.evaluating else self.scores.end()
+        if found is not None:
+            moment.hold([f"metric/train/{name}" for name in found[0]], found[1])
         seconds, done = now - self.account.began, self.steps + 1
         before, steps, loading = self._last
         if seconds > before:
@@ -406,7 +466,7 @@ class Watcher:
         self._receive(wait=True)
 
     def _hand_on(self, moment: Moment) -> None:
-        if moment.counts:
+        if moment.counts is not None:
             derived(moment)
         if not moment.values:
             return
@@ -417,7 +477,7 @@ class Watcher:
         if moment.sampled:
             for listener in self.listeners:
                 listener(sample)
-        if any(not math.isfinite(moment.values[name]) for name in moment.late):
+        if moment.late is not None and any(not math.isfinite(moment.values[name]) for name in moment.late):
             for each in self.on_nonfinite:
                 each(None)
 
