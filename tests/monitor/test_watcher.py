@@ -170,6 +170,27 @@ def test_both_optimizers_of_a_gan_are_sampled():
     assert history.places["loss/0"].line != history.places["loss/1"].line
 
 
+def test_a_gradient_scaler_is_seen_and_taken_out_of_the_loss():
+    model, kept, bare = _network(), [], []
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    with _watch(model, kept, every=1):
+        for number in range(3):
+            optimizer.zero_grad()
+            loss = model(torch.randn(4, 6)).square().mean()
+            bare.append(loss.item())
+            scaler.scale(loss).backward()
+            if number == 1:
+                model[0].weight.grad[0, 0] = math.inf
+            scaler.step(optimizer)
+            scaler.update()
+    series = kept[0].history().series
+    assert kept[0].steps == 2
+    assert series["loss/0"].values == pytest.approx((bare[0], (bare[1] + bare[2]) / 2))
+    assert series["scaler/0/scale"].values[0] == 8.0
+    assert series["scaler/0/skipped"].values == (0.0, 1.0)
+
+
 def _busy(seconds):
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:

@@ -71,9 +71,11 @@ def _scale(watcher: "Watcher", original: Original) -> Original:
 def _scaler_step(watcher: "Watcher", original: Original) -> Original:
     def step(self: Any, *args: Any, **kwargs: Any) -> Any:
         before = watcher.steps
-        out = original(self, *args, **kwargs)
         if watcher.awake:
-            watcher.work(watcher.reader.scaler_stepped, self, watcher.steps == before)
+            watcher.work(watcher.reader.scaler_steps, self)
+        out = original(self, *args, **kwargs)
+        if watcher.awake and watcher.steps == before:
+            watcher.work(watcher.reader.scaler_skipped, self)
         return out
 
     return step

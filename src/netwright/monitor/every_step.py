@@ -109,20 +109,28 @@ class StepReader:
             self.moment.hold([f"clip/{self._clips}/active"], (largest > limit).float().reshape(1))
         self._clips += 1
 
-    def scaler_stepped(self, scaler: Any, skipped: bool) -> None:
-        """A gradient scaler has stepped, or has left the step out."""
+    def scaler_steps(self, scaler: Any) -> None:
+        """A gradient scaler is about to step."""
         moment = self.moment
         if moment is None or not scaler.is_enabled():
             return
-        known = [ref() for ref in self._scalers]
-        if scaler not in known:
-            self._scalers.append(weakref.ref(scaler))
-            known.append(scaler)
-        name = f"scaler/{known.index(scaler)}/"
-        moment.values[name + "skipped"] = float(skipped)
+        name = self._scaler(scaler)
+        moment.values.setdefault(name + "skipped", 0.0)
         scale = getattr(scaler, "_scale", None)
         if isinstance(scale, torch.Tensor):
             moment.hold([name + "scale"], scale.detach().clone().reshape(1))
+
+    def scaler_skipped(self, scaler: Any) -> None:
+        """The scaler has left the step out: what it would have been is still the same moment."""
+        if self.moment is not None and scaler.is_enabled():
+            self.moment.values[self._scaler(scaler) + "skipped"] = 1.0
+
+    def _scaler(self, scaler: Any) -> str:
+        for index, ref in enumerate(self._scalers):
+            if ref() is scaler:
+                return f"scaler/{index}/"
+        self._scalers.append(weakref.ref(scaler))
+        return f"scaler/{len(self._scalers) - 1}/"
 
     def rates(self, optimizer: torch.optim.Optimizer, index: int) -> None:
         """Learning rates: on sampled steps, and when they have changed."""

@@ -19,7 +19,7 @@ class Moment:
         self.step, self.seconds, self.sampled = step, seconds, sampled
         self.values: dict[str, float] = {}
         self.held: list[tuple[list[str], torch.Tensor]] | None = None
-        self.means: dict[str, list[float]] | None = None
+        self.means: dict[str, tuple[float, int]] | None = None
         self.counts: dict[str, int] | None = None
         self.late: list[str] | None = None
 
@@ -33,7 +33,8 @@ class Moment:
         """One more value of a number of which the step has one: their mean counts."""
         if self.means is None:
             self.means = {}
-        self.means.setdefault(name, [self.values[name]]).append(value)
+        total, count = self.means.get(name, (self.values[name], 1))
+        self.means[name] = (total + value, count + 1)
 
 
 class Packet:
@@ -81,6 +82,6 @@ class Packet:
         self._sent.clear()
         for moment in self.moments:
             if moment.means is not None:
-                for name, values in moment.means.items():
-                    moment.values[name] = sum(values) / len(values)
+                for name, (total, count) in moment.means.items():
+                    moment.values[name] = total / count
         yield from self.moments

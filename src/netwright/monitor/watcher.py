@@ -86,6 +86,7 @@ class Watcher:
         self._thread = threading.get_ident()
         self._process = os.getpid()
         self._working = False
+        self._by_hand = False
         self._stepping: list[int] = []
         self._waiting: list[Moment] = []
         self._packets: list[Packet] = []
@@ -202,6 +203,7 @@ class Watcher:
         self.outputs.follow(named, next(iter(session.recorder.networks.values()), None))
         self.scores.follow(session.recorder.networks.values())
         self.parameters.names.update(parameter_names(session))
+        self._by_hand = not any(r.steps for r in session.recording.optimizers)
         for index, record in enumerate(session.recording.optimizers):
             self._optimizers.append(record.optimizer)
             self.places[f"rate/{index}"] = record.where
@@ -292,6 +294,7 @@ class Watcher:
         moment = self.reader.moment
         if moment is None:
             return
+        self._by_hand = False
         now = self.account.clock()
         index = self._index(optimizer)
         self._active[index] = self.steps
@@ -344,7 +347,18 @@ class Watcher:
         self.scores.leave()
         if self.scores.evaluating:
             self._evaluation_ends()
+        if self._by_hand and self.reader.moment is not None and self.reader.moment.values:
+            self._iterated(self.reader.moment)
         self.reader.loss(roots)
+
+    def _iterated(self, moment: Moment) -> None:
+        """Without an optimizer a backward pass ends what the one before began."""
+        self.steps += 1
+        self._waiting.append(moment)
+        now = self.account.clock()
+        if now >= self._next_flush or len(self._waiting) >= _MOST_WAITING:
+            self._flush()
+        self._new_moment()
 
     def mode_changes(self, module: torch.nn.Module, training: bool) -> None:
         """The program switches a module to training or to evaluation, in which no hook of ours may stand on its layers."""
