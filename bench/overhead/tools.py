@@ -1,5 +1,6 @@
 """The ways to look into a run that are compared. Each is put to one network in training, and can stand aside while another has its turn."""
 
+import importlib
 import importlib.util
 import os
 import shutil
@@ -95,10 +96,9 @@ class TensorBoard(Tool):
 
     def __init__(self, trained: Trained) -> None:
         super().__init__(trained)
-        from torch.utils.tensorboard.writer import SummaryWriter
-
+        writer: Any = importlib.import_module("torch.utils.tensorboard")
         self.folder = tempfile.TemporaryDirectory()
-        self.writer = SummaryWriter(self.folder.name)
+        self.writer: Any = writer.SummaryWriter(self.folder.name)
         self.count = 0
 
     def step(self) -> None:
@@ -118,8 +118,7 @@ class Wandb(Tool):
 
     def __init__(self, trained: Trained, every: int = 1000) -> None:
         super().__init__(trained)
-        import wandb
-
+        wandb: Any = importlib.import_module("wandb")
         self.folder = tempfile.mkdtemp()
         os.environ.setdefault("WANDB_SILENT", "true")
         self.run: Any = wandb.init(mode="offline", dir=self.folder)

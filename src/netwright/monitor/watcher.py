@@ -33,8 +33,13 @@ _FLUSH_S = 0.5
 _MOST_WAITING = 256
 _MOST_UNDER_WAY = 8
 _LIGHT = 0.5  # part of the budget that may go into what is read at every step
-_LOOK = 32  # steps after which it is seen again how many can be read
+_LOOK = 32  # steps, and
+_LOOK_S = 0.2  # seconds, after which it is seen again how many can be read
 _MOST_THINNED = 1024
+# What is read at every step is done in microseconds. Where the clock shows more, another program had the processor, and that time is not ours.
+_INTERRUPTED_S = 1e-3
+_ORDINARY_S = 5e-5
+_RESERVE = 0.9  # a sample is taken when the budget would pay for a little more
 _WINDOW = 16  # steps of other optimizers to wait for the last one of a sample
 
 
@@ -85,7 +90,7 @@ class Watcher:
         self._handles: list[Any] = []
         self._thread = threading.get_ident()
         self._process = os.getpid()
-        self._working = False
+        self._working = self._laboured = False
         self._by_hand = False
         self._stepping: list[int] = []
         self._waiting: list[Moment] = []
@@ -227,7 +232,11 @@ class Watcher:
             self.fail()
         finally:
             self._working = False
-            account.spent += account.clock() - start + account.entry_s
+            took = account.clock() - start
+            if took > _INTERRUPTED_S and not (self._laboured or self.sampling):
+                took = _ORDINARY_S
+            account.spent += took + account.entry_s
+            self._laboured = False
 
     # -- what is there ------------------------------------------------------------------------------------------------------------
 
@@ -299,8 +308,6 @@ class Watcher:
         index = self._index(optimizer)
         self._active[index] = self.steps
         self.reader.rates(optimizer, index)
-        if self._began_at is not None and not self.sampling:
-            self._settle()
         if self.sampling:
             with torch.no_grad():
                 self.parameters.after(optimizer, moment, gradients=closure)
@@ -386,12 +393,14 @@ class Watcher:
 
     def _plan(self, now: float) -> None:
         """What the next step is: sampled, read, or left alone."""
+        if self._began_at is not None:
+            self._settle()
         if self.every is not None:
             sample = self.steps % self.every == 0
         else:
             if self.steps % max(_LOOK, self._thinned) == 0:
                 self._thin(now)
-            sample = self._began_at is None and self.account.affords(self._cost(), now)
+            sample = self.account.affords(self._cost() / _RESERVE, now)
         if sample:
             self._sample_begins()
         elif self.steps % self._thinned:
@@ -414,16 +423,19 @@ class Watcher:
         self._estimate = cost if not self.samples else max(cost, 0.7 * self._estimate + 0.3 * cost)
 
     def _thin(self, now: float) -> None:
-        """Read fewer steps where what is read at every step takes more than its part, and more of them again when it does not."""
+        """Read fewer steps where what is read at every step takes more than its part, and more of them again when it does not.
+
+        By small factors and not too often: what interrupts us once (another program on the machine) is no reason to read less.
+        """
         light = self.account.spent - self._heavy
         seconds, before = self._looked
-        if now <= seconds or self._began_at is not None:
+        if now < seconds + _LOOK_S:
             return
         limit = _LIGHT * self.account.budget * (now - seconds)
         if light - before > limit:
-            times = 2 ** math.ceil(math.log2((light - before) / limit)) if limit else _MOST_THINNED
+            times = 4 if light - before > 4 * limit else 2
             self._thinned = min(self._thinned * times, _MOST_THINNED)
-        elif light - before < limit / 4 and self._thinned > 1:
+        elif light - before < limit / 3 and self._thinned > 1 and self.account.affords(0.0, now):
             self._thinned //= 2
         self._looked = (now, light)
 
@@ -436,7 +448,7 @@ class Watcher:
         self._began_at = self.account.spent
 
     def _sample_ends(self, moment: Moment, now: float) -> None:
-        self.sampling = False
+        self.sampling, self._laboured = False, True
         self.outputs.take_out()
         found = None if self.scores.evaluating else self.scores.end()
         if found is not None:
@@ -458,6 +470,7 @@ class Watcher:
     # -- handing on -----------------------------------------------------------------------------------------------------------------
 
     def _flush(self) -> None:
+        self._laboured = True
         if self._waiting:
             packet = Packet(self._waiting)
             self._waiting = []
@@ -469,6 +482,7 @@ class Watcher:
 
     def _receive(self, *, wait: bool) -> None:
         while self._packets and (wait or self._packets[0].there):
+            self._laboured = True
             for moment in self._packets.pop(0).read():
                 self._hand_on(moment)
 
