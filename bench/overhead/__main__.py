@@ -19,11 +19,22 @@ PAGE = Path(__file__).parents[2] / "docs" / "overhead.md"
 @click.option(
     "--program", "names", multiple=True, type=click.Choice(list(PROGRAMS)), help="Only this one (repeatable)."
 )
+@click.option(
+    "--tool", "tools", multiple=True, type=click.Choice(list(TOOLS)), help="Only this one (repeatable)."
+)
 @click.option("--seconds", default=120.0, show_default=True, help="Time for each program.")
 @click.option("--block", "block_s", default=0.3, show_default=True, help="Seconds of a block of steps.")
 @click.option("--threads", default=1, show_default=True)
 @click.option("--write-page", is_flag=True, help="Write docs/overhead.md.")
-def main(*, names: tuple[str, ...], seconds: float, block_s: float, threads: int, write_page: bool) -> None:
+def main(
+    *,
+    names: tuple[str, ...],
+    tools: tuple[str, ...],
+    seconds: float,
+    block_s: float,
+    threads: int,
+    write_page: bool,
+) -> None:
     """Compare the bare training step with the same step under watch, in one process."""
     torch.set_num_threads(threads)
     warnings.filterwarnings("ignore", message="Anomaly Detection")
@@ -32,7 +43,11 @@ def main(*, names: tuple[str, ...], seconds: float, block_s: float, threads: int
     for name in names or PROGRAMS:
         click.echo(name, err=True)
         results, once = compare(
-            PROGRAMS[name], seconds=seconds, block_s=block_s, say=lambda line: click.echo(line, err=True)
+            PROGRAMS[name],
+            tools or tuple(TOOLS),
+            seconds=seconds,
+            block_s=block_s,
+            say=lambda line: click.echo(line, err=True),
         )
         parts.append(_section(name, results, once))
     parts.append(

@@ -4,7 +4,7 @@ import gc
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,12 +53,17 @@ def _ratio(pairs: list[tuple[float, float]]) -> float:
 
 
 def compare(
-    make: Callable[[], Trained], *, seconds: float, block_s: float, say: Callable[[str], None]
+    make: Callable[[], Trained],
+    names: Iterable[str],
+    *,
+    seconds: float,
+    block_s: float,
+    say: Callable[[str], None],
 ) -> tuple[dict[str, Result], float]:
     """Every tool on one program for about ``seconds`` in all. The results, and the bare program's seconds a step."""
     torch.manual_seed(0)
     bare = Tool(make())
-    tools = {name: tool(make()) for name, (tool, package) in TOOLS.items() if usable(package)}
+    tools = {name: TOOLS[name][0](make()) for name in names if usable(TOOLS[name][1])}
     try:
         once = _warm(bare)
         steps = max(1, round(block_s / once))
@@ -89,7 +94,7 @@ def compare(
         say(f"  {rounds} rounds of {steps} steps")
         for name, tool in tools.items():
             results[name].says = tool.says()
-        return results, statistics.median(b.wall for b in results["bare, once more"].bare)
+        return results, statistics.median(b.wall for b in next(iter(results.values())).bare)
     finally:
         for tool in tools.values():
             tool.close()

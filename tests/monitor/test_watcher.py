@@ -191,33 +191,33 @@ def test_a_gradient_scaler_is_seen_and_taken_out_of_the_loss():
     assert series["scaler/0/skipped"].values == (0.0, 1.0)
 
 
-def _busy(seconds):
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        pass
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        self.now += 1e-6
+        return self.now
 
 
-@pytest.mark.parametrize("slow", [0.0, 0.02])
+@pytest.mark.parametrize("slow", [0.0, 0.2])
 def test_the_share_stays_within_the_budget(slow):
-    model, kept = _network(), []
+    model, clock, seen = _network(), Clock(), []
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
-    seen = []
 
     def on_sample(sample):
         if any(n.startswith("parameter") for n in sample.values):
-            time.sleep(slow)
+            clock.now += slow  # a slow disk
             seen.append(sample.step)
 
-    budget = 0.05
-    with _watch(model, kept, budget=budget, on_sample=on_sample):
-        end = time.perf_counter() + 1.2
-        while time.perf_counter() < end:
+    with _watch(model, [], budget=0.02, on_sample=on_sample, clock=clock) as watcher:
+        for _ in range(400):
             model(torch.randn(4, 6)).sum().backward()
-            _busy(0.002)
+            clock.now += 0.1
             optimizer.step()
-    assert seen
-    # One sample may take longer than any before it; the next ones wait for it.
-    assert kept[0].share <= 1.5 * budget
+    assert len(seen) == watcher.samples
+    assert watcher.share <= 0.02
+    assert (3 <= len(seen) <= 4) if slow else len(seen) > 100
 
 
 def test_ten_thousand_parameters_keep_the_budget():
@@ -226,11 +226,13 @@ def test_ten_thousand_parameters_keep_the_budget():
     optimizer = torch.optim.SGD(model.parameters(), 0.01, foreach=True)
     for parameter in model:
         parameter.grad = torch.ones(2)
-    with _watch(model, kept, budget=0.2):
-        end = time.perf_counter() + 2.0
-        while time.perf_counter() < end:
+    # The processor's clock: what else the machine does is no matter here.
+    with _watch(model, kept, budget=0.4, clock=time.process_time):
+        end = time.process_time() + 1.6
+        while time.process_time() < end:
             optimizer.step()
-    assert kept[0].share <= 0.4
+    assert kept[0].samples
+    assert kept[0].share <= 0.5
     assert kept[0].steps > 10
 
 

@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import threading
+import time
 import traceback
 import weakref
 from collections.abc import Callable
@@ -53,6 +54,7 @@ class Watcher:
         every: sample every so many steps, whatever it costs.
         rank: also the effective rank of the outputs of modules.
         histograms: also quantiles of weights and gradients.
+        clock: by which the account is kept.
 
     ``listeners`` are called with each sample that has more in it than what is read at every step, after ``on_sample`` and in the same account. ``on_nonfinite`` are
     called within the backward call whose loss is not finite, before it runs, with that loss; on an accelerator, where nobody waits for the loss, with ``None`` once
@@ -68,9 +70,10 @@ class Watcher:
         every: int | None = None,
         rank: bool = False,
         histograms: bool = False,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.session = session
-        self.account = Account(budget)
+        self.account = Account(budget, clock=clock)
         self.on_sample = on_sample
         self.every = every
         self.listeners: list[Callable[[Sample], None]] = []
