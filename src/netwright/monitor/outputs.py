@@ -13,7 +13,7 @@ from ..capture.measure import has_values
 from .account import Account
 from .packet import Moment
 
-MOST_VALUES = 1 << 17
+MOST_VALUES = 1 << 15
 MOST_MODULES = 400
 _SATURATING: dict[type, tuple[float, float]] = {
     torch.nn.Sigmoid: (0.01, 0.99),
@@ -161,7 +161,7 @@ class OutputReader:
 
 
 def subset(values: torch.Tensor, axis: int) -> torch.Tensor:
-    """At most about 131,072 values: every unit and sample at evenly taken places in between; of samples the first, when that is still too many."""
+    """At most about 32,768 values: every unit and sample at evenly taken places in between; of samples the first, when that is still too many."""
     if values.numel() > MOST_VALUES:
         inner = [d for d in range(1, values.dim()) if d != axis]
         while values.numel() > MOST_VALUES and any(values.shape[d] > 1 for d in inner):
