@@ -112,8 +112,8 @@ class Session:
         self.limits = limits or Limits()
         self.on_recorded = on_recorded or (lambda: None)
         self.on_tick: Callable[[], None] | None = None
-        # Told of every change to training (True) or evaluation (False), also after the recording.
-        self.on_mode: list[Callable[[bool], None]] = []
+        # Told of every module that is switched to training (True) or evaluation (False), also after the recording.
+        self.on_mode: list[Callable[[torch.nn.Module, bool], None]] = []
         self.resting = False
         # Set by whoever trains copies of the step from its first weights.
         self.keep_start = False
