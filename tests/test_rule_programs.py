@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from netwright.evidence import EXPERIMENTS
+from netwright.evidence import EXPERIMENTS, History
 from netwright.registry import find_rule
 
 from .programs import allowed, examine, marks
@@ -14,9 +14,14 @@ CODES = sorted(p.name for p in FOLDER.iterdir() if (p / "bad.py").exists())
 
 
 def experiments(code):
-    """The experiments that a rule cannot do without."""
+    """The experiments that a rule cannot do without, or has instead of a watched run."""
     rule = find_rule(code)
-    return tuple(EXPERIMENTS[k] for p, k in rule.needs.items() if k in EXPERIMENTS and p not in rule.optional)
+    instead = History in rule.needs.values()
+    return tuple(
+        EXPERIMENTS[k]
+        for p, k in rule.needs.items()
+        if k in EXPERIMENTS and (instead or p not in rule.optional)
+    )
 
 
 @pytest.mark.parametrize("code", CODES)

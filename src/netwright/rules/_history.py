@@ -97,6 +97,11 @@ def levels(series: Series) -> list[float]:
     return medians if len(medians) == LEVELS else []
 
 
+def went_up(levels: list[float]) -> bool:
+    """Whether the last three of the levels all lie above the first three (by chance once in 20 times: only together with a size that matters)."""
+    return bool(levels) and min(levels[-3:]) > max(levels[:3])
+
+
 def beginning(series: Series, samples: int = 8) -> float:
     """The median of the first few numbers; NaN where there are none."""
     values = [v for v in series.values if math.isfinite(v)][:samples]
