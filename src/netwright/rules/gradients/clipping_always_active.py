@@ -91,6 +91,7 @@ def _over_the_run(
         also=(optimizer.where,),
         expected="a limit around the usual norm of the gradients, that cuts off only the largest",
         fix=f"print what clip_grad_norm_ returns, and set the limit at {clip.where.at} around the usual norm",
+        remedies=(),
         limit=limit,
         share=min(shares),
     )

@@ -2,7 +2,7 @@
 
 ## What it measures
 The loss after a few steps from the first weights, at a range of learning rates on copies of the program's parameters (the range test): how far it falls at the rate in use and at the best one. Under a
-scheduler the largest rate that it will set over the run counts instead of the one in use.
+scheduler the largest rate that it will set over the run counts instead of the one in use. In a run that is watched: how far the weights move in a step, as a share of their size, while the loss stands.
 
 ## Why it matters
 With a hundredth of a fitting rate the same progress takes a hundred times as many steps. The loss curve looks flat, as if nothing could be learned.
@@ -12,7 +12,7 @@ Raise the rate by threes until the loss falls clearly, and stay a factor of thre
 
 ## Known false alarms
 Small rates are right for weights that were loaded and in a warm-up: the first are not judged, of a schedule only the peak is, and rates that the program sets by hand are not. The best rate over a few steps is often higher than the best one over a whole
-training; two powers of ten are asked for.
+training; two powers of ten are asked for. Small steps of a network whose loss falls are not reported.
 
 ## Source
 Smith, "Cyclical learning rates for training neural networks" (2017), for the range test; Bengio (2012), section 3.1.1: the best rate is usually within a factor of two of the largest that trains.
@@ -89,6 +89,7 @@ def _hardly_moves(history: History, task: Task | None) -> Finding | None:
         where=optimizer_place(history) or NOWHERE,
         expected="steps of about a thousandth of the weights",
         fix=f"raise the learning rate {min(1e-3 / ratio, 1000):.0f} times, or see what makes the steps so small (clipping, a schedule that is over)",
+        remedies=(),
         ratio=ratio,
         fall_at_most=found.most / level,
     )

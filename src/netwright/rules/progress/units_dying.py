@@ -26,7 +26,6 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.HYPERPARAMETER,
     guides=("H8", "E10", "S4"),
-    remedies=("leaky-activation",),
     thresholds={
         "share": Threshold(
             value=0.9,
