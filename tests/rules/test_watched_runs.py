@@ -68,6 +68,13 @@ def test_a_loss_that_falls_or_may_have_fallen():
     assert not found("NW601", history(loss__0=noisy([2.3 - 0.002 * i for i in range(200)])))
 
 
+def test_what_the_loss_fell_before_the_watch_began_counts():
+    run = history(loss__0=noisy([0.5] * 200))
+    assert found("NW601", run, events=Events(events=(), losses=(0.52, 0.5)))
+    assert not found("NW601", run, events=Events(events=(), losses=(2.3, 1.1, 0.5)))
+    assert not found("NW601", run, parameters=weight(0.1, loaded=True))
+
+
 def test_a_rate_that_is_still_warmed_up_is_waited_for():
     flat = noisy([2.3] * 200)
     assert not found("NW601", history(loss__0=flat, rate__0__0=[1e-5 * i for i in range(200)]))
@@ -257,13 +264,8 @@ def test_steps_that_are_far_too_small():
 
 def weight(rms, name="fc.weight", shape=(10, 100), fan_in=100, loaded=False):
     initial = Stats(count=1000, mean=0.0, std=rms, min=-1, max=1)
-    return Parameters(
-        parameters=(
-            ParameterInfo(
-                name=name, shape=shape, dtype="float32", initial=initial, fan_in=fan_in, loaded=loaded
-            ),
-        )
-    )
+    known = ParameterInfo(name=name, shape=shape, dtype="float32", initial=initial, fan_in=fan_in)
+    return Parameters(parameters=(known,), fresh=not loaded)
 
 
 def test_weights_that_run_away():

@@ -20,7 +20,7 @@ Smith, "Cyclical learning rates for training neural networks" (2017), for the ra
 
 import statistics
 
-from ...evidence import NOWHERE, History, Parameters, RangeTest, Task
+from ...evidence import NOWHERE, Events, History, Parameters, RangeTest, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._history import flat_loss, moved, optimizer_place
 
@@ -61,12 +61,13 @@ def check(
     test: RangeTest | None,
     parameters: Parameters | None,
     task: Task | None = None,
+    events: Events | None = None,
     history: History | None = None,
 ) -> Finding | None:
     """Compare the largest rate that the program will use with the best one; in a watched run, ask how far the weights move in a step while the loss stands."""
     if parameters is not None and not parameters.fresh:
         raise NotApplicable("weights were loaded, and small rates are right for them")
-    if history is not None and (found := _hardly_moves(history, task)) is not None:
+    if history is not None and (found := _hardly_moves(history, task, events)) is not None:
         return found
     if test is None:
         if history is None:
@@ -75,11 +76,11 @@ def check(
     return _by_range_test(test)
 
 
-def _hardly_moves(history: History, task: Task | None) -> Finding | None:
+def _hardly_moves(history: History, task: Task | None, events: Events | None) -> Finding | None:
     ratios = list(moved(history, _SAMPLES).values())
     if not ratios or not 0 < statistics.median(ratios) < rule["ratio"]:
         return None
-    flat = flat_loss(history, task, rule["fall"], rule["steps"])
+    flat = flat_loss(history, task, events, rule["fall"], rule["steps"])
     if flat is None:
         return None
     ratio, (_, level, found) = statistics.median(ratios), flat
