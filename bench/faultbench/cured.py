@@ -17,9 +17,10 @@ from bench.faultbench.source import DoesNotApply
 from bench.faultbench.tuning import METHODS, Tuned
 
 PEERS = (
-    "**Other tools.** AUTOTRAINER (Zhang et al., ICSE 2021) repairs and DeepFD (Cao et al., ICSE 2022) diagnoses training by rules and by learned features of it. Neither is a package that can be installed; both "
-    "are research code on TensorFlow 1 or 2 with Keras, that take a saved Keras model with its training configuration rather than a program, and reach none of these PyTorch programs. They are "
-    "therefore not compared, and no figure of theirs stands here beside ours."
+    "AUTOTRAINER (Zhang et al., ICSE 2021) repairs trainings and DeepFD (Cao et al., ICSE 2022) diagnoses them. Neither can be installed as a package (what is called autotrainer on PyPI is something else). Both are research "
+    "code for Keras: AUTOTRAINER asks for Keras 2.3.1 on TensorFlow 2.1, which no Python after 3.7 has, and is a function that is given a Keras model and a configuration instead of a program; DeepFD comes with compiled files of Python 3.6, "
+    "saved Keras models and classifiers learned on them. Neither can take a PyTorch program, and to write these programs anew in Keras would compare the "
+    "translations as much as the tools. So they are not compared here, and no figure that they publish stands beside ours: it was measured on other programs."
 )
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? ")
 
@@ -116,7 +117,7 @@ def _baselines(baselines: Mapping[str, Any], done: Mapping[str, Cured]) -> Itera
     yield "## Beside plain search over hyper-parameters"
     yield ""
     yield (
-        "On the same faulty program, for the same wall time as `netwright fix` took (longer where the machine was busier, until it had the same processor time, and three times at most): learning rate (log-uniform, 1e-6 to 10), optimizer (SGD, SGD with momentum, Adam, AdamW), weight decay, "
+        "On the same faulty program, for the same processor time as `netwright fix` took with its examination and its proof (not wall time: the machine was shared): learning rate (log-uniform, 1e-6 to 10), optimizer (SGD, SGD with momentum, Adam, AdamW), weight decay, "
         "clipping, and batch size where there is a DataLoader. Drawn at random or by Optuna's TPE (first draws at random), judged by the number that the program's own evaluation computes, one seed; the program as it is takes part. "
         f"Cured is what the program prints with the best of them, by the same rule, and nothing is proven over seeds. {len(common)} programs: every third of the faulty ones."
     )

@@ -1,4 +1,4 @@
-"""The honest baseline of a cure: plain search over hyper-parameters on the same faulty program, given the time that `netwright fix` took.
+"""The honest baseline of a cure: plain search over hyper-parameters on the same faulty program, given the processor time that `netwright fix` took.
 
 Learning rate, optimizer, weight decay, clipping and, where the program trains from a DataLoader, batch size; drawn at random, or by Optuna's TPE. Judged, like a remedy, by
 the number that the program's own evaluation computes.
@@ -21,7 +21,7 @@ from netwright.trial import Yardstick, choose
 
 METHODS = ("optuna", "random")
 BATCHES = (8, 16, 32, 64, 128, 256, 512)
-_LONGEST = 3.0  # times the wall time, where a busy machine gave less processor time than netwright had
+_LONGEST = 3.0  # times the wall time: a machine may be busier than it was for netwright, but not without end
 
 Run = Callable[[Sequence[Plan], float], Sequence[Trace]]
 
@@ -111,8 +111,8 @@ def search(study: Any, run: Run, *, seconds: float, cpu_s: float, at_once: int) 
     Args:
         study: an Optuna study that maximizes, or what does as one.
         run: re-runs the program for plans, within seconds.
-        seconds: wall time given.
-        cpu_s: processor time given; where it is not used up by then, the search goes on, up to three times the wall time.
+        seconds: wall time that netwright took; three times as much are allowed.
+        cpu_s: processor time given. Trials that have begun when it is used up are finished.
         at_once: trials at a time.
     """
     began = time.monotonic()
@@ -121,7 +121,7 @@ def search(study: Any, run: Run, *, seconds: float, cpu_s: float, at_once: int) 
         control=control, yardstick=choose([control], loss_stays=True), tried=[], cpu_s=control.cpu_s
     )
     turns = [use.turn for use in control.loaders if use.trained]
-    while (past := time.monotonic() - began) < seconds or (found.cpu_s < cpu_s and past < _LONGEST * seconds):
+    while found.cpu_s < cpu_s and (past := time.monotonic() - began) < _LONGEST * seconds:
         asked = [study.ask() for _ in range(at_once)]
         drawn = [draw(trial, batch=bool(turns)) for trial in asked]
         traces = run([plan(d, turns) for d in drawn], _LONGEST * seconds - past)

@@ -73,9 +73,7 @@ def study():
     return optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
 
 
-def test_the_best_is_kept_and_failures_are_none(monkeypatch):
-    clock = iter(range(1000))
-    monkeypatch.setattr(tuning.time, "monotonic", lambda: float(next(clock)))
+def test_the_best_is_kept_and_failures_are_none():
     seen = []
 
     def run(plans, _):
@@ -88,7 +86,7 @@ def test_the_best_is_kept_and_failures_are_none(monkeypatch):
             trace(0.9 if k == "adam" else 0.4, ended="crashed" if k == "sgd" else "finished") for k in kinds
         ]
 
-    found = tuning.search(study(), run, seconds=20.0, cpu_s=0.0, at_once=2)
+    found = tuning.search(study(), run, seconds=900.0, cpu_s=40.0, at_once=2)
     assert found.yardstick.name == "accuracy"
     assert found.best[0]["kind"] == "adam"
     assert found.best[2] == 0.9
@@ -97,17 +95,15 @@ def test_the_best_is_kept_and_failures_are_none(monkeypatch):
     assert all(value is None for drawn, _, value in found.tried if drawn["kind"] == "sgd")
 
 
-def test_where_nothing_is_better_the_program_stays_as_it_is(monkeypatch):
-    clock = iter(range(1000))
-    monkeypatch.setattr(tuning.time, "monotonic", lambda: float(next(clock)))
+def test_where_nothing_is_better_the_program_stays_as_it_is():
     found = tuning.search(
-        study(), lambda plans, _: [trace(0.5) for _ in plans], seconds=9.0, cpu_s=0.0, at_once=2
+        study(), lambda plans, _: [trace(0.5) for _ in plans], seconds=900.0, cpu_s=9.0, at_once=2
     )
     assert found.best[0] == {}
 
 
-@pytest.mark.parametrize(("cpu_s", "trials"), [(0.0, 10), (15.0, 14), (1000.0, 30)])
-def test_a_busy_machine_gives_more_wall_time_but_not_without_end(monkeypatch, cpu_s, trials):
+@pytest.mark.parametrize(("cpu_s", "trials"), [(0.5, 0), (15.0, 14), (1000.0, 29)])
+def test_the_search_ends_when_its_time_is_used_up(monkeypatch, cpu_s, trials):
     now = [0.0]
     monkeypatch.setattr(tuning.time, "monotonic", lambda: now[0])
 
@@ -115,5 +111,4 @@ def test_a_busy_machine_gives_more_wall_time_but_not_without_end(monkeypatch, cp
         now[0] += 1.0
         return [trace(0.5, cpu_s=1.0) for _ in plans]
 
-    found = tuning.search(study(), run, seconds=11.0, cpu_s=cpu_s, at_once=1)
-    assert len(found.tried) in (trials, trials + 2)
+    assert len(tuning.search(study(), run, seconds=10.0, cpu_s=cpu_s, at_once=1).tried) == trials
