@@ -1,9 +1,9 @@
 # make check: everything that must hold. make test: the tests alone. make docs: the generated pages.
 # make faultbench: how often the diagnosis is right, and how often it cries wolf (hours). make faultbench-quick: the same, smaller (minutes).
-# make faultbench-experiments: the smaller one with and without experiments, side by side (an hour).
+# make faultbench-experiments: the smaller one with and without experiments, side by side (an hour). make faultbench-cure: how often fix heals, beside plain search (hours).
 PYTHON ?= python
 
-.PHONY: check lint test docs faultbench faultbench-quick faultbench-experiments
+.PHONY: check lint test docs faultbench faultbench-quick faultbench-experiments faultbench-cure
 
 check: lint test
 
@@ -29,3 +29,7 @@ faultbench-experiments:
 	$(PYTHON) -m bench.faultbench run --quick --results build/without.json
 	$(PYTHON) -m bench.faultbench run --quick --experiments --results build/with.json
 	$(PYTHON) -m bench.faultbench compare build/without.json build/with.json --name "netwright check --no-experiments" --name "netwright check" --write-page
+
+faultbench-cure:
+	$(PYTHON) -m bench.faultbench cure
+	$(PYTHON) -m bench.faultbench cure --baseline optuna --baseline random --write-page

@@ -299,3 +299,36 @@ def test_the_evaluation_gets_the_normalization_that_the_training_has():
 def test_a_preparation_that_cannot_be_carried_over_is_refused(body):
     with pytest.raises(Refused):
         mended("prepare-alike", "NW117", SPLIT + body + "model(X_test)\n", "model(")
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted", "gone"),
+    [
+        (
+            "x = x[torch.randperm(len(x))]\ny = y[torch.randperm(len(y))]\n",
+            ["order = torch.randperm(len(x))", "x = x[order]", "y = y[order]"],
+            2,
+        ),
+        ("y = y[np.random.permutation(len(y))]\n", [], 1),
+        ("random.shuffle(labels)\n", [], 1),
+        ("y = labels[torch.randperm(len(labels))]\n", ["y = labels"], 1),
+    ],
+)
+def test_inputs_and_targets_keep_one_order(before, wanted, gone):
+    text = "a = load()\n" + before + "loss(x, y)\n"
+    after = mended("one-permutation", "NW109", text, "loss(")
+    assert changed(text, after) == wanted
+    assert len(after.splitlines()) == len(text.splitlines()) + len(wanted) - gone
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "order = torch.randperm(len(x))\nx, y = x[order], y[order]\n",  # one for both
+        "random.shuffle(x)\nrandom.shuffle(y)\n",  # in place, nothing in common
+        "x = x[torch.randperm(len(x))]\nfor e in range(3):\n    y = y[torch.randperm(len(y))]\n",
+    ],
+)
+def test_orders_that_cannot_be_joined_are_refused(before):
+    with pytest.raises(Refused):
+        mended("one-permutation", "NW109", before + "loss(x, y)\n", "loss(")

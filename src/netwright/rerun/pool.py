@@ -193,7 +193,7 @@ def _finish(child: _Running) -> Trace:
     in_time = child.process.poll() is not None
     child.kill()
     tail = _tail(child.channel / "output")
-    code = child.process.returncode
+    code = child.process.wait()
     wall = time.monotonic() - child.began
     try:
         trace = Trace.from_json((child.channel / "trace.json").read_text("utf-8"))
