@@ -53,6 +53,10 @@ def _page(results: Mapping[str, Any]) -> Iterator[str]:
         "Square brackets hold 95 % intervals (Wilson)."
     )
     yield ""
+    states = len({c.netwright for c in done.values()})
+    if states > 1:
+        yield f"Measured on {states} states of netwright, since it was mended in between; what an earlier state cured was not tried again on a later one."
+        yield ""
     yield from _overall(planted, real, healthy, first)
     yield from _baselines(results["baselines"], done)
     yield from _table("Planted faults", planted, first)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from bench.faultbench import execute
 from bench.faultbench.cure import Known, back
-from bench.faultbench.programs import Program
+from bench.faultbench.programs import HERE, Program
 from netwright.rerun import Command, Intervention, Plan, Trace
 from netwright.rerun.pool import rerun, workers
 from netwright.trial import Yardstick, choose
@@ -155,7 +155,10 @@ def tune(program: Program, known: Known, method: str, *, seconds: float, cpu_s: 
     study = optuna.create_study(direction="maximize", sampler=sampler)
     began = time.monotonic()
     with execute.workplace(program) as (folder, script):
-        command = Command(target=script.name, folder=folder, environment=dict(os.environ))
+        # The re-runs find the changes of settings.py from wherever they are started.
+        paths = [str(HERE.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        command = Command(target=script.name, folder=folder, environment=environment)
         # As in `netwright fix`: as many at a time as there are cores, each with its share of them.
         at_once = workers()
 
