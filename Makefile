@@ -1,10 +1,10 @@
 # make check: everything that must hold. make test: the tests alone. make docs: the generated pages.
 # make faultbench: how often the diagnosis is right, and how often it cries wolf (hours). make faultbench-quick: the same, smaller (minutes).
 # make overhead: what watching costs, beside other tools (minutes).
-# make faultbench-experiments: the smaller one with and without experiments, side by side (an hour).
+# make faultbench-experiments: the smaller one with and without experiments, side by side (an hour). make faultbench-cure: how often fix heals, beside plain search (hours).
 PYTHON ?= python
 
-.PHONY: check lint test docs faultbench faultbench-quick faultbench-experiments overhead
+.PHONY: check lint test docs faultbench faultbench-quick faultbench-experiments faultbench-cure overhead
 
 check: lint test
 
@@ -33,3 +33,7 @@ faultbench-experiments:
 
 overhead:
 	$(PYTHON) -m bench.overhead --write-page
+
+faultbench-cure:
+	$(PYTHON) -m bench.faultbench cure
+	$(PYTHON) -m bench.faultbench cure --baseline optuna --baseline random --write-page

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from bench.faultbench import compare as comparison
-from bench.faultbench import cure, execute, page, programs, runner, watching
+from bench.faultbench import cure, cured, execute, page, programs, runner, tuning, watching
 from bench.faultbench.operators import Seen, operators
 from bench.faultbench.programs import HERE, Program
 from bench.faultbench.source import DoesNotApply
@@ -199,32 +199,70 @@ def compare(results: tuple[Path, ...], names: tuple[str, ...], *, write_page: bo
 
 @main.command("cure")
 @click.argument("wanted", nargs=-1, metavar="[PROGRAM]...")
-@click.option("--per-operator", type=int, default=1, show_default=True)
+@click.option(
+    "--within",
+    type=float,
+    default=5.0,
+    show_default=True,
+    help="Planted faults on recipes that train within so many seconds.",
+)
+@click.option("--real", type=int, default=7, show_default=True, help="So many real programs, the quickest.")
+@click.option(
+    "--healthy", type=int, default=8, show_default=True, help="So many healthy recipes, the quickest."
+)
 @click.option("--budget", type=float, default=300.0, show_default=True, help="Seconds of re-runs for each.")
+@click.option("--again", is_flag=True, help="Once more what an earlier state of netwright did not cure.")
+@click.option(
+    "--baseline",
+    "baselines",
+    multiple=True,
+    type=click.Choice(tuning.METHODS),
+    help="Instead: plain search over hyper-parameters, given the time that netwright fix took (repeatable).",
+)
+@click.option(
+    "--every",
+    type=int,
+    default=3,
+    show_default=True,
+    help="Baselines on every so many of the faulty programs.",
+)
+@click.option(
+    "--results", type=click.Path(dir_okay=False, path_type=Path), default=CURES, help="JSON of the results."
+)
 @click.option("--write-page", is_flag=True, help="Write docs/faultbench-cure.md.")
-def cure_(*, wanted: tuple[str, ...], per_operator: int, budget: float, write_page: bool) -> None:
-    """Let `netwright fix` mend programs, and train what comes of it: planted faults that bite and healthy recipes, all of them unless some are named.
+def cure_(
+    *,
+    wanted: tuple[str, ...],
+    within: float,
+    real: int,
+    healthy: int,
+    budget: float,
+    again: bool,
+    baselines: tuple[str, ...],
+    every: int,
+    results: Path,
+    write_page: bool,
+) -> None:
+    """Let `netwright fix` mend programs, and train what comes of it.
 
-    What was measured before by the same netwright is kept in bench/faultbench/cures.json.
+    Which programs: the quickest planted faults that bite, real programs and healthy recipes, unless some are named. What was measured before is kept in
+    bench/faultbench/cures.json.
     """
     bites = json.loads(runner.BITES.read_text(encoding="utf-8"))
-    names = wanted or (
-        *(
-            f"planted/{o.name}/{r.name}/0"
-            for o, r in programs.pairs(per_operator)
-            if runner.standing(bites, o, r)[0]
-        ),
-        *(f"healthy/{r.name}/0" for r in programs.recipes().values() if programs.available(r.data)),
-    )
-    results = cure.kept(CURES, budget)
-    for name in names:
-        program, _ = find(name)
-        if name not in results["programs"]:
-            done = cure.cure(program, cure.known(bites, name), budget=budget)
-            results["programs"][name] = dataclasses.asdict(done)
-            CURES.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-            click.echo(f"{name}: changed {done.changed}, back {done.back}", err=True)
-    text = cure.render(results)
+    names = wanted or cure.chosen(bites, seconds=within, real=real, healthy=healthy)
+    known = cure.kept(results, budget)
+    if baselines:
+        faulty = [n for n in names if not n.startswith("healthy/")]
+        for name, method in ((n, m) for n in (wanted or faulty[::every]) for m in baselines):
+            _baseline(known, bites, name, method, results)
+    else:
+        for name in names:
+            program, _ = find(name)
+            if cure.wanted(known, name, again=again):
+                done = cure.cure(program, cure.known(bites, name), budget=budget)
+                cure.keep(known, done, results)
+                click.echo(f"{name}: changed {done.changed}, back {done.back}", err=True)
+    text = cured.render(known)
     if write_page:
         CURED.write_text(text, encoding="utf-8")
     click.echo(text)
@@ -256,6 +294,20 @@ def watch_(*, wanted: tuple[str, ...], per_operator: int, every: int, write_page
     if write_page:
         WATCHED_PAGE.write_text(text, encoding="utf-8")
     click.echo(text)
+
+
+def _baseline(known: dict[str, Any], bites: dict[str, Any], name: str, method: str, results: Path) -> None:
+    """Search for one program, if netwright was tried on it and the search not yet."""
+    mended, done = known["programs"].get(name), known["baselines"].setdefault(method, {})
+    if mended is None or name in done:
+        return
+    program, _ = find(name)
+    found = tuning.tune(
+        program, cure.known(bites, name), method, seconds=mended["seconds"], cpu_s=mended["cpu_s"]
+    )
+    done[name] = dataclasses.asdict(found)
+    cure.save(known, results)
+    click.echo(f"{name}: {method}, {found.trials} trials, back {found.back}", err=True)
 
 
 def find(name: str) -> tuple[Program, tuple[int, ...]]:

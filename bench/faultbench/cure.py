@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import json
+import math
 import os
+import resource
 import signal
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.faultbench import execute, page, score
+from bench.faultbench import execute, programs, runner
+from bench.faultbench.operators import operators
 from bench.faultbench.programs import Metric, Program
+from bench.faultbench.source import DoesNotApply
 
 BACK = 0.95  # of the way from the trivial predictor to the healthy program
 
@@ -35,8 +39,12 @@ class Cured:
     after: float | None
     back: float | None
     seconds: float
+    cpu_s: float
     training_s: float
+    training_cpu_s: float
+    patch: tuple[str, ...]
     said: str
+    netwright: str
 
     @property
     def cured(self) -> bool:
@@ -46,7 +54,7 @@ class Cured:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """What bare trainings reached: the healthy recipe at three seeds, the faulty program at its first."""
+    """What bare trainings reached: the healthy recipe or the published fix at three seeds, the faulty program at its first."""
 
     healthy: tuple[float, ...]
     faulty: float | None
@@ -55,22 +63,91 @@ class Known:
 def known(bites: dict[str, Any], name: str) -> Known:
     """What is kept of a program in bites.json."""
     kind, *rest = name.split("/")
-    recipe = rest[0] if kind == "healthy" else rest[1]
-    reached = bites["healthy"].get(recipe, {}).get("metrics", [])
-    faulty = (
-        bites["planted"].get("/".join(rest[:2]), {}).get("metrics", [None]) if kind == "planted" else [None]
+    if kind == "real":
+        entry = bites["real"].get(rest[0], {})
+        reached, faulty = entry.get("fixed", []), entry.get("faulty", [None])
+    else:
+        reached = bites["healthy"].get(rest[-2], {}).get("metrics", [])
+        faulty = bites["planted"].get("/".join(rest[:2]), {}).get("metrics", [None])
+    return Known(
+        healthy=tuple(m for m in reached if m is not None), faulty=None if kind == "healthy" else faulty[0]
     )
-    return Known(healthy=tuple(m for m in reached if m is not None), faulty=faulty[0])
+
+
+def chosen(bites: dict[str, Any], *, seconds: float, real: int, healthy: int) -> list[str]:
+    """Which programs are mended, by a rule that knows no outcome: the quickest, by the times in bites.json.
+
+    For each operator the quickest recipe on which its fault bites, if the healthy recipe trains within `seconds`; the `real` quickest real programs that bite; the `healthy` quickest recipes.
+    """
+    took = {name: min(entry["seconds"]) for name, entry in bites["healthy"].items()}
+    quickest: dict[str, tuple[float, str]] = {}
+    for key, measured in bites["planted"].items():
+        operator, recipe = key.split("/")
+        own = (took.get(recipe, math.inf), recipe)
+        # Those by definition count without doing harm, and leave nothing to heal.
+        if measured["state"] == "bites" and own[0] <= seconds and _stands(bites, operator, recipe):
+            quickest[operator] = min(own, quickest.get(operator, own))
+    planted = sorted((*own, name) for name, own in quickest.items())
+    cases = sorted(
+        (min(entry["seconds"]), name)
+        for name, entry in bites["real"].items()
+        if entry["state"] == "bites"
+        and name in programs.cases()
+        and programs.available(programs.cases()[name].data)
+    )
+    recipes = sorted(
+        (s, name)
+        for name, s in took.items()
+        if name in programs.recipes() and programs.available(programs.recipes()[name].data)
+    )
+    return [
+        *(f"planted/{operator}/{recipe}/0" for _, recipe, operator in planted),
+        *(f"real/{name}/faulty/0" for _, name in cases[:real]),
+        *(f"healthy/{name}/0" for _, name in recipes[:healthy]),
+    ]
+
+
+def _stands(bites: dict[str, Any], operator: str, recipe: str) -> bool:
+    """Whether what was measured is still that of these programs."""
+    try:
+        found, on = operators()[operator], programs.recipes()[recipe]
+        return programs.available(on.data) and runner.standing(bites, found, on)[0]
+    except (KeyError, DoesNotApply):
+        return False
 
 
 def kept(path: Path, budget: float) -> dict[str, Any]:
-    """Results of before, if they are those of the same netwright and budget."""
-    fresh: dict[str, Any] = {"budget": budget, "netwright": execute.netwright_fingerprint(), "programs": {}}
+    """Results of before, if they are those of the same budget: the last of each program, those of earlier states of netwright, and the baselines by method."""
+    fresh: dict[str, Any] = {"budget": budget, "programs": {}, "earlier": {}, "baselines": {}}
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return fresh
-    return before if all(before.get(k) == fresh[k] for k in ("budget", "netwright")) else fresh
+    return before if before.get("budget") == budget else fresh
+
+
+def wanted(results: dict[str, Any], name: str, *, again: bool) -> bool:
+    """Whether a program is to be mended: it was not yet, or (`again`) an earlier state of netwright did not cure it."""
+    entry = results["programs"].get(name)
+    if entry is None:
+        return True
+    done = Cured(**entry)
+    missed = done.changed if name.startswith("healthy/") else not done.cured
+    return again and missed and done.netwright != execute.netwright_fingerprint()
+
+
+def keep(results: dict[str, Any], done: Cured, path: Path) -> None:
+    """Note what came of a program; what an earlier state made of it stays beside it."""
+    before = results["programs"].get(done.id)
+    if before is not None:
+        results["earlier"].setdefault(done.id, []).append(before)
+    results["programs"][done.id] = dataclasses.asdict(done)
+    save(results, path)
+
+
+def save(results: dict[str, Any], path: Path) -> None:
+    """Write the results, so that an interrupted run goes on where it was."""
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 def cure(program: Program, known: Known, *, budget: float) -> Cured:
@@ -86,7 +163,7 @@ def cure(program: Program, known: Known, *, budget: float) -> Cured:
             f"{budget:g}",
             str(script.name),
         ]
-        began = time.monotonic()
+        began, used = time.monotonic(), _children_s()
         child = subprocess.Popen(
             command,
             cwd=folder,
@@ -100,14 +177,14 @@ def cure(program: Program, known: Known, *, budget: float) -> Cured:
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             _, said = child.communicate()
-        seconds = time.monotonic() - began
+        seconds, cpu = time.monotonic() - began, _children_s() - used
         text = script.read_text(encoding="utf-8")
     diff = list(difflib.unified_diff(program.text.splitlines(), text.splitlines(), n=0, lineterm=""))[2:]
     mean = statistics.fmean(known.healthy) if known.healthy else None
     changed = text != program.text
     run = execute.train(dataclasses.replace(program, text=text)) if changed else None
     after = run.metric if run is not None else None
-    own = execute.train(program)
+    own_s, own_cpu_s = _alone(program)
     return Cured(
         id=program.id,
         code=child.returncode,
@@ -117,53 +194,44 @@ def cure(program: Program, known: Known, *, budget: float) -> Cured:
         healthy=mean,
         faulty=known.faulty,
         after=after,
-        back=_back(program.metric, mean, known.faulty, after),
+        back=back(program.metric, known, after),
         seconds=round(seconds, 1),
-        training_s=own.seconds,
-        said=said.decode(errors="replace")[-1500:],
+        cpu_s=round(cpu, 1),
+        training_s=round(own_s, 2),
+        training_cpu_s=round(own_cpu_s, 2),
+        patch=tuple(diff),
+        said=said.decode(errors="replace")[-4000:],
+        netwright=execute.netwright_fingerprint(),
     )
 
 
-def _back(metric: Metric, healthy: float | None, faulty: float | None, after: float | None) -> float | None:
-    if healthy is None or after is None:
+def _alone(program: Program) -> tuple[float, float]:
+    """Wall and processor time of the program itself, run as its user would run it, right beside what was measured: the machine may be busy."""
+    with execute.workplace(program) as (folder, script):
+        began, used = time.monotonic(), _children_s()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                [sys.executable, script.name],
+                cwd=folder,
+                env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=execute.TRAINING_LIMIT_S,
+                check=False,
+            )
+        return time.monotonic() - began, _children_s() - used
+
+
+def _children_s() -> float:
+    """Processor time of all processes that were started here and have ended."""
+    use = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return use.ru_utime + use.ru_stime
+
+
+def back(metric: Metric, known: Known, after: float | None) -> float | None:
+    """How far a metric came back: 1 is the healthy program's, 0 the trivial predictor's (or the faulty program's, where none is known)."""
+    if not known.healthy or after is None:
         return None
-    floor = metric.trivial if metric.trivial is not None else faulty
-    span = metric.loss(healthy, floor)
+    healthy = statistics.fmean(known.healthy)
+    span = metric.loss(healthy, metric.trivial if metric.trivial is not None else known.faulty)
     return round(1 - metric.loss(healthy, after) / span, 4) if span > 0 else None
-
-
-def render(results: dict[str, Any]) -> str:
-    """The page."""
-    return "\n".join(_page(results)) + "\n"
-
-
-def _page(results: dict[str, Any]) -> Iterator[str]:
-    done = [Cured(**c) for c in results["programs"].values()]
-    planted = [c for c in done if c.id.startswith("planted/")]
-    healthy = [c for c in done if c.id.startswith("healthy/")]
-    yield "# FaultBench: cures"
-    yield ""
-    yield (
-        f"`netwright fix --write --budget {results['budget']:g}` on {len(planted)} planted faults that bite, and on {len(healthy)} healthy recipes. Printed by `python -m bench.faultbench cure`; "
-        "[what FaultBench is](../bench/faultbench/README.md). Cured: the program that was written, trained by itself, comes back to at least 95 % of the way from the trivial predictor to the healthy recipe."
-        " Square brackets hold 95 % intervals (Wilson)."
-    )
-    yield ""
-    yield "| | |\n|---|---|"
-    yield f"| cured | {page.rate(score.rate(sum(c.cured for c in planted), len(planted)))} of {len(planted)} |"
-    written = [c for c in planted if c.changed]
-    yield f"| a proven patch was written | {page.rate(score.rate(len(written), len(planted)))} |"
-    yield f"| of those cured | {page.rate(score.rate(sum(c.cured for c in written), len(written)))} |"
-    yield f"| healthy recipes changed | {page.rate(score.rate(sum(c.changed for c in healthy), len(healthy)))} of {len(healthy)} |"
-    ratios = [c.seconds / c.training_s for c in planted if c.training_s]
-    if ratios:
-        yield f"| time, in trainings of the program itself (median) | {statistics.median(ratios):.1f} |"
-    yield ""
-    yield "| program | lines out, in | healthy | faulty | mended | back | trainings |\n|---|---|---|---|---|---|---|"
-    for c in (*planted, *healthy):
-        lines = f"{c.removed}, {c.added}" if c.changed else "no patch"
-        yield f"| `{c.id}` | {lines} | {_n(c.healthy)} | {_n(c.faulty)} | {_n(c.after)} | {_n(c.back)} | {c.seconds / max(c.training_s, 0.1):.0f} |"
-
-
-def _n(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"

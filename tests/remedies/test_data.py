@@ -252,3 +252,83 @@ def test_networks_of_other_files_are_not_touched():
     text = "from models import Net\nmodel = Net()\nout = model(x)\n"
     with pytest.raises(Refused):
         mended("convert-input", "NW902", text, "out", phase="forward", got="float64", wanted="float32")
+
+
+SPLIT = "X_train, X_test = split(data)\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        (
+            "X_train = torch.tensor(scaler.transform(X_train))\nX_test = torch.tensor(X_test)\n",
+            ["X_test = torch.tensor(scaler.transform(X_test))"],
+        ),
+        (
+            "X_train = scaler.fit_transform(X_train)\nprint(len(X_test))\na, b = tensor(X_train), tensor(X_test)\n",
+            ["X_test = scaler.transform(X_test)"],
+        ),
+        (
+            "mean, std = X_train.mean(), X_train.std()\nX_train = (X_train - mean) / std\n",
+            ["X_test = (X_test - mean) / std"],
+        ),
+        ("a = tensor((X_train - mean) / std)\nb = tensor(X_test)\n", ["b = tensor((X_test - mean) / std)"]),
+        ("X_train /= 255.0\n", ["X_test /= 255.0"]),
+    ],
+)
+def test_evaluation_data_are_prepared_like_training_data(body, wanted):
+    before = SPLIT + body + "model(X_test)\n"
+    assert changed(before, mended("prepare-alike", "NW117", before, "model(")) == wanted
+
+
+def test_the_evaluation_gets_the_normalization_that_the_training_has():
+    before = "a = Compose([Flip(), ToTensor(), Normalize(m, s)])\nb = Compose([ToTensor()])\nmodel(x)\n"
+    after = mended("prepare-alike", "NW117", before, "model(")
+    assert changed(before, after) == ["b = Compose([ToTensor(), Normalize(m, s)])"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "X_train = scaler.fit_transform(X_train)\nX_test = scaler.transform(X_test)\n",  # there already
+        "X_train = (X_train - X_train.mean()) / X_train.std()\n",  # would be another mean
+        "t = tensor(X_test)\nX_train = scaler.fit_transform(X_train)\n",  # used before
+        "inputs = scaler.fit_transform(inputs)\n",  # no word tells which data these are
+    ],
+)
+def test_a_preparation_that_cannot_be_carried_over_is_refused(body):
+    with pytest.raises(Refused):
+        mended("prepare-alike", "NW117", SPLIT + body + "model(X_test)\n", "model(")
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted", "gone"),
+    [
+        (
+            "x = x[torch.randperm(len(x))]\ny = y[torch.randperm(len(y))]\n",
+            ["order = torch.randperm(len(x))", "x = x[order]", "y = y[order]"],
+            2,
+        ),
+        ("y = y[np.random.permutation(len(y))]\n", [], 1),
+        ("random.shuffle(labels)\n", [], 1),
+        ("y = labels[torch.randperm(len(labels))]\n", ["y = labels"], 1),
+    ],
+)
+def test_inputs_and_targets_keep_one_order(before, wanted, gone):
+    text = "a = load()\n" + before + "loss(x, y)\n"
+    after = mended("one-permutation", "NW109", text, "loss(")
+    assert changed(text, after) == wanted
+    assert len(after.splitlines()) == len(text.splitlines()) + len(wanted) - gone
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "order = torch.randperm(len(x))\nx, y = x[order], y[order]\n",  # one for both
+        "random.shuffle(x)\nrandom.shuffle(y)\n",  # in place, nothing in common
+        "x = x[torch.randperm(len(x))]\nfor e in range(3):\n    y = y[torch.randperm(len(y))]\n",
+    ],
+)
+def test_orders_that_cannot_be_joined_are_refused(before):
+    with pytest.raises(Refused):
+        mended("one-permutation", "NW109", before + "loss(x, y)\n", "loss(")

@@ -97,8 +97,10 @@ def test_float64_goes_from_network_and_data():
         "z = b.astype(np.float32)",
         "model = Net().float()",
     ]
+    half = text.replace("torch.float64", "torch.half").replace("float64", "float16").replace("double", "half")
+    assert mended("single-precision", "NW118", half, "model", dtype="float16") == after
     with pytest.raises(Refused):
-        mended("single-precision", "NW422", text, "model", dtype="float16")
+        mended("single-precision", "NW118", text, "model", before=17)  # fractions cut off
     with pytest.raises(Refused):
         mended("single-precision", "NW422", "model = Net()\n", "model", dtype="float64")
 

@@ -151,3 +151,55 @@ def test_classes_are_weighed_by_their_counts():
         mended("weigh-classes", "NW107", text, "loss =", counts={"0.0": 300, "2.0": 100})
     with pytest.raises(Refused):
         mended("weigh-classes", "NW107", text + "x.to(device)\n", "loss =", counts=counts)
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("return F.softmax(self.fc(x), dim=1)", "return F.sigmoid(self.fc(x))"),
+        ("return torch.softmax(x, 1)", "return torch.sigmoid(x)"),
+        ("return self.fc(x).softmax(dim=1)", "return self.fc(x).sigmoid()"),
+        (
+            "net = nn.Sequential(nn.Linear(4, 1), nn.Softmax(dim=1))",
+            "net = nn.Sequential(nn.Linear(4, 1), nn.Sigmoid())",
+        ),
+        ("out = nn.Softmax(dim=-1)(x)", "out = nn.Sigmoid()(x)"),
+    ],
+)
+def test_a_single_output_gets_a_sigmoid(line, wanted):
+    text = f"def forward(self, x):\n    {line}\n"
+    assert (
+        mended("sigmoid-for-one-output", "NW204", text, line, outputs=1)
+        == f"def forward(self, x):\n    {wanted}\n"
+    )
+
+
+def test_a_softmax_over_several_outputs_is_left():
+    with pytest.raises(Refused):
+        mended("sigmoid-for-one-output", "NW204", "y = F.softmax(x, dim=1)\n", "softmax", shape=(8, 3))
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "wanted"),
+    [
+        (
+            "net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))",
+            "sigmoid",
+            "nn.Linear(3, 1), nn.Sigmoid())",
+        ),
+        ("return self.fc(x)", "softmax", "return self.fc(x).softmax(dim=1)"),
+        ("x = self.fc2(self.drop(x))", "sigmoid", "x = self.fc2(self.drop(x)).sigmoid()"),
+    ],
+)
+def test_raw_outputs_become_the_probabilities_that_the_loss_wants(line, kind, wanted):
+    text = f"def forward(self, x):\n    {line}\n"
+    after = mended("add-last-activation", "NW304", text, line, wanted=kind)
+    assert wanted in after
+
+
+def test_a_layer_that_is_not_the_last_gets_no_last_activation():
+    text = "net = nn.Sequential(\n    nn.Linear(2, 3),\n    nn.Linear(3, 1),\n)\n"
+    with pytest.raises(Refused):
+        mended("add-last-activation", "NW304", text, "Linear(2, 3)", wanted="sigmoid")
+    after = mended("add-last-activation", "NW304", text, "Linear(3, 1)", wanted="sigmoid")
+    assert "    nn.Linear(3, 1), nn.Sigmoid(),\n" in after

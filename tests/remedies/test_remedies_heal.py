@@ -67,6 +67,9 @@ def test_the_fault_is_gone(name, code, tmp_path):
 
 # Where a remedy of the fault does not hold on the rule's own program, and says so.
 MAY_REFUSE = {
+    "NW118": ("single-precision",),  # fractions are cut off there
+    "NW204": ("sigmoid-for-one-output",),  # its output is a ReLU
+    "NW304": ("add-last-activation",),  # its loss is torch's
     "NW405": ("keep-graph",),
     "NW221": ("batch-first",),
     "NW406": ("exchange-activation",),

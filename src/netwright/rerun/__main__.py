@@ -38,9 +38,11 @@ class Child:
         """Run the program to its end, and write what came of it."""
         _die_with_parent(os.getppid())
         finders = [launch.AfterImport("torch", self._torch), launch.AfterImport("numpy", self._numpy)]
-        sys.meta_path[:0] = finders
+        sys.meta_path[:0] = [f for f in finders if f.name not in sys.modules]
         self._random()
         self.guard.start()
+        if "torch" in sys.modules:  # forked from a process that had it
+            self._torch()
         ending = launch.run(self.target, self.argv, is_module=self.is_module)
         return self._end(ending)
 

@@ -17,6 +17,7 @@ from typing import IO
 
 from ..capture import memory
 from .cache import Cache
+from .nursery import Forked, nursery
 from .place import Place
 from .plan import Command, Plan
 from .trace import CRASHED, KILLED, Trace
@@ -41,7 +42,7 @@ def workers(most: int | None = None) -> int:
 class _Running:
     index: int
     plan: Plan
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[bytes] | Forked"
     channel: Path
     place: Place
     log: IO[bytes]
@@ -148,16 +149,26 @@ def _start(command: Command, plan: Plan, index: int, until: float | None) -> _Ru
     }
     (channel / "command.json").write_text(json.dumps(told), "utf-8")
     log = (channel / "output").open("wb")
-    process = subprocess.Popen(
+    process = _process(command, plan, place, channel, log)
+    return _Running(index, plan, process, channel, place, log, now, deadline)
+
+
+def _process(
+    command: Command, plan: Plan, place: Place, channel: Path, log: IO[bytes]
+) -> "subprocess.Popen[bytes] | Forked":
+    """Forked from a process that has done the imports, where that makes no difference; else started anew."""
+    environment = _environment(command, plan, place)
+    ready = nursery(command, plan, environment)
+    forked = ready.fork(channel, place.folder) if ready is not None else None
+    return forked or subprocess.Popen(
         [sys.executable, "-m", "netwright.rerun", str(channel)],
         cwd=place.folder,
-        env=_environment(command, plan, place),
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    return _Running(index, plan, process, channel, place, log, now, deadline)
 
 
 def _environment(command: Command, plan: Plan, place: Place) -> dict[str, str]:
@@ -182,7 +193,7 @@ def _finish(child: _Running) -> Trace:
     in_time = child.process.poll() is not None
     child.kill()
     tail = _tail(child.channel / "output")
-    code = child.process.returncode
+    code = child.process.wait()
     wall = time.monotonic() - child.began
     try:
         trace = Trace.from_json((child.channel / "trace.json").read_text("utf-8"))

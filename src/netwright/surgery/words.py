@@ -100,7 +100,7 @@ def _trials(out: Console, operation: Operation, cure: Cure) -> None:
 def _why_no_yardstick(cure: Cure) -> str:
     trace = cure.control.trace
     ended = "" if trace.whole else f" ({trace.why()})"
-    return f"nothing that the program computes in its evaluation tells whether it got better{ended}"
+    return f"nothing that the program computes in its evaluation or prints of it tells whether it got better{ended}"
 
 
 def _proof(out: Console, cure: Cure) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..rerun import Trace
+from .printed import HIGHER, printed
 
 ACCURACY, SQUARED, ABSOLUTE, LOSS, TRAINING = (
     "accuracy",
@@ -17,23 +18,28 @@ ACCURACY, SQUARED, ABSOLUTE, LOSS, TRAINING = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Yardstick:
-    """``name`` of a metric as :class:`netwright.rerun.Metric` has it, or ``training loss``."""
+    """``name`` of a metric as :class:`netwright.rerun.Metric` has it, ``training loss``, or what the program calls it that prints it (``as_printed``)."""
 
     name: str
+    as_printed: bool = False
 
     @property
     def higher_is_better(self) -> bool:
         """Whether more is better."""
-        return self.name == ACCURACY
+        return HIGHER[self.name] if self.as_printed else self.name == ACCURACY
 
     @property
     def words(self) -> str:
         """What it is, for a person."""
+        if self.as_printed:
+            return f"{self.name} as the program prints it"
         return self.name if self.name == TRAINING else f"{self.name} in the program's own evaluation"
 
     def value(self, trace: Trace) -> float | None:
         """What a re-run reached; ``None`` where it did not come that far."""
-        if self.name == TRAINING:
+        if self.as_printed:
+            found = printed(trace.tail).get(self.name) if trace.whole else None
+        elif self.name == TRAINING:
             found = trace.last_loss()
         else:
             metric = trace.held_out().get(self.name)
@@ -48,12 +54,17 @@ class Yardstick:
 
 
 def choose(traces: Sequence[Trace], *, loss_stays: bool) -> Yardstick | None:
-    """The first of these that most of the re-runs give: accuracy, squared error, absolute error, and, where no remedy changes it, the loss.
+    """The first of these that most of the re-runs give: accuracy, squared error, absolute error, a metric that is printed, and, where no remedy changes it, the loss.
 
     A loss that a remedy exchanges or rescales says nothing of what the remedy is worth.
     """
-    for name in (ACCURACY, SQUARED, ABSOLUTE, *((LOSS, TRAINING) if loss_stays else ())):
-        yardstick = Yardstick(name=name)
+    names = (ACCURACY, SQUARED, ABSOLUTE)
+    losses = (LOSS, TRAINING) if loss_stays else ()
+    for yardstick in (
+        *(Yardstick(name=name) for name in names),
+        *(Yardstick(name=name, as_printed=True) for name in HIGHER),
+        *(Yardstick(name=name) for name in losses),
+    ):
         if sum(yardstick.value(t) is not None for t in traces) * 2 > len(traces):
             return yardstick
     return None

@@ -163,6 +163,7 @@ def _weights(parameters: Parameters) -> Finding | None:
             expected="float32 weights, with torch.autocast for float16 arithmetic",
             fix="keep the network in float32 (no .half()) and put the forward pass under torch.autocast with a GradScaler",
             parameters=len(half),
+            dtype="float16",
         )
     if trained and len(double) == len(trained):
         return rule.found(

@@ -183,6 +183,7 @@ def _not_probabilities(term: LossTerm, source: Node, wanted: str, instead: str) 
         expected=f"probabilities ({wanted}) enter the logarithm",
         fix=f"put {wanted} last in the network at {place.at}, or better use {instead} on the raw outputs",
         source=source.op,
+        wanted=wanted,
     )
 
 

@@ -109,6 +109,7 @@ def _single_softmax(graph: Graph, ref: Ref, term: LossTerm) -> Finding | None:
         expected="a sigmoid for one output, a softmax for two or more",
         fix="for two classes with one output use binary_cross_entropy_with_logits on the raw output and no softmax",
         shape=shape,
+        outputs=1,
     )
 
 
