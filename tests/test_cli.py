@@ -40,7 +40,7 @@ def test_the_flags_are_these():
         name: sorted(o for p in c.params if isinstance(p, click.Option) for o in (*p.opts, *p.secondary_opts))
         for name, c in main.commands.items()
     }
-    tried = ["--experiments", "--no-experiments", "--only", "--budget"]
+    tried = ["--experiments", "--no-experiments", "--only", "--budget", "--look-at"]
     watched = [
         "--watch",
         "--no-watch",
@@ -48,6 +48,7 @@ def test_the_flags_are_these():
         "--watch-every",
         "--watch-rank",
         "--watch-histograms",
+        "--on-error",
     ]
     for name, more in (("run", watched), ("check", tried)):
         assert flags[name] == sorted(
@@ -171,7 +172,7 @@ def test_explain_by_code_and_by_name():
 
 
 def test_explain_what_is_not_there():
-    assert "is planned" in called("explain", "NW801", expect=2)
+    assert "is planned" in called("explain", "NW708", expect=2)
     assert "did you mean" in called("explain", "softmax-before-crossentropy", expect=2)
 
 

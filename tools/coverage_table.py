@@ -69,7 +69,7 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "T4": (
         "The five most common bugs",
         ("netwright.experiments.independence",),
-        "in-training NaN search (NW414) is not there",
+        "",
     ),
     "T5": (
         "Few lines, tested components",
@@ -120,7 +120,7 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
             "netwright.experiments.signal_propagation",
             "netwright.experiments.gradient_check",
         ),
-        "live watching, saliency",
+        "saliency",
     ),
     "S5": (
         "Diagnose parameters",

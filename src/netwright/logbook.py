@@ -3,7 +3,9 @@
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ from .evidence import Loaders, Optimizers, Where
 from .evidence.history import Sample
 from .launch import Ending
 from .options import RunOptions
+from .patient import Patient
 from .report.build import counted
 from .report.deliver import new_run_dir
 from .report.model import Report
@@ -147,6 +150,45 @@ class Logbook:
         )
         record.end(_status(ending))
         record.close()
+
+
+def prepare(patient: Patient) -> None:
+    """Before the program begins: from now on its settings are heard of."""
+    if patient.options.run_dir is not None and patient.options.record:
+        patient.logbook = Logbook(patient.options)
+        patient.logbook.arguments.start()
+
+
+def begin(patient: Patient) -> None:
+    """torch is there: this run is recorded from now on."""
+    if patient.logbook is None:
+        return
+    try:
+        patient.options = replace(patient.options, run_dir=patient.logbook.open())
+    except Exception:  # the harm boundary
+        patient.traces.append(traceback.format_exc())
+        patient.logbook = None
+
+
+def note_training(patient: Patient) -> None:
+    """The first steps are measured: what is known of the training goes into the record."""
+    if patient.logbook is None or patient.session is None:
+        return
+    try:
+        patient.logbook.training(patient.session, patient.evidence)
+    except Exception:  # the harm boundary
+        patient.traces.append(traceback.format_exc())
+
+
+def conclude(patient: Patient, ending: Ending, report: Report | None) -> None:
+    """The program is over."""
+    if patient.logbook is None:
+        return
+    try:
+        patient.logbook.close(ending, report)
+    except Exception:  # the harm boundary: what is recorded stays
+        print("netwright: NW000 the record failed; this is a fault of netwright's:", file=patient.where_to())
+        traceback.print_exc(file=patient.where_to())
 
 
 def _status(ending: Ending) -> str:

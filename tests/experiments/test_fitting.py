@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from netwright import doctor
+from netwright import doctor, trying
 from netwright.capture import memory
 from netwright.capture.clock import OutOfTime, limited
 from netwright.capture.session import Limits, Session
@@ -243,7 +243,7 @@ def test_the_budget_is_kept_on_slow_steps(slow):
     slow(each=0.001, once=0.25)
     patient = _patient(session, 4.0, "all")
     began = time.perf_counter()
-    doctor._experiment(patient)
+    trying.experiment(patient)
     assert time.perf_counter() - began < 1.3 * 4.0 + 3.0
     assert not patient.traces
     reasons = [str(e) for e in patient.evidence.values() if isinstance(e, NotApplicable)]
@@ -255,10 +255,10 @@ def test_the_sentence_says_the_form_and_rules_do_not_judge_by_it(free):
     patient = _patient(session, 4.0, "overfit-batch", "noise-scale")
     weights, values = sizes(material(session))
     free(2 * (6.2 * weights + 0.4 * 1.5 * values))
-    doctor._experiment(patient)
+    trying.experiment(patient)
     assert set(patient.evidence[Forms].by_experiment) == {"overfit-batch", "noise-scale"}
     told = list(sentences(patient.evidence))
     assert all("samples of a batch: the values of a step" in line for line in told)
-    judged = doctor._judged(patient)
+    judged = trying.judged(patient)
     assert isinstance(judged[Overfit], NotApplicable)
     assert isinstance(judged[NoiseScale], NoiseScale)

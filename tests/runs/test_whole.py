@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from netwright import doctor
+from netwright import doctor, logbook
 from netwright.options import RunOptions
 from netwright.runs import Run
 from programs import examine
@@ -108,8 +108,8 @@ def test_findings_are_recorded(program):
 def test_without_a_record(tmp_path):
     for record, run_dir in ((False, tmp_path / "a"), (True, None)):
         patient = doctor.admit(RunOptions(target="train.py", record=record, run_dir=run_dir))
-        doctor._prepare_record(patient)
-        doctor._open_record(patient)
+        logbook.prepare(patient)
+        logbook.begin(patient)
         assert patient.logbook is None
     assert not list(tmp_path.iterdir())
 

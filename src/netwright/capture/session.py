@@ -1,7 +1,6 @@
 """One recording of one program: puts the recorder in place, notes every event in order, takes everything away again."""
 
 import contextlib
-import itertools
 import math
 import os
 import sys
@@ -9,7 +8,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any
 
@@ -19,18 +17,19 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from ..evidence import NOWHERE, Event, NonFinite, Where
 from . import memory
-from .evaluations import WANTED, EvaluationCapture, EvaluationWatch
-from .frames import user_frame, user_where, where_at, where_of
+from .evaluations import WANTED, EvaluationWatch
+from .frames import user_frame, user_where, where_of
 from .gathering import Gathering
-from .graphs import GraphCapture, as_it_is_now, build, data_of, measure
-from .loops import Loops, loops_around
+from .graphs import GraphCapture, build, data_of, measure
+from .looking_back import look_back, look_into
+from .loops import loops_around
 from .measure import number_of
 from .mode import RecordingMode
-from .origin import origin, parameter_names
 from .parameters import ParameterWatch
 from .patches import Patches
 from .randomness import moved, states
 from .recorder import Recorder
+from .recording import Limits, LoaderRecord, OptimizerRecord, Recording
 from .sandbox import Unseen, insert_mode_below, remove_mode
 from .schedules import SchedulerRecord
 from .spots import spots
@@ -42,62 +41,6 @@ _LATER = 40
 # What stays wrapped after the recording: to see an evaluation begin, and for whoever ends the program.
 _WATCH = {"train", "__enter__", "__iter__"}
 _ENDING = {"backward", "__next__"}
-
-
-@dataclass(slots=True, eq=False)
-class OptimizerRecord:
-    """One optimizer of the program."""
-
-    optimizer: "weakref.ref[torch.optim.Optimizer]"
-    where: Where
-    type: str
-    steps: int = 0
-    effective: int = 0
-    backward_since: bool = False
-    around: Loops | None = None
-
-
-@dataclass(slots=True, eq=False)
-class LoaderRecord:
-    """One DataLoader of the program."""
-
-    loader: "weakref.ref[Any]"
-    where: Where
-    epochs: int = 0
-    trained: bool = False
-
-
-@dataclass(slots=True)
-class Limits:
-    """When the recording of training ends: after ``steps`` optimizer steps, or ``seconds`` since the first forward pass."""
-
-    steps: int = 8
-    seconds: float = 20.0
-    backwards: int = 64
-
-
-@dataclass(slots=True)
-class Recording:
-    """Everything that was recorded; probes turn it into evidence."""
-
-    captures: list[GraphCapture] = field(default_factory=list[GraphCapture])
-    later: list[GraphCapture] = field(default_factory=list[GraphCapture])
-    evaluations: list[EvaluationCapture] = field(default_factory=list[EvaluationCapture])
-    events: list[Event] = field(default_factory=list[Event])
-    optimizers: list[OptimizerRecord] = field(default_factory=list[OptimizerRecord])
-    schedulers: list[SchedulerRecord] = field(default_factory=list[SchedulerRecord])
-    loaders: list[LoaderRecord] = field(default_factory=list[LoaderRecord])
-    losses: list[float] = field(default_factory=list[float])
-    seeds: dict[str, Where] = field(default_factory=dict[str, Where])
-    loaded: list[tuple["weakref.ref[torch.nn.Module]", Where, int]] = field(
-        default_factory=list[tuple["weakref.ref[torch.nn.Module]", Where, int]]
-    )
-    steps: int = 0
-    backwards: int = 0
-    captured_steps: int = 0
-    manual: Where | None = None
-    nonfinite: NonFinite | None = None
-    suspect: GraphCapture | None = None  # the step in which it was found
 
 
 class Session:
@@ -461,48 +404,17 @@ class Session:
             recording.captures.append(measure(capture))
         elif len(recording.later) < _LATER:
             recording.later.append(capture)
-        self._finite(capture, [value, *after], scaled=scaled)
+        if not all(v is None or math.isfinite(v) for v in [value, *after]):
+            look_into(recording, self.recorder.networks.values(), capture, scaled=scaled)
         self.recorder.differentiated = tape.calls[-1].index + 1 if tape.calls else 0
         if value is not None and recording.captures and recording.captures[0].graph.backward == where:
             recording.losses.append(value)
 
-    def _finite(self, capture: GraphCapture, numbers: list[float | None], *, scaled: bool) -> None:
-        """The first loss or gradient that is not finite: find out where it came from while the step is there."""
-        if self.recording.nonfinite is not None or all(v is None or math.isfinite(v) for v in numbers):
-            return
-        if capture.graph.exact is None:
-            measure(capture)
-        names = parameter_names(self.recorder.networks.values())
-        self.recording.nonfinite = origin(capture, steps=self.recording.steps, names=names, scaled=scaled)
-
     def look_back(
         self, frame: FrameType | None, loss: float | None, *, scaled: bool = False
     ) -> NonFinite | None:
-        """A loss or gradient is not finite, after the recording: run the recorded step again with the batch and the weights of now, and find out where it began.
-
-        Args:
-            frame: from where the program's running functions are found.
-            loss: the value of the loss, finite where only gradients are not.
-            scaled: whether the loss is scaled for float16.
-        """
-        if self.recording.nonfinite is not None:
-            return self.recording.nonfinite
-        steps = self.recording.steps
-        where = where_at(frame)
-        captures = self.recording.captures
-        chosen = [c for c in captures if c.graph.backward == where] or captures
-        names = parameter_names(self.recorder.networks.values())
-        for capture, made in itertools.product(chosen, (False, True)):
-            now = measure(as_it_is_now(capture, frame, loss, made=made))
-            found = origin(now, steps=steps, names=names, scaled=scaled)
-            if found is not None and (found.op or found.phase != "forward"):
-                self.recording.nonfinite, self.recording.suspect = replace(found, replayed=True), now
-                return self.recording.nonfinite
-        if loss is not None and not math.isfinite(loss):
-            self.recording.nonfinite = NonFinite(
-                phase="forward", steps=steps, loss=loss, nan=math.isnan(loss), backward=where
-            )
-        return self.recording.nonfinite
+        """A loss or gradient is not finite, after the recording: see :func:`netwright.capture.looking_back.look_back`."""
+        return look_back(self.recording, self.recorder.networks.values(), frame, loss, scaled=scaled)
 
     def _keep_start(self, capture: GraphCapture) -> None:
         """Copies of the parameters before the first update, if there is room for them."""

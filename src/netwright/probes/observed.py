@@ -6,7 +6,8 @@ import torch
 
 from ..capture.parameters import ParameterWatch
 from ..capture.recorder import Recorder
-from ..capture.session import Recording, Session
+from ..capture.recording import Recording
+from ..capture.session import Session
 
 
 @dataclass(frozen=True, slots=True)

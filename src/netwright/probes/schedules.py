@@ -1,9 +1,9 @@
 """Learning-rate schedulers: in what unit they are stepped, how often they will be, and which rates they will set."""
 
 from ..capture.facts import plain_attributes
+from ..capture.recording import Recording
 from ..capture.sandbox import untouched
 from ..capture.schedules import Course, SchedulerRecord, course
-from ..capture.session import Recording
 from ..evidence import Schedule, Schedules
 from ..rule import NotApplicable
 from ._never_stepped import never_stepped

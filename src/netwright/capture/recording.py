@@ -1,0 +1,69 @@
+"""Everything that is recorded of one program."""
+
+import weakref
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from ..evidence import Event, NonFinite, Where
+from .evaluations import EvaluationCapture
+from .graphs import GraphCapture
+from .loops import Loops
+from .schedules import SchedulerRecord
+
+
+@dataclass(slots=True, eq=False)
+class OptimizerRecord:
+    """One optimizer of the program."""
+
+    optimizer: "weakref.ref[torch.optim.Optimizer]"
+    where: Where
+    type: str
+    steps: int = 0
+    effective: int = 0
+    backward_since: bool = False
+    around: Loops | None = None
+
+
+@dataclass(slots=True, eq=False)
+class LoaderRecord:
+    """One DataLoader of the program."""
+
+    loader: "weakref.ref[Any]"
+    where: Where
+    epochs: int = 0
+    trained: bool = False
+
+
+@dataclass(slots=True)
+class Limits:
+    """When the recording of training ends: after ``steps`` optimizer steps, or ``seconds`` since the first forward pass."""
+
+    steps: int = 8
+    seconds: float = 20.0
+    backwards: int = 64
+
+
+@dataclass(slots=True)
+class Recording:
+    """Everything that was recorded; probes turn it into evidence."""
+
+    captures: list[GraphCapture] = field(default_factory=list[GraphCapture])
+    later: list[GraphCapture] = field(default_factory=list[GraphCapture])
+    evaluations: list[EvaluationCapture] = field(default_factory=list[EvaluationCapture])
+    events: list[Event] = field(default_factory=list[Event])
+    optimizers: list[OptimizerRecord] = field(default_factory=list[OptimizerRecord])
+    schedulers: list[SchedulerRecord] = field(default_factory=list[SchedulerRecord])
+    loaders: list[LoaderRecord] = field(default_factory=list[LoaderRecord])
+    losses: list[float] = field(default_factory=list[float])
+    seeds: dict[str, Where] = field(default_factory=dict[str, Where])
+    loaded: list[tuple["weakref.ref[torch.nn.Module]", Where, int]] = field(
+        default_factory=list[tuple["weakref.ref[torch.nn.Module]", Where, int]]
+    )
+    steps: int = 0
+    backwards: int = 0
+    captured_steps: int = 0
+    manual: Where | None = None
+    nonfinite: NonFinite | None = None
+    suspect: GraphCapture | None = None  # the step in which it was found
