@@ -11,7 +11,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from ..remedies import Patch
+from ..remedies import Patch, Treatment
 from ..report.model import CANNOT_TELL, HEALTHY
 from ..report.terminal import make_console
 from ..report.words import headline
@@ -103,6 +103,13 @@ def _proof(out: Console, cure: Cure) -> None:
     luck = f"; two seeds of the program as it is differ by {cure.luck:.2g}" if cure.luck is not None else ""
     p = f"; p = {cure.p:.3g}" if cure.p is not None else ""
     _say(out, "Proof", f"{said}{p}{luck})" + ("" if cure.proven else ": not proven"))
+    for treatment in cure.patches:
+        if isinstance(treatment, Treatment):
+            _say(
+                out,
+                "By hand",
+                f"{treatment.by_hand}: tried without an edit of the source ({treatment.why}), so it is not in the patch",
+            )
     for patch in cure.not_needed:
         codes = f" ({', '.join(patch.codes)})" if patch.codes else ""
         _say(out, "Not needed", f"{patch.remedy}{codes}: as good without it")
