@@ -5,10 +5,11 @@ import os
 import sys
 import tempfile
 import traceback
-from functools import cache
 from pathlib import Path
 
 from netwright.rerun import Plan, Trace
+
+from ..programs import ready
 
 
 def rerun(script: Path, plan: Plan) -> Trace:
@@ -28,18 +29,6 @@ def rerun(script: Path, plan: Plan) -> Trace:
         trace = channel / "trace.json"
         assert trace.exists(), (channel / "output").read_text()
         return Trace.from_json(trace.read_text())
-
-
-@cache
-def ready() -> None:
-    """Have here what every child would import for itself: making the first optimizer takes torch a second."""
-    import torch
-
-    import netwright.rerun.watch as watch
-
-    assert watch.torch is torch
-    torch.set_num_threads(1)
-    torch.optim.SGD([torch.zeros(1)], lr=0.1)
 
 
 def _in_child(channel: Path, script: Path) -> None:
