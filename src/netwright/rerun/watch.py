@@ -71,6 +71,7 @@ class Watch:
         self._waiting: list[tuple[int, int, int, torch.Tensor, str | None]] = []
         self._counts: dict[int, int] = {}
         self._optimizers: list[weakref.ref[torch.optim.Optimizer]] = []
+        self._stepped: torch.optim.Optimizer | None = None
         self._digest = hashlib.blake2b(digest_size=16)
         self._inputs: Any = None
         self._scaled: tuple[weakref.ref[torch.Tensor], torch.Tensor] | None = None
@@ -327,6 +328,8 @@ class Watch:
         if self.elsewhere():
             return
         self._counts[id(optimizer)] = self._counts.get(id(optimizer), 0) + 1
+        if self.plan.digests:  # a program that trains in a function has let go of it at the end
+            self._stepped = optimizer
         for call in self.hooks.stepped:
             call(optimizer)
         if self._reached() and not self.plan.evaluate:
