@@ -75,8 +75,12 @@ def _trials(out: Console, operation: Operation, cure: Cure) -> None:
     grid.add_column(overflow="fold")
     grid.add_row(" " * (_LABEL - 2), "as it is", _number(cure.control.value))
     for attempt in cure.attempts:
-        grid.add_row("", " + ".join(p.remedy for p in attempt.patches), _number(attempt.value))
+        grid.add_row("", " + ".join(map(_named, attempt.patches)), _number(attempt.value))
     out.print(grid)
+
+
+def _named(tried: Patch | Treatment) -> str:
+    return tried.remedy if isinstance(tried, Patch) else f"{tried.remedy} (hooks)"
 
 
 def _why_no_yardstick(cure: Cure) -> str:

@@ -32,7 +32,7 @@ class Attempt:
 class Cure:
     """What the search found.
 
-    ``patches`` is the smallest set that heals, empty when none does. ``before`` and ``after`` are the values by seed, ``p`` that of the paired sign-flip test on them.
+    ``patches`` is the smallest set that heals (patches of the source, and treatments at hooks), empty when none does. ``before`` and ``after`` are the values by seed, ``p`` that of the paired sign-flip test on them.
     ``luck`` is how much two seeds of the program as it is differ (the median of all pairs). ``not_needed`` were taken away again without loss. ``refused`` says why remedies could not be tried together.
     """
 
