@@ -84,6 +84,7 @@ def test_a_decay_that_is_read_from_a_file_is_proven_without_a_patch(cured):
     lines = {i.settings["line"] for plan in seen if plan.overlay for i in plan.interventions}
     assert line_of(PROGRAM, "optimizer = ") + 1 in lines  # the patch puts one line above it
     assert done.left is None
+    assert [f.code for f in done.unmended] == ["NW506"]  # left to do by hand
     out = io.StringIO()
     show(done, quiet=True, console=Console(file=out, width=200))
     assert "at train.py:12 (0.01 times weight_decay)" in out.getvalue()

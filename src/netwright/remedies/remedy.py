@@ -122,7 +122,8 @@ class Treatment:
     def by_hand(self) -> str:
         """What a person is to do in the source."""
         settings = self.intervention.settings
-        file, line, argument = (settings.get(k) for k in ("file", "line", "argument"))
+        file, line = settings.get("file"), settings.get("line")
+        argument = " or ".join(str(settings.get("argument", "")).split())
         where = f" at {Path(str(file)).name}:{line}" if file and line else ""
         if self.intervention.name != "argument":
             what = ""

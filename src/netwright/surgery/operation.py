@@ -36,7 +36,7 @@ _SETS = 6  # sets of remedies that are tried besides the proof, as a rule
 class Operation:
     """What is known so far of one program.
 
-    ``nominated`` are the patches that remedies make for each finding, or treatments where no edit holds, ``standard`` those that are tried where none of them makes it better, ``refused`` says why others do not hold, ``unmended`` are findings without a remedy. ``steps`` is the length of the re-runs (``None``: to
+    ``nominated`` are the patches that remedies make for each finding, or treatments where no edit holds, ``standard`` those that are tried where none of them makes it better, ``refused`` says why others do not hold, ``unmended`` are findings that no edit mends. ``steps`` is the length of the re-runs (``None``: to
     their own end), ``left`` what an examination finds in the mended program.
     """
 
@@ -99,7 +99,7 @@ def nominate(operation: Operation) -> None:
             ]
             if options:
                 operation.nominated.append(options)
-            elif finding is top:
+            if finding is top and not any(isinstance(o, Patch) for o in options):
                 operation.unmended.append(finding)
 
 
