@@ -24,7 +24,7 @@ def asked(monkeypatch, tmp_path):
     """Options that reached the doctor, and a folder with a script."""
     seen: list[RunOptions] = []
 
-    def run(options: RunOptions) -> int:
+    def run(options: RunOptions, *, proofs) -> int:
         seen.append(options)
         return 7
 
@@ -67,6 +67,7 @@ def test_the_flags_are_these():
                 "--no-record",
                 "--steps",
                 "--wait-evaluation",
+                "--prove",
             ]
         )
     assert set(flags) == {"run", "check", "fix", "explain", "report", "rules", "runs", "demo"}
@@ -124,6 +125,30 @@ def test_every_option_arrives(asked):
             experiments=("all",),
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ("train.py --prove 9", None),
+        ("--prove train.py --prove 5", 300.0),
+        ("--prove 120 train.py", 120.0),
+        ("--prove=120 train.py", 120.0),
+        ("-q --json a.json --prove --steps 3 train.py", 300.0),
+        ("--json --prove train.py", None),
+        ("--only range-test --no-experiments --prove -- train.py", 300.0),
+    ],
+)
+def test_a_proof_is_asked_for_with_or_without_its_seconds(asked, monkeypatch, given, seconds):
+    proofs = []
+    monkeypatch.setattr("netwright.cli._proofs", lambda seconds, quiet: proofs.append(seconds))
+    called("check", *given.split(), expect=7)
+    assert proofs == [seconds]
+    assert asked[0].target == "train.py"
+
+
+def test_a_proof_needs_time(asked):
+    assert "--prove" in called("run", "--prove", "3", "train.py", expect=2)
 
 
 def test_no_such_script(asked):

@@ -60,7 +60,7 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     ),
     "T0": (
         "Four kinds of cause",
-        ("netwright.rule.Kind", "netwright.report.words.headline"),
+        ("netwright.rule.Kind", "netwright.diagnosis.causes.diagnose", "netwright.report.words.headline"),
         "whether data are too few is tried on request (learning curve); noisy labels, train and test from different distributions",
     ),
     "T1": ("Start simple", (), "netwright baseline"),
@@ -133,10 +133,20 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     ),
     "S6": (
         "Track the work",
-        ("netwright.report.deliver.new_run_dir", "netwright.experiments.repeat_run"),
-        "a run's report is kept, whether runs repeat is tried on request; code state, environment, metrics and comparison are not",
+        (
+            "netwright.runs.record.Record",
+            "netwright.runs.compare.differences",
+            "netwright.runs.repeat.again",
+            "netwright.runs.export.export",
+            "netwright.experiments.repeat_run",
+        ),
+        "checkpoints of the model are not kept; data are known by the first batch and the loaders",
     ),
-    "E1": ("Log and plot", (), "curves and task metrics"),
+    "E1": (
+        "Log and plot",
+        ("netwright.runs.record.Record", "netwright.runs.words.sparkline"),
+        "curves in the report's page",
+    ),
     "E2": (
         "Check operations' inputs and outputs, and that data and labels match",
         (

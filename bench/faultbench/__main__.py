@@ -1,4 +1,4 @@
-"""The command line: `python -m bench.faultbench run`, `list`, `show`, `check`, `train`, `export`, `score`, `compare`, `cure`."""
+"""The command line: `python -m bench.faultbench run`, `list`, `show`, `check`, `train`, `export`, `score`, `compare`, `cure`, `watch`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from bench.faultbench import compare as comparison
-from bench.faultbench import cure, execute, page, programs, runner
+from bench.faultbench import cure, execute, page, programs, runner, watching
 from bench.faultbench.operators import Seen, operators
 from bench.faultbench.programs import HERE, Program
 from bench.faultbench.source import DoesNotApply
@@ -22,6 +22,8 @@ RESULTS = HERE / "results.json"
 PAGE = HERE.parents[1] / "docs" / "faultbench.md"
 CURES = HERE / "cures.json"
 CURED = HERE.parents[1] / "docs" / "faultbench-cure.md"
+WATCHED = HERE / "watched.json"
+WATCHED_PAGE = HERE.parents[1] / "docs" / "faultbench-watching.md"
 COMPARED = HERE.parents[1] / "docs" / "faultbench-experiments.md"
 
 
@@ -225,6 +227,34 @@ def cure_(*, wanted: tuple[str, ...], per_operator: int, budget: float, write_pa
     text = cure.render(results)
     if write_page:
         CURED.write_text(text, encoding="utf-8")
+    click.echo(text)
+
+
+@main.command("watch")
+@click.argument("wanted", nargs=-1, metavar="[PROGRAM]...")
+@click.option("--per-operator", type=int, default=2, show_default=True)
+@click.option(
+    "--every", type=int, default=watching.EVERY, show_default=True, help="Sample every so many steps."
+)
+@click.option("--write-page", is_flag=True, help="Write docs/faultbench-watching.md.")
+def watch_(*, wanted: tuple[str, ...], per_operator: int, every: int, write_page: bool) -> None:
+    """Watch whole trainings: healthy recipes, which must stay quiet to their end, and planted faults that show in the course of training; all of them unless some are named.
+
+    What was measured before by the same netwright is kept in bench/faultbench/watched.json.
+    """
+    bites = json.loads(runner.BITES.read_text(encoding="utf-8"))
+    names = wanted or watching.programs_to_watch(bites, per_operator)
+    results = watching.kept(WATCHED, every)
+    for name in names:
+        program, _ = find(name)
+        if name not in results["programs"]:
+            answer = execute.watch(program, fingerprint=results["netwright"], every=every)
+            results["programs"][name] = dataclasses.asdict(watching.seen(name, answer))
+            WATCHED.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            click.echo(f"{name}: {watching.short(results['programs'][name])}", err=True)
+    text = watching.render(results)
+    if write_page:
+        WATCHED_PAGE.write_text(text, encoding="utf-8")
     click.echo(text)
 
 

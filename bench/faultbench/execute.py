@@ -27,6 +27,7 @@ from bench.faultbench.programs import HERE, Program, data_folder
 CACHE = HERE / ".cache"
 TRAINING_LIMIT_S = 180.0
 CHECK_LIMIT_S = 180.0
+WATCH_LIMIT_S = 600.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,6 +145,49 @@ def check(program: Program, *, fingerprint: str, experiments: bool = False) -> d
         "said": said.decode(errors="replace")[-2000:] if ended == "no report" else "",
     }
     if ended != "out of time":
+        _keep(key, result)
+    return result
+
+
+def watch(program: Program, *, fingerprint: str, every: int) -> dict[str, Any]:
+    """Run a program to its end under `netwright run`, sampled every so many steps: its report as a dict, with `wall` (seconds) and `ended` beside it."""
+    key = f"watch-{every}-{fingerprint}-{program.digest}"
+    kept = _kept(key)
+    if kept is not None:
+        return kept
+    with workplace(program) as (folder, script):
+        answer = folder / "report.json"
+        command = [sys.executable, "-m", "netwright", "run", "--quiet", "--no-report", "--json", str(answer)]
+        command += ["--watch-every", str(every), str(script)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        began = time.monotonic()
+        with (folder / "out").open("wb") as out:
+            child = subprocess.Popen(
+                command, cwd=folder, env=environment, stdout=out, stderr=out, start_new_session=True
+            )
+            try:
+                child.wait(timeout=WATCH_LIMIT_S)
+                ended = "ok"
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+                ended = "out of time"
+        said = (folder / "out").read_text(errors="replace")[-2000:]
+        try:
+            report: dict[str, Any] = json.loads(answer.read_text())
+        except (OSError, ValueError):
+            report, ended = {}, ended if ended != "ok" else "no report"
+    result: dict[str, Any] = {
+        "ended": ended,
+        "wall": round(time.monotonic() - began, 2),
+        "steps": max(report.get("steps", 0), report.get("watched", 0)),
+        "live": report.get("live", []),
+        "findings": report.get("findings", []),
+        "broken": [c for c in report.get("checked", []) if c["state"] == "broken"],
+        "script": str(script),
+        "said": said if ended == "no report" else "",
+    }
+    if ended == "ok":
         _keep(key, result)
     return result
 

@@ -1,1 +1,1 @@
-"""Measures the record of a run: what is lost when the process is killed."""
+"""Measures the record of a run: what it costs, and what is lost when the process is killed."""

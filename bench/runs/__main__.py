@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bench.runs.cost import cost
 from bench.runs.kill import killed
 
 
@@ -31,6 +32,20 @@ def kill(*, times: int, seed: int) -> None:
             f"| {found.after_s:.2f} s | {found.produced} | {found.recorded}{holes} | {found.lost_s:.2f} s |"
         )
     click.echo(f"\nAt most {worst:.2f} s of the run are lost.")
+
+
+@main.command("cost")
+def cost_() -> None:
+    """What a sample costs the training's thread, and the record's own."""
+    click.echo(
+        "| numbers in a sample | `add` | thread of the record | on disk, a number |\n| ---: | ---: | ---: | ---: |"
+    )
+    for width in (1, 10, 1000, 20_000):
+        with tempfile.TemporaryDirectory() as folder:
+            found = cost(Path(folder) / "run", width)
+        click.echo(
+            f"| {width:,} | {found.add_us:.1f} µs | {found.thread_us:,.1f} µs | {found.bytes_each:.1f} bytes |"
+        )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 
@@ -151,6 +151,11 @@ class Watch:
         self.history: Callable[[], History | None] = lambda: None
 
 
+def _history(patient: doctor.Patient) -> History | None:
+    watcher = patient.vigil.watcher if patient.vigil is not None else None
+    return watcher.history() if watcher is not None else None
+
+
 @contextmanager
 def _examined(
     options: RunOptions,
@@ -163,10 +168,12 @@ def _examined(
     if patient.session is not None:
         patient.session.follow(model, optimizer)
     found = Watch()
-    found.history = lambda: patient.watcher.history() if patient.watcher is not None else None
+    found.history = lambda: _history(patient)
     ending = launch.Ending()
     try:
         yield found
+    except launch.Stop:  # on_error="stop"
+        ending = launch.Ending(stopped=True)
     except Exception as error:
         ending = launch.Ending(code=1, error=error)
         raise
@@ -192,6 +199,7 @@ def watch(
     every: int | None = None,
     rank: bool = False,
     histograms: bool = False,
+    on_error: Literal["warn", "stop", "snapshot"] = "warn",
 ) -> Iterator[Watch]:
     """Watch the training loop in the block, in a script or a notebook; the report is printed when the block ends.
 
@@ -209,6 +217,8 @@ def watch(
         every: sample every so many steps, whatever it costs.
         rank: also the effective rank of the modules' outputs in each sample.
         histograms: also quantiles of weights and gradients in each sample.
+        on_error: what to do when something grave is found while the loop runs (NaN, a loss that grows without bound): say it and go on, leave the block (what comes after it runs), or also
+            keep weights, optimizer state and batch in a file under ``.netwright/``.
     """
     options = RunOptions(
         target=_caller(3),
@@ -220,6 +230,7 @@ def watch(
         watch_every=every,
         watch_rank=rank,
         watch_histograms=histograms,
+        on_error=on_error,
     )
     with _examined(options, model, optimizer) as found:
         yield found

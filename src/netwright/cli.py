@@ -6,37 +6,27 @@ import sys
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 import click
 
 from . import __version__
-from .options import RunOptions
+from .arguments import Examination, ExperimentName
+from .options import PROVE_S, RunOptions
 from .runs.commands import runs
 
 if TYPE_CHECKING:
+    from .diagnosis import Proof
+    from .report.model import Report
+    from .rerun import Command
     from .rule import Rule
 
 F = TypeVar("F", bound=Callable[..., Any])
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 
-class _ExperimentName(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
-    """The name of an experiment. The names are only loaded when one is given, or the help asks for them."""
-
-    name = "experiment"
-
-    def _choice(self) -> click.Choice[str]:
-        from .evidence import EXPERIMENTS
-
-        return click.Choice(sorted(EXPERIMENTS.values()))
-
-    def get_metavar(self, *args: Any, **kwargs: Any) -> str | None:
-        return self._choice().get_metavar(*args, **kwargs)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return self._choice().convert(value, param, ctx)
-
+# Rules that can judge any step alone.
+_OF_ONE_STEP = ("NW105", "NW311", "NW414")
 
 _FORWARD = {**_HELP, "allow_interspersed_args": False, "ignore_unknown_options": False}
 
@@ -121,6 +111,14 @@ def _run_options(function: F) -> F:
                 metavar="SECONDS",
                 help="check: how long to wait for a first evaluation after those steps.",
             ),
+            click.option(
+                "--prove",
+                type=click.FloatRange(min=10),
+                is_flag=False,
+                flag_value=PROVE_S,
+                metavar="[SECONDS]",
+                help=f"Afterwards try the remedies of what was found, as netwright fix does, for so long ({PROVE_S:g} s unless said otherwise), and rank the causes by it.",
+            ),
             click.argument("target", metavar="SCRIPT"),
             click.argument("argv", nargs=-1, type=click.UNPROCESSED, metavar="[ARGUMENTS]..."),
         )
@@ -129,7 +127,7 @@ def _run_options(function: F) -> F:
     return function
 
 
-@main.command(context_settings=_FORWARD)
+@main.command(cls=Examination, context_settings=_FORWARD)
 @click.option(
     "--watch/--no-watch",
     default=True,
@@ -155,6 +153,13 @@ def _run_options(function: F) -> F:
 @click.option(
     "--watch-histograms", is_flag=True, help="Also quantiles of weights and gradients in each sample."
 )
+@click.option(
+    "--on-error",
+    type=click.Choice(["warn", "stop", "snapshot"]),
+    default="warn",
+    show_default=True,
+    help="When something grave is found while the program runs (NaN, a loss that grows without bound): say it; end the program (exit code 4); or keep weights, optimizer state and batch in a file beside the report.",
+)
 @_run_options
 def run(**options: Any) -> NoReturn:
     """Run a training program to its end and say what is wrong with it.
@@ -164,7 +169,7 @@ def run(**options: Any) -> NoReturn:
     sys.exit(_doctor(stop_after_preflight=False, **options))
 
 
-@main.command(context_settings=_FORWARD)
+@main.command(cls=Examination, context_settings=_FORWARD)
 @click.option(
     "--experiments/--no-experiments",
     default=True,
@@ -173,7 +178,7 @@ def run(**options: Any) -> NoReturn:
 @click.option(
     "--only",
     multiple=True,
-    type=_ExperimentName(),
+    type=ExperimentName(),
     help="Of the experiments only this one (repeatable). repeat-run, seeds and learning-curve run the whole program again, many times, in processes of their own: they are done only when named here.",
 )
 @click.option(
@@ -184,16 +189,27 @@ def run(**options: Any) -> NoReturn:
     metavar="SECONDS",
     help="Time for all experiments together.",
 )
+@click.option(
+    "--look-at",
+    type=click.IntRange(min=2),
+    metavar="STEP",
+    help="Let the program train up to this step and look at it in place of the first ones, for values that are not finite.",
+)
 @_run_options
-def check(*, experiments: bool, only: tuple[str, ...], **options: Any) -> NoReturn:
+def check(
+    *, experiments: bool, only: tuple[str, ...], look_at: int | None, select: tuple[str, ...], **options: Any
+) -> NoReturn:
     """Run a training program's first steps only, then say what is wrong with it.
 
     The program waits while experiments train copies of its parameters; the program itself stays untouched.
 
     The exit code is 0 when the check is done, 4 when --fail-on is met.
     """
-    wanted = (only or ("all",)) if experiments else ()
-    sys.exit(_doctor(stop_after_preflight=True, experiments=wanted, **options))
+    wanted = (only or ("all",)) if experiments and look_at is None else ()
+    chosen = select or (_OF_ONE_STEP if look_at is not None else ())
+    sys.exit(
+        _doctor(stop_after_preflight=True, experiments=wanted, look_at=look_at, select=chosen, **options)
+    )
 
 
 @main.command(context_settings=_FORWARD)
@@ -201,7 +217,7 @@ def check(*, experiments: bool, only: tuple[str, ...], **options: Any) -> NoRetu
 @click.option(
     "--budget",
     type=click.FloatRange(min=10),
-    default=300.0,
+    default=PROVE_S,
     show_default=True,
     metavar="SECONDS",
     help="Time for all re-runs of the program.",
@@ -233,7 +249,14 @@ def fix(**options: Any) -> NoReturn:
 
 
 def _doctor(
-    *, target: str, is_module: bool, no_report: bool, no_record: bool, stop_after_preflight: bool, **rest: Any
+    *,
+    target: str,
+    is_module: bool,
+    no_report: bool,
+    no_record: bool,
+    stop_after_preflight: bool,
+    prove: float | None,
+    **rest: Any,
 ) -> int:
     if not is_module:
         _must_exist(target)
@@ -257,9 +280,24 @@ def _doctor(
         **rest,
     )
     try:
-        return doctor.run(options)
+        return doctor.run(options, proofs=_proofs(prove, quiet=options.quiet))
     except ConfigError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _proofs(seconds: float | None, *, quiet: bool) -> Callable[[Command, Report, TextIO], Proof | None]:
+    """Where the examination asks for a proof. What makes it is loaded when it is asked, after the program."""
+
+    def asked(command: Command, report: Report, stream: TextIO) -> Proof | None:
+        if "torch" not in sys.modules:
+            return None  # the program ended before it loaded it
+        from .surgery.proof import prove, recall
+
+        if seconds is None:
+            return recall(command)
+        return prove(command, report, budget=seconds, stream=stream, quiet=quiet)
+
+    return asked
 
 
 def _must_exist(target: str) -> None:
@@ -376,7 +414,7 @@ def demo(fresh: bool) -> NoReturn:
     from .report.deliver import new_run_dir
 
     run_dir = new_run_dir()
-    code = doctor.run(RunOptions(target=str(script), run_dir=run_dir))
+    code = doctor.run(RunOptions(target=str(script), run_dir=run_dir), proofs=_proofs(None, quiet=False))
     page = run_dir / "report.html"
     if page.is_file():
         click.echo(f"\nnetwright: open {page.absolute()} in a browser for the pictures", err=True)

@@ -7,22 +7,25 @@ import contextlib
 import io
 import os
 import platform
+import shlex
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from . import launch
 from .config import Config, left_out, load_config
+from .diagnosis.measurement import LEFT_OUT
 from .engine import Checked, Judgement, State, judge, measure
 from .evidence import (
     EXPERIMENTS,
     Crash,
     EvalInputs,
     Evaluation,
+    Finiteness,
     Graphs,
     History,
     Metrics,
@@ -34,21 +37,24 @@ from .evidence import (
     TrainInputs,
 )
 from .notes import notes, without_values
-from .options import USAGE_ERROR, RunOptions
+from .options import FAILED_ON, USAGE_ERROR, RunOptions
 from .registry import all_rules
-from .report.build import build_report
+from .report.build import build_report, diagnosed
 from .report.deliver import deliver, exit_code
-from .report.model import CANNOT_TELL, HEALTHY, Report, Sample
+from .report.model import CANNOT_TELL, HEALTHY, SICK, Report, Sample
 from .rule import NotApplicable, NotAsked, Rule, override_thresholds
 
 if TYPE_CHECKING:
     from .capture.session import Session
+    from .diagnosis import Proof
     from .experiments.experiment import Experiment, Material
     from .logbook import Logbook
-    from .monitor import Watcher
     from .rerun import Command
+    from .vigil import Vigil
 
-_LATE = (Evaluation, EvalInputs, Metrics, Crash, Program, History)
+    Proofs = Callable[[Command, Report, TextIO], Proof | None]
+
+_LATE = (Evaluation, EvalInputs, Finiteness, Metrics, Crash, Program, History)
 _SWALLOWED = 20
 _WITHOUT_VALUES = {Task, Graphs, Optimizers}
 _PICTURES = (Task, TrainInputs, Targets, Signals, Graphs)
@@ -63,11 +69,13 @@ class Patient:
     rules: tuple[Rule, ...]
     ignored: Mapping[str, str]
     session: "Session | None" = None
-    watcher: "Watcher | None" = None
+    vigil: "Vigil | None" = None
     evidence: dict[type, object] = field(default_factory=dict[type, object])
     samples: tuple[Sample, ...] = ()
     folder: Path = field(default_factory=Path.cwd)
     environment: dict[str, str] = field(default_factory=dict[str, str])
+    command: str = ""
+    proofs: "Proofs | None" = None
     notes: list[str] = field(default_factory=list[str])
     traces: list[str] = field(default_factory=list[str])
     started: float = 0.0
@@ -84,13 +92,20 @@ class Patient:
         return [r for r in self.rules if r.code not in self.ignored]
 
 
-def run(options: RunOptions) -> int:
+def run(options: RunOptions, *, proofs: "Proofs | None" = None) -> int:
     """Run a program under examination and report. The exit code: the program's own, or see ``docs/exit-codes.md``.
+
+    Args:
+        options: what to run, and how.
+        proofs: asked for the proof of a program in which something is wrong, once it has ended.
 
     Raises:
         ConfigError: ``[tool.netwright]`` cannot be understood.
     """
     patient = admit(options)
+    patient.proofs = proofs
+    patient.environment = dict(os.environ)
+    patient.command = shlex.join([*(["-m"] if options.is_module else []), options.target, *options.argv])
     _prepare_record(patient)
     finder = launch.AfterImport("torch", lambda: begin(patient))
     if "torch" in sys.modules:
@@ -98,12 +113,13 @@ def run(options: RunOptions) -> int:
     else:
         sys.meta_path.insert(0, finder)
     try:
-        ending = launch.run(
-            options.target,
-            options.argv,
-            is_module=options.is_module,
-            expected=lambda: patient.session is not None and patient.session.epochs_cut > 0,
-        )
+        with launch.before_termination(lambda name: _terminated(patient, name)):
+            ending = launch.run(
+                options.target,
+                options.argv,
+                is_module=options.is_module,
+                expected=lambda: patient.session is not None and patient.session.epochs_cut > 0,
+            )
     except launch.CannotStart as why:
         print(f"netwright: {why}", file=sys.stderr)
         return USAGE_ERROR
@@ -127,8 +143,6 @@ def admit(options: RunOptions) -> Patient:
     override_thresholds(config.thresholds)
     patient = Patient(options=options, config=config, rules=all_rules(), ignored=ignored)
     patient.started = time.perf_counter()
-    if options.experiments:
-        patient.environment = dict(os.environ)
     return patient
 
 
@@ -138,8 +152,12 @@ def begin(patient: Patient) -> None:
         from .capture.gathering import Gathering
         from .capture.session import Limits, Session
 
-        session = Session(Limits(steps=patient.options.steps), on_recorded=lambda: _recorded(patient))
+        session = Session(
+            Limits(steps=patient.options.steps if patient.options.look_at is None else 1),
+            on_recorded=lambda: _recorded(patient),
+        )
         session.ends_program = patient.options.stop_after_preflight
+        session.look_at = patient.options.look_at
         if patient.options.experiments:
             session.keep_start = True
             session.gathering = Gathering(seconds=min(5.0, patient.options.budget / 10))
@@ -162,7 +180,7 @@ def _prepare_record(patient: Patient) -> None:
 
 
 def _open_record(patient: Patient) -> None:
-    """torch is there: this run is recorded from now on. Samples go to ``patient.logbook.record.add``."""
+    """torch is there: this run is recorded from now on."""
     if patient.logbook is None:
         return
     try:
@@ -223,38 +241,35 @@ def _recorded(patient: Patient) -> None:
 
 def _watch(patient: Patient) -> None:
     """The first steps are known: the rest of the run is watched. A failure of ours leaves the program alone."""
-    try:
-        from .monitor import Watcher
+    from .vigil import Vigil
 
-        options = patient.options
-        patient.watcher = Watcher(
-            patient.session,
-            budget=options.watch_budget,
-            every=options.watch_every,
-            rank=options.watch_rank,
-            histograms=options.watch_histograms,
+    session = patient.session
+    if session is None:
+        return
+    vigil = patient.vigil = Vigil(session, patient.options, patient.stream, patient.logbook)
+    try:
+        vigil.begin(
+            patient.rules,
+            lambda: patient.evidence,
+            ignore=patient.ignored,
+            severity=patient.config.severity,
         )
-        patient.watcher.start()
     except Exception:  # the harm boundary
-        patient.traces.append(traceback.format_exc())
-        patient.watcher = None
+        vigil.failed()
 
 
 def _watched(patient: Patient) -> History | NotApplicable:
     """The whole run as it was watched, which ends here."""
-    watcher = patient.watcher
-    if watcher is None:
+    vigil = patient.vigil
+    history = vigil.end() if vigil is not None else None
+    if vigil is not None:
+        patient.notes += vigil.notes
+        patient.traces += vigil.traces
+    if history is None:
         return NotApplicable(
             "the run was not watched" if not patient.options.watch else "the run ended with the first steps"
         )
-    watcher.close()
-    if watcher.broken:
-        patient.traces.append(watcher.broken)
-    if watcher.steps:
-        patient.notes.append(
-            f"watched {watcher.steps:,} steps, {watcher.samples:,} samples, {100 * watcher.share:.1f} % of the run time"
-        )
-    return watcher.history(ended=True)
+    return history
 
 
 def _tick(patient: Patient) -> None:
@@ -315,7 +330,7 @@ def _experiment(patient: Patient) -> None:
             patient.evidence[experiment.makes] = _tried(patient, experiment, given, seconds)
         else:
             left.append(experiment.name)
-            patient.evidence[experiment.makes] = NotApplicable("left out, the budget was spent")
+            patient.evidence[experiment.makes] = NotApplicable(LEFT_OUT)
     if left:
         patient.notes.append(
             f"left out, as the {patient.options.budget:g} s for experiments were over: {', '.join(left)} (--budget SECONDS gives more, --only NAME runs one of them)"
@@ -391,6 +406,7 @@ def _program(patient: Patient) -> Program:
     return Program(
         script=options.target,
         argv=options.argv,
+        command=patient.command,
         seeds=dict(session.recording.seeds) if session else {},
         random_used=session.random_used() if session else (),
         steps_seen=session.recording.steps if session else 0,
@@ -412,9 +428,13 @@ def _finish(patient: Patient, ending: launch.Ending) -> int:
     report: Report | None = None
     try:
         report = conclude(patient, ending, start)
+        _close_record(patient, ending, report)  # trials are no part of the run
+        report = _proven(patient, report, ending, stream)
         told = patient.logbook is not None and patient.logbook.failed
         deliver(report, patient.options, stream=stream, told=told)
         code = exit_code(report, ending.code, _options(patient))
+        if patient.vigil is not None and patient.vigil.stopped is not None:
+            code = FAILED_ON
     except OSError as error:
         print(f"netwright: the report could not be written: {error.strerror or error}", file=stream)
         code = ending.code
@@ -422,12 +442,36 @@ def _finish(patient: Patient, ending: launch.Ending) -> int:
         print("netwright: NW000 the report failed; this is a fault of netwright's:", file=stream)
         traceback.print_exc(file=stream)
         code = ending.code
-    _close_record(patient, ending, report)
+    if report is None:
+        _close_record(patient, ending, None)
     if session is not None:
         session.close()
     if ending.interrupted:
         launch.interrupt_self()
     return code
+
+
+def _terminated(patient: Patient, name: str) -> None:
+    """A signal ends the process: what is known is said before."""
+    patient.notes.append(f"the program was ended from outside ({name})")
+    patient.proofs = None  # no time for trials
+    with contextlib.suppress(Exception):  # the harm boundary: the process must end
+        _finish(patient, launch.Ending(code=1))
+
+
+def _proven(patient: Patient, report: Report, ending: launch.Ending, stream: TextIO) -> Report:
+    """The report with what trials of remedies prove of it, where that is known or asked for. The program has ended."""
+    if patient.proofs is None or report.verdict != SICK or ending.interrupted:
+        return report
+    start = time.perf_counter()
+    try:
+        proof = patient.proofs(_command(patient), report, stream)
+    except Exception as error:  # the harm boundary: what was found is reported without
+        note = f"NW000: the proof failed ({type(error).__name__}: {error}); this is a fault of netwright's"
+        return replace(report, notes=(*report.notes, note), traces=(*report.traces, traceback.format_exc()))
+    if proof is None:
+        return report
+    return diagnosed(replace(report, seconds=report.seconds + time.perf_counter() - start), proof)
 
 
 def _stream(patient: Patient) -> TextIO:
@@ -447,6 +491,11 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
     session = patient.session
     crash = _crash(patient, ending)
     if session is not None:
+        if session.look_at is not None:
+            patient.notes.append(
+                f"step {session.look_at:,} was never reached: the program made {session.recording.steps:,}"
+            )
+            session.look_at, session.recorded = None, False
         if not session.recorded:
             session.on_recorded = lambda: None
             session.finish_recording()
@@ -471,6 +520,8 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
         samples=patient.samples,
         seconds=seconds,
         steps=_seen(session),
+        live=patient.vigil.live if patient.vigil is not None else (),
+        watched=patient.vigil.watched if patient.vigil is not None else 0,
     )
     if report.verdict == HEALTHY and session is not None and without_values(session) is not None:
         return replace(report, verdict=CANNOT_TELL)

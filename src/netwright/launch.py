@@ -10,7 +10,7 @@ import runpy
 import signal
 import sys
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
 from pathlib import Path
@@ -221,6 +221,35 @@ def without_ours(trace: TracebackType | None) -> TracebackType | None:
     for frame in reversed(frames):
         made = TracebackType(made, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
     return made
+
+
+@contextlib.contextmanager
+def before_termination(call: Callable[[str], None]) -> Iterator[None]:
+    """Inside, a signal that ends the process (SIGTERM, SIGHUP) calls ``call`` with its name first. The process ends by that signal all the same, at once.
+
+    Only where the program's process has the default handling, and only in this process: a child made by a fork ends as it would.
+    """
+    process = os.getpid()
+    ours: list[signal.Signals] = []
+
+    def handle(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        if os.getpid() == process:
+            call(signal.Signals(number).name)
+        os.kill(os.getpid(), number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            with contextlib.suppress(ValueError):  # not in the main thread
+                signal.signal(number, handle)
+                ours.append(number)
+    try:
+        yield
+    finally:
+        for number in ours:
+            if signal.getsignal(number) is handle:
+                signal.signal(number, signal.SIG_DFL)
 
 
 def interrupt_self() -> None:

@@ -3,18 +3,18 @@
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .evidence import Loaders, Optimizers
+from .evidence import Loaders, Optimizers, Where
 from .evidence.history import Sample
 from .launch import Ending
 from .options import RunOptions
 from .report.build import counted
 from .report.deliver import new_run_dir
-from .report.model import Report, every
-from .rule import Severity
+from .report.model import Report
+from .rule import Finding, Severity, every
 from .runs import Record, collect
 from .runs.settings import Arguments, configurations, constants
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
     from .capture.session import Session
+    from .monitor import Watcher
 
 _HASHED = 1 << 18  # numbers of a tensor that a fingerprint is made of
 
@@ -36,6 +37,7 @@ class Logbook:
         self._folder = Path.cwd()
         self._variables = collect.variables(os.environ)
         self._noted = False
+        self._places: Mapping[str, Where] = {}
 
     @property
     def failed(self) -> bool:
@@ -87,6 +89,30 @@ class Logbook:
             record.add(Sample(step=step, seconds=seconds, values={"loss/0": loss}))
         self._collect(record)
 
+    def samples(self, session: "Session", watcher: "Watcher") -> Callable[[Sample], None] | None:
+        """Where the samples of the watch go. It begins after the first steps; in the record the seconds of the run are counted through. What the record's
+        thread takes goes to the account of the watch."""
+        record = self.record
+        if record is None:
+            return None
+        self._places = watcher.places
+        seconds = time.perf_counter() - session.started if session.started is not None else 0.0
+        seen = record.spent_s
+
+        def add(sample: Sample) -> None:
+            nonlocal seen
+            record.add(Sample(step=sample.step, seconds=sample.seconds + seconds, values=sample.values))
+            spent = record.spent_s
+            watcher.account.spent += spent - seen
+            seen = spent
+
+        return add
+
+    def finding(self, finding: Finding, *, step: int | None = None, state: str = "stands") -> None:
+        """A finding, or what has become of it."""
+        if self.record is not None:
+            self.record.finding(finding, key=f"{finding.code} {finding.where.at}", step=step, state=state)
+
     def _collect(self, record: Record) -> None:
         """In the record's own time: the files of the program, packages and the machine."""
         script = None if self.options.is_module else str(self._folder / self.options.target)
@@ -109,12 +135,13 @@ class Logbook:
                 {"arguments": self.arguments.found(), "constants": constants(sys.modules.get("__main__"))}
             )
         for finding in (f for top in (report.findings if report else ()) for f in every(top)):
-            record.finding(finding, key=f"{finding.code} {finding.where.at}")
+            self.finding(finding)
         record.meta(
             {
                 "exit_code": ending.code,
                 "error": "" if ending.error is None else f"{type(ending.error).__name__}: {ending.error}",
                 "verdict": report.verdict if report else "",
+                "places": {name: where.at for name, where in self._places.items()},
                 "found": {s.value: counted(report.findings, s) for s in Severity} if report else {},
             }
         )

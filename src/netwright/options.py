@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+RUNS = Path(".netwright") / "runs"  # below a working folder
 USAGE_ERROR = 2
 FAILED_ON = 4
 NOT_PROVEN = 5
+PROVE_S = 300.0  # for all re-runs of a proof, unless said otherwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,8 @@ class RunOptions:
 
     ``watch`` is whether the rest of the run is watched, ``watch_budget`` the share of the run time that this may take. ``watch_every`` samples every so many steps
     whatever it costs, ``watch_rank`` and ``watch_histograms`` ask for more in each sample.
+    ``on_error`` is what happens when something grave is found while the run is watched: ``warn``, ``stop`` or ``snapshot``.
+    ``look_at`` is the number, from 1, of a step to look at in place of the first ones.
     """
 
     target: str
@@ -44,3 +48,5 @@ class RunOptions:
     watch_every: int | None = None
     watch_rank: bool = False
     watch_histograms: bool = False
+    on_error: str = "warn"
+    look_at: int | None = None

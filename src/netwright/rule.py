@@ -1,7 +1,7 @@
 """A rule: evidence in, finding out. Pure functions over plain numbers; no framework is imported here."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import NoneType
@@ -75,6 +75,18 @@ class Finding:
     def under(self, consequences: Iterable["Finding"]) -> "Finding":
         """The same finding with others shown beneath it as its consequences."""
         return replace(self, consequences=(*self.consequences, *consequences))
+
+
+def every(finding: Finding) -> Iterator[Finding]:
+    """A finding and everything beneath it."""
+    yield finding
+    for below in finding.consequences:
+        yield from every(below)
+
+
+def gravest(finding: Finding) -> Severity:
+    """The gravest severity of a finding and its consequences."""
+    return min((f.severity for f in every(finding)), key=lambda s: s.rank)
 
 
 Result = "Finding | list[Finding] | None"

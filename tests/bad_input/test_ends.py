@@ -111,7 +111,8 @@ def test_ending(tmp_path, ending, code):
     assert ours.stderr.startswith(plain.stderr)
 
 
-def test_interrupted_in_the_middle(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle(tmp_path, number):
     (tmp_path / "long.py").write_text(TRAIN + "import time\nwhile True:\n    time.sleep(0.05)\n")
     command = [sys.executable, *NETWRIGHT, "long.py"]
     with subprocess.Popen(
@@ -119,11 +120,12 @@ def test_interrupted_in_the_middle(tmp_path):
     ) as child:
         line = child.stdout.readline()
         time.sleep(0.1)
-        child.send_signal(signal.SIGINT)
+        child.send_signal(number)
         _, err = child.communicate(timeout=30)
     assert re.match(r"0\.\d+", line)
-    assert child.returncode == -signal.SIGINT
-    assert "KeyboardInterrupt" in err
+    assert child.returncode == -number
+    assert ("KeyboardInterrupt" in err) == (number == signal.SIGINT)
+    assert ("ended from outside (SIGTERM)" in words(err)) == (number == signal.SIGTERM)
     assert "netwright: long.py: nothing to mend" in words(err)
     assert "/netwright/launch.py" not in err
 

@@ -10,9 +10,8 @@ from netwright.evidence import EXPERIMENTS
 from netwright.registry import find_rule
 from netwright.remedies import Refused, all_remedies
 from netwright.report.json import from_json
-from netwright.report.model import every
 from netwright.rerun import Plan
-from netwright.rule import Severity
+from netwright.rule import Severity, every
 
 from ..programs import examine
 from ..rerun.forked import rerun

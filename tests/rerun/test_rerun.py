@@ -208,6 +208,9 @@ def test_nothing_of_the_user_is_overwritten(tmp_path):
     assert trace.ended == "finished", trace.tail
     assert trace.tail[0] == "read data/a.txt beside data/a.txt"
     assert trace.tail[1] == "there ['a.txt', 'd.txt'] changed log.txt more {'a': 1}"
+    read = {Path(f).name for f in trace.files}
+    assert {"a.txt", "log.txt", "train.py"} <= read
+    assert "old.pt" not in read  # made anew before it was read: what stood there before changes nothing
     assert files() == before
     absolute = command(folder, f"import torch\nopen({str(folder / 'log.txt')!r}, 'w')\n")
     before = files()

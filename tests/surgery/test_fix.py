@@ -1,5 +1,6 @@
 """``netwright fix`` as a person uses it, on whole programs: from the command line to the patched file."""
 
+import json
 import os
 import subprocess
 import sys
@@ -36,13 +37,17 @@ FAULTY = PROGRAM.replace("        optimizer.zero_grad()\n", "").replace(
 
 
 def fix(folder, *arguments):
+    return netwright(folder, "fix", "--budget", "300", "--seeds", "5", *arguments)
+
+
+def netwright(folder, *arguments):
     return subprocess.run(
-        [sys.executable, "-m", "netwright", "fix", "--budget", "120", "--seeds", "5", *arguments],
+        [sys.executable, "-m", "netwright", *arguments],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=900,
     )
 
 
@@ -52,11 +57,27 @@ def mended(tmp_path_factory):
     (folder / "train.py").write_text(FAULTY)
     first = fix(folder, "train.py")
     after = (folder / "train.py").read_text()
-    return folder, first, after, fix(folder, "--write", "--quiet", "train.py")
+    quickly = ("--no-experiments", "--no-report", "--json", "report.json")
+    checked = netwright(folder, "check", "--prove", *quickly, "train.py")
+    return folder, first, after, checked, fix(folder, "--write", "--quiet", "train.py")
+
+
+def test_a_check_of_the_same_program_ranks_its_causes_by_the_proof(mended):
+    folder, _, _, checked, _ = mended
+    assert checked.returncode == 0, checked.stderr
+    said = " ".join(checked.stderr.split())
+    assert "because of 2 bugs in the program, proven by training without them" in said
+    assert "Patch netwright fix --write train.py" in said
+    diagnosis = json.loads((folder / "report.json").read_text())["diagnosis"]
+    assert [c["proved"] for c in diagnosis["causes"]] == ["proven", "proven"]
+    assert {c["code"] for c in diagnosis["causes"]} == {"NW302", "NW408"}
+    proof = diagnosis["proof"]
+    assert all(b < a for b, a in zip(proof["before"], proof["after"], strict=True))
+    assert diagnosis["next"] is None
 
 
 def test_two_independent_faults_are_proven_and_shown_as_a_patch(mended):
-    folder, first, after, _ = mended
+    folder, first, after, _, _ = mended
     assert first.returncode == 0, first.stderr
     assert after == FAULTY  # nothing is written unless it is asked for
     assert "p = 0.0312" in first.stderr
@@ -77,7 +98,7 @@ def test_two_independent_faults_are_proven_and_shown_as_a_patch(mended):
 
 
 def test_written_with_the_original_beside_it(mended):
-    folder, _, _, second = mended
+    folder, _, _, _, second = mended
     assert second.returncode == 0, second.stderr
     text = (folder / "train.py").read_text()
     assert "Softmax" not in text

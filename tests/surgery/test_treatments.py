@@ -1,20 +1,24 @@
 """Remedies at the hooks of re-runs, where an edit refuses: nominated, tried beside patches, proven, and told without a patch."""
 
 import io
-from types import SimpleNamespace
-from typing import cast
+import json
+import os
 
+import jsonschema
 import pytest
 from rich.console import Console
 
+from handmade import report
+from netwright.diagnosis import Proved
 from netwright.evidence import Where
 from netwright.registry import find_rule
 from netwright.remedies import Patch, Source, Treatment
 from netwright.remedies.standard import standard
-from netwright.report.model import SICK, Report
+from netwright.report.build import diagnosed
+from netwright.report.json import from_json, schema, to_json
 from netwright.rerun import Command
 from netwright.rule import Severity
-from netwright.surgery import door, operation
+from netwright.surgery import door, operation, proof
 from netwright.surgery.words import show
 
 from ..remedies.variants import line_of
@@ -45,7 +49,9 @@ print("accuracy", right.item())
 
 def finding(path, code, mark, **measured):
     where = Where(file=str(path), line=line_of(PROGRAM, mark))
-    return find_rule(code).found("", where=where, severity=Severity.WARNING, expected="", fix="", **measured)
+    return find_rule(code).found(
+        "it is so", where=where, severity=Severity.WARNING, expected="", fix="", **measured
+    )
 
 
 @pytest.fixture
@@ -69,9 +75,8 @@ def cured(tmp_path, monkeypatch):
         finding(path, "NW101", "model(x[:128])", mean=500.0, std=80.0, input="input"),
         finding(path, "NW506", "optimizer = "),
     )
-    report = SimpleNamespace(verdict=SICK, serious=found)
-    command = Command(target="train.py", folder=tmp_path, environment={})
-    return operation.operate(command, cast("Report", report), budget=100.0, quiet=True), seen
+    command = Command(target="train.py", folder=tmp_path, environment=dict(os.environ))
+    return operation.operate(command, report(*found), budget=100.0, quiet=True), seen
 
 
 def test_a_decay_that_is_read_from_a_file_is_proven_without_a_patch(cured):
@@ -86,9 +91,21 @@ def test_a_decay_that_is_read_from_a_file_is_proven_without_a_patch(cured):
     assert done.left is None
     assert [f.code for f in done.unmended] == ["NW506"]  # left to do by hand
     out = io.StringIO()
-    show(done, quiet=True, console=Console(file=out, width=200))
+    made = proof.keep(done)
+    show(done, made, quiet=True, console=Console(file=out, width=200))
     assert "at train.py:12 (0.01 times weight_decay)" in out.getvalue()
     assert door._chosen(done, unproved=False) == done.cure.patches
+
+    assert proof.recall(done.command) == made
+    whole = diagnosed(done.report, made)
+    causes = {c.code: c for c in whole.diagnosis.causes}
+    assert {c.proved for c in causes.values()} == {Proved.PROVEN}
+    assert causes["NW101"].by_hand == ""
+    assert causes["NW506"].by_hand.endswith("at train.py:12 (0.01 times weight_decay)")
+    assert causes["NW506"].why == decay.why != ""
+    text = to_json(whole)
+    jsonschema.validate(json.loads(text), schema(), jsonschema.Draft202012Validator)
+    assert from_json(text).diagnosis == whole.diagnosis
 
 
 def test_standard_remedies_where_the_rate_is_not_written(tmp_path):

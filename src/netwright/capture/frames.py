@@ -89,7 +89,12 @@ def user_frame(frame: FrameType | None) -> tuple[FrameType | None, tuple[str, ..
 
 def user_where(depth: int = 1) -> Where:
     """The innermost line of the user's own code, looking from the caller's caller upwards."""
-    frame, _, _ = user_frame(sys._getframe(depth + 1))
+    return where_at(sys._getframe(depth + 1))
+
+
+def where_at(frame: FrameType | None) -> Where:
+    """The innermost line of the user's own code at or above a frame."""
+    frame, _, _ = user_frame(frame)
     return NOWHERE if frame is None else where_of(frame.f_code, frame.f_lineno)
 
 

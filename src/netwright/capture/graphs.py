@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import FrameType
 
 import torch
 
@@ -11,6 +12,7 @@ from .measure import has_values, stats_of, word
 from .recorder import Recorder
 from .replay import CannotReplay, Replay
 from .sandbox import untouched
+from .spots import Spot, fetch
 from .tape import Call, ModuleFrame, Slot, Tape, Value
 
 _SATURATING = {
@@ -43,7 +45,8 @@ class CallMeasure:
 class GraphCapture:
     """A graph with what probes need beside it: data tensors by node, parameters by node, measures by node.
 
-    ``start`` holds copies of the parameters as they were in this step, by the ``id`` of the program's tensor, where they are wanted (experiments).
+    ``start`` holds copies of the parameters as they were in this step, by the ``id`` of the program's tensor, where they are wanted (experiments). ``spots`` are the program's
+    variables in which data stood, by value; ``given`` are data of another step that take the place of the recorded ones, by value.
     """
 
     graph: Graph
@@ -57,6 +60,8 @@ class GraphCapture:
     why_not_replayed: str | None = None
     optimizer: int | None = None
     start: dict[int, torch.Tensor] = field(default_factory=dict[int, torch.Tensor])
+    spots: dict[int, Spot] = field(default_factory=dict[int, Spot])
+    given: dict[int, torch.Tensor] = field(default_factory=dict[int, torch.Tensor])
 
 
 def build(
@@ -327,8 +332,40 @@ def measure(capture: GraphCapture, *, grad: bool = True) -> GraphCapture:
     return capture
 
 
+def data_of(tape: Tape) -> dict[int, torch.Tensor]:
+    """The tensors that came from outside of the step, by value: data, and what was made of data alone."""
+    return {v.index: v.held for v in tape.values if v.held is not None and not v.parameter}
+
+
+def as_it_is_now(
+    capture: GraphCapture, frame: FrameType | None, loss: float | None, *, made: bool
+) -> GraphCapture:
+    """The same step as it runs now, to be measured: with the weights of now, and the data that stand in the variables of the running functions.
+
+    Data found in no variable stay those of the recorded step; what was made of data is made again, or taken from a variable where it is ``made``.
+    """
+    tape = capture.tape
+    now = {value: t for value, spot in capture.spots.items() if (t := fetch(spot, frame)) is not None}
+    given = {
+        v: t
+        for v, t in now.items()
+        if _alike(t, tape.values[v].info) and (made or tape.values[v].maker is None)
+    }
+    nodes = tuple(
+        replace(n, outputs=tuple(replace(o, stats=None, grad=None) for o in n.outputs))
+        for n in capture.graph.nodes
+    )
+    data = {n: given.get(capture.value_of_node[(n, 0)], t) for n, t in capture.data.items()}
+    graph = replace(capture.graph, nodes=nodes, loss_value=loss, exact=None)
+    return replace(capture, graph=graph, data=data, given=given, measures={}, why_not_replayed=None)
+
+
+def _alike(tensor: torch.Tensor, info: TensorInfo) -> bool:
+    return tensor.dim() == len(info.shape) and word(tensor.dtype) == info.dtype
+
+
 def _measure(capture: GraphCapture, loss: int, grad: bool) -> GraphCapture:
-    run = Replay(capture.tape, [loss], grad=grad)
+    run = Replay(capture.tape, [loss], given=capture.given, grad=grad, from_data=bool(capture.given))
     stats: dict[int, Stats | None] = {}
     measures: dict[int, CallMeasure] = {}
     node_of_value = {v: n for (n, _), v in capture.value_of_node.items()}

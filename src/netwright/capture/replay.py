@@ -46,6 +46,7 @@ class Replay:
         grad: whether parameters take part in autograd.
         omit: plain names of calls that hand on their first argument instead (dropout).
         dtype: run in this floating-point type instead of the recorded one.
+        from_data: make again what was made of data alone, instead of taking the recorded tensors.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Replay:
         grad: bool = True,
         omit: frozenset[str] = frozenset(),
         dtype: torch.dtype | None = None,
+        from_data: bool = False,
     ) -> None:
         self.tape = tape
         self.goals = list(goals)
@@ -66,7 +68,8 @@ class Replay:
         self.grad = grad
         self.omit = omit
         self.dtype = dtype
-        self.stop = frozenset(v.index for v in tape.values if v.held is not None and v.maker is not None)
+        crossing = (v.index for v in tape.values if v.held is not None and v.maker is not None)
+        self.stop = frozenset[int]() if from_data else frozenset(crossing)
         self.calls = tape.slice(self.goals, self.stop | frozenset(self.env))
         held = [v.held for v in tape.values if v.held is not None]
         self.protected = {s for t in [*held, *self.env.values()] if (s := storage_of(t)) is not None}

@@ -1,6 +1,7 @@
 """One recording of one program: puts the recorder in place, notes every event in order, takes everything away again."""
 
 import contextlib
+import itertools
 import math
 import os
 import sys
@@ -8,27 +9,30 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import FrameType
 from typing import Any
 
 import torch
 from torch.nn.parameter import is_lazy
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from ..evidence import NOWHERE, Event, Where
+from ..evidence import NOWHERE, Event, NonFinite, Where
 from .evaluations import WANTED, EvaluationCapture, EvaluationWatch
-from .frames import user_frame, user_where, where_of
+from .frames import user_frame, user_where, where_at, where_of
 from .gathering import Gathering
-from .graphs import GraphCapture, available_memory, build, measure
+from .graphs import GraphCapture, as_it_is_now, available_memory, build, data_of, measure
 from .loops import Loops, loops_around
 from .measure import number_of
 from .mode import RecordingMode
+from .origin import origin, parameter_names
 from .parameters import ParameterWatch
 from .patches import Patches
 from .randomness import moved, states
 from .recorder import Recorder
 from .sandbox import Unseen, insert_mode_below, remove_mode
 from .schedules import SchedulerRecord
+from .spots import spots
 from .tape import Call, RootCall
 from .warned import Attribution
 from .wrappers import install
@@ -91,6 +95,8 @@ class Recording:
     backwards: int = 0
     captured_steps: int = 0
     manual: Where | None = None
+    nonfinite: NonFinite | None = None
+    suspect: GraphCapture | None = None  # the step in which it was found
 
 
 class Session:
@@ -115,6 +121,8 @@ class Session:
         self.on_measured: Callable[[], None] = lambda: None
         # Set by whoever ends the program from on_tick: then backward is followed to the end.
         self.ends_program = False
+        # Set by whoever wants a later step recorded instead of the first ones: its number, from 1.
+        self.look_at: int | None = None
         self.recorder = Recorder()
         self.recording = Recording()
         self.parameters = ParameterWatch()
@@ -342,7 +350,7 @@ class Session:
 
     def tick(self) -> None:
         """Let the one who waits for an evaluation (``check``) end the program."""
-        if self.recorded and self.on_tick is not None:
+        if self.recorded and self.look_at is None and self.on_tick is not None:
             self.on_tick()
 
     # -- backward ---------------------------------------------------------------------------------------------------------------
@@ -437,7 +445,7 @@ class Session:
             graph_line=line.at,
             scaled=self.scaled,
         )
-        self.scaled = False
+        scaled, self.scaled = self.scaled, False
         self.parameters.after_backward(reached, before, after)
         for tracked in reached:
             tracked.filled, tracked.stepped_since_fill = True, False
@@ -448,12 +456,52 @@ class Session:
             self._keys.add(key)
             if self.keep_start:
                 self._keep_start(capture)
+            capture.spots = spots(data_of(tape), sys._getframe(2))
             recording.captures.append(measure(capture))
         elif len(recording.later) < _LATER:
             recording.later.append(capture)
+        self._finite(capture, [value, *after], scaled=scaled)
         self.recorder.differentiated = tape.calls[-1].index + 1 if tape.calls else 0
         if value is not None and recording.captures and recording.captures[0].graph.backward == where:
             recording.losses.append(value)
+
+    def _finite(self, capture: GraphCapture, numbers: list[float | None], *, scaled: bool) -> None:
+        """The first loss or gradient that is not finite: find out where it came from while the step is there."""
+        if self.recording.nonfinite is not None or all(v is None or math.isfinite(v) for v in numbers):
+            return
+        if capture.graph.exact is None:
+            measure(capture)
+        names = parameter_names(self.recorder.networks.values())
+        self.recording.nonfinite = origin(capture, steps=self.recording.steps, names=names, scaled=scaled)
+
+    def look_back(
+        self, frame: FrameType | None, loss: float | None, *, scaled: bool = False
+    ) -> NonFinite | None:
+        """A loss or gradient is not finite, after the recording: run the recorded step again with the batch and the weights of now, and find out where it began.
+
+        Args:
+            frame: from where the program's running functions are found.
+            loss: the value of the loss, finite where only gradients are not.
+            scaled: whether the loss is scaled for float16.
+        """
+        if self.recording.nonfinite is not None:
+            return self.recording.nonfinite
+        steps = self.recording.steps
+        where = where_at(frame)
+        captures = self.recording.captures
+        chosen = [c for c in captures if c.graph.backward == where] or captures
+        names = parameter_names(self.recorder.networks.values())
+        for capture, made in itertools.product(chosen, (False, True)):
+            now = measure(as_it_is_now(capture, frame, loss, made=made))
+            found = origin(now, steps=steps, names=names, scaled=scaled)
+            if found is not None and (found.op or found.phase != "forward"):
+                self.recording.nonfinite, self.recording.suspect = replace(found, replayed=True), now
+                return self.recording.nonfinite
+        if loss is not None and not math.isfinite(loss):
+            self.recording.nonfinite = NonFinite(
+                phase="forward", steps=steps, loss=loss, nan=math.isnan(loss), backward=where
+            )
+        return self.recording.nonfinite
 
     def _keep_start(self, capture: GraphCapture) -> None:
         """Copies of the parameters before the first update, if there is room for them."""
@@ -529,7 +577,10 @@ class Session:
         self.recording.steps += 1
         if self.recorded:
             self._sweep()
-            self.tick()
+            if self.look_at is not None and self.recording.steps >= self.look_at - 1:
+                self._look_again()
+            else:
+                self.tick()
             return None
         if self.recorder.broken:
             return self._maybe_finish()
@@ -621,8 +672,32 @@ class Session:
             self.recording.captured_steps = self.recording.steps
         with contextlib.suppress(Busy), self.own():
             self.evaluation.flush([])
+        if self.look_at is not None and self.recording.steps < self.look_at:
+            self._step_aside(watching=False)
+            return
+        self.look_at = None
         self._step_aside(watching=True)
         self.on_recorded()
+
+    def _look_again(self) -> None:
+        """The step that is wanted comes next: it is recorded, in place of the first ones."""
+        self.look_at = None
+        if self.recorder.broken:
+            return
+        recording = self.recording
+        recording.captures.clear()
+        recording.later.clear()
+        recording.losses.clear()
+        self._keys.clear()
+        self.limits = Limits(
+            steps=recording.steps + 2, seconds=self.limits.seconds, backwards=recording.backwards + 64
+        )
+        self.started = None
+        self.recorded = False
+        install(self)
+        self.recorder.next_tape()
+        self._insert()
+        self.recorder.paused = False
 
     def _step_aside(self, *, watching: bool) -> None:
         """Record nothing; keep only the wrappers that are needed to see an evaluation begin, and to end the program."""

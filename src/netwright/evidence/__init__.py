@@ -78,6 +78,8 @@ from .optimization import OptimizerInfo as OptimizerInfo
 from .optimization import Optimizers as Optimizers
 from .optimization import Schedule as Schedule
 from .optimization import Schedules as Schedules
+from .origin import Finiteness as Finiteness
+from .origin import NonFinite as NonFinite
 from .program import Crash as Crash
 from .program import InPlaceWrite as InPlaceWrite
 from .program import ModuleCall as ModuleCall

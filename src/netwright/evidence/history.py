@@ -75,6 +75,6 @@ class History:
     def under(self, prefix: str) -> Iterator[tuple[str, Series]]:
         """The series whose names start with ``prefix`` and a slash, with the rest of their names, in order."""
         start = prefix.rstrip("/") + "/"
-        for name, series in self.series.items():
+        for name in self.series:
             if name.startswith(start):
-                yield name[len(start) :], series
+                yield name[len(start) :], self.series[name]

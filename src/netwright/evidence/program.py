@@ -9,10 +9,11 @@ from .where import NOWHERE, Where
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """The command and what it made repeatable. ``seeds`` maps ``torch``/``numpy``/``random`` to the line that seeded it."""
+    """The command and what it made repeatable. ``command`` is what is typed to start it anew, target and arguments (empty: it was not started by netwright). ``seeds`` maps ``torch``/``numpy``/``random`` to the line that seeded it."""
 
     script: str
     argv: tuple[str, ...] = ()
+    command: str = ""
     seeds: Mapping[str, Where] = field(default_factory=dict[str, Where])
     random_used: tuple[str, ...] = ()
     steps_seen: int = 0

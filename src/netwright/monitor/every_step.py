@@ -75,8 +75,11 @@ class StepReader:
         key = (frame.f_code, frame.f_lineno) if frame is not None else (None, 0)
         name = self._lines.get(key)
         if name is None:
-            name = self._lines[key] = f"loss/{len(self._lines)}"
-            self.places[name] = where_of(frame.f_code, frame.f_lineno) if frame is not None else NOWHERE
+            where = where_of(frame.f_code, frame.f_lineno) if frame is not None else NOWHERE
+            known = [n for n, place in self.places.items() if n.startswith("loss/") and place == where]
+            taken = {*self._lines.values(), *(n for n in self.places if n.startswith("loss/"))}
+            name = self._lines[key] = known[0] if known else f"loss/{len(taken)}"
+            self.places[name] = where
         return name
 
     def clipped(self, norm: Any, limit: Any) -> None:

@@ -50,7 +50,7 @@ class Watcher:
 
     ``listeners`` are called with each sample that has more in it than what is read at every step, after ``on_sample`` and in the same account. ``on_nonfinite`` are
     called within the backward call whose loss is not finite, before it runs, with that loss; on an accelerator, where nobody waits for the loss, with ``None`` once
-    that is known.
+    that is known. ``before_step`` are called with an optimizer before its step, where that step is read at all. What these raise beyond ``Exception`` ends the program.
     """
 
     def __init__(
@@ -69,13 +69,14 @@ class Watcher:
         self.every = every
         self.listeners: list[Callable[[Sample], None]] = []
         self.on_nonfinite: list[Callable[[torch.Tensor | None], None]] = []
+        self.before_step: list[Callable[[torch.optim.Optimizer], None]] = []
         self.store = Store()
         self.places: dict[str, Where] = {}
         self.reader = StepReader(self.places, self.on_nonfinite)
         self.parameters = ParameterReader(quantiles=histograms, keeps=every == 1)
         self.outputs = OutputReader(self.account, rank=rank, failed=self.fail)
         self.broken: str | None = None
-        self.steps = self.samples = 0
+        self.steps = self.samples = self._first = 0
         self.loading = 0.0
         self.awake = self.sampling = False
         self._patches = Patches()
@@ -157,7 +158,14 @@ class Watcher:
                 self.session.on_mode.remove(self.mode_changes)
 
     def _learn(self, session: "Session") -> None:
-        """Networks, parameters and optimizers, as the pre-flight knows them."""
+        """Steps done, networks, parameters and optimizers, as the pre-flight knows them."""
+        recording = session.recording
+        self.steps = self._first = recording.steps
+        self._last = (0.0, self.steps, 0.0)
+        if len(recording.captures) == 1:
+            self.places["loss/0"] = recording.captures[0].graph.backward
+            for step, loss in enumerate(recording.losses):
+                self.store.add(Sample(step=step, seconds=0.0, values={"loss/0": loss}))
         from .known import networks, parameter_names
 
         for path, module in (named := networks(session)).items():
@@ -169,7 +177,7 @@ class Watcher:
             self._optimizers.append(record.optimizer)
             self.places[f"rate/{index}"] = record.where
             if record.steps:
-                self._active[index] = 0
+                self._active[index] = self.steps
 
     def work(self, action: Callable[..., None], *args: Any) -> None:
         """Do something of ours, on the program's thread, unseen and charged; a failure goes no further."""
@@ -197,6 +205,11 @@ class Watcher:
         """Share of the run time that watching took so far."""
         return self.account.share
 
+    @property
+    def watched(self) -> int:
+        """Steps made since the watch began."""
+        return self.steps - self._first
+
     def history(self, *, ended: bool = False) -> History:
         """The run so far."""
         return History(
@@ -216,7 +229,7 @@ class Watcher:
         self._stepping.append(key)
         if len(self._stepping) == 1:
             self.reader.in_step = True
-            if self.sampling:
+            if self.sampling or (self.awake and self.before_step):
                 self.work(self._read_before, optimizer, _closure(args, kwargs))
 
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
@@ -234,6 +247,8 @@ class Watcher:
             self.work(self._wake)
 
     def _read_before(self, optimizer: torch.optim.Optimizer, closure: bool) -> None:
+        for each in self.before_step:
+            each(optimizer)
         moment = self.reader.moment
         if moment is not None and moment.sampled:
             with torch.no_grad():

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..evidence import NOWHERE, Where
 from ..rerun import Intervention
 from ..rule import Finding
 from .source import Change, Refused, Source
@@ -73,6 +74,7 @@ class Remedy:
             remedy=self.name,
             title=self.title,
             codes=(finding.code,),
+            where=finding.where,
             bends_loss=self.bends_loss,
             source=source,
             changes=tuple(changes),
@@ -96,6 +98,7 @@ class Remedy:
             remedy=self.name,
             title=self.title,
             codes=(finding.code,),
+            where=finding.where,
             bends_loss=self.bends_loss,
             intervention=self._hooks[0](finding),
             why=why,
@@ -104,12 +107,13 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Treatment:
-    """What a remedy changes in a re-run of the program as it is. ``why`` says why there is no patch."""
+    """What a remedy changes in a re-run of the program as it is. ``where`` is the place of the finding that it mends, ``why`` says why there is no patch."""
 
     remedy: str
     title: str
     codes: tuple[str, ...]
     intervention: Intervention = field(hash=False)  # its settings have none
+    where: Where = NOWHERE
     why: str = ""
     bends_loss: bool = False
 
@@ -144,13 +148,14 @@ class Treatment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """What a remedy changes in one file."""
+    """What a remedy changes in one file. ``where`` is the place of the finding that it mends."""
 
     remedy: str
     title: str
     codes: tuple[str, ...]
     source: Source
     changes: tuple[Change, ...]
+    where: Where = NOWHERE
     bends_loss: bool = False
 
     @property

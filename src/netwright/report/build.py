@@ -1,10 +1,13 @@
 """From what the rules said to a report: causes above their consequences, gravest first, one verdict."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from ..engine import Judgement, State
+from ..diagnosis import Proof, diagnose, ranked
+from ..diagnosis.measurement import LEFT_OUT
+from ..engine import Checked, Judgement, State
 from ..evidence import (
     Crash,
     EvalInputs,
@@ -20,9 +23,9 @@ from ..evidence import (
     Where,
 )
 from ..registry import all_rules
-from ..rule import Finding, Kind, Rule, Severity
+from ..rule import Finding, Kind, Rule, Severity, every, gravest
 from .graph_table import tabulate
-from .model import CANNOT_TELL, HEALTHY, SICK, Pictures, Report, Sample, every, gravest
+from .model import CANNOT_TELL, HEALTHY, SICK, Live, Pictures, Report, Sample
 from .tried import charts, reasons, sentences
 
 T = TypeVar("T")
@@ -43,6 +46,8 @@ def build_report(
     samples: Iterable[Sample] = (),
     seconds: float = 0.0,
     steps: int | None = None,
+    live: Iterable[Live] = (),
+    watched: int = 0,
 ) -> Report:
     """The report on one run.
 
@@ -55,12 +60,14 @@ def build_report(
         samples: a few inputs to draw.
         seconds: how long netwright took.
         steps: optimizer steps captured (default: what the program record says).
+        live: what came up while the program ran.
+        watched: steps that were watched after the captured ones.
     """
     program = program or _get(evidence, Program) or Program(script="(unknown)")
     graphs = _get(evidence, Graphs)
     findings = arrange(judgement.findings, all_rules() if rules is None else rules)
     seen = program.steps_seen if steps is None else steps
-    return Report(
+    report = Report(
         program=program,
         task=_get(evidence, Task),
         verdict=_verdict(findings, captured=bool(seen or (graphs and graphs.train))),
@@ -68,6 +75,8 @@ def build_report(
         checked=judgement.checked,
         tried=tuple(sentences(evidence)),
         not_tried=tuple(reasons(evidence)),
+        live=tuple(live),
+        watched=watched,
         notes=(*notes, *_failures(judgement, evidence)),
         traces=tuple(dict.fromkeys(judgement.traces)),
         seconds=seconds,
@@ -84,6 +93,34 @@ def build_report(
             charts=tuple(charts(evidence)),
         ),
     )
+    return diagnosed(report)
+
+
+def diagnosed(report: Report, proof: Proof | None = None) -> Report:
+    """The report with its diagnosis; with what trials of remedies proved, where that is known, its findings in the order of their proof."""
+    findings = ranked(report.findings, proof)
+    return replace(
+        report,
+        findings=findings,
+        diagnosis=diagnose(
+            findings,
+            proof=proof,
+            judged=_judged(report.checked),
+            done=[line.partition(":")[0] for line in report.tried],
+            hopeless=[line.partition(":")[0] for line in report.not_tried if not line.endswith(LEFT_OUT)],
+            command=report.program.command,
+        ),
+    )
+
+
+def _judged(checked: Iterable[Checked]) -> set[Kind]:
+    """The kinds of cause of which most rules could judge the program."""
+    kinds = {rule.code: rule.kind for rule in all_rules()}
+    could: Counter[Kind] = Counter()
+    for end in checked:
+        if end.code in kinds:
+            could[kinds[end.code]] += 1 if end.state in (State.PASSED, State.FIRED) else -1
+    return {kind for kind, most in could.items() if most > 0}
 
 
 def _plain_modules(modules: Modules | None) -> tuple[ModuleInfo, ...]:

@@ -5,15 +5,13 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from ..options import FAILED_ON, RunOptions
+from ..options import FAILED_ON, RUNS, RunOptions
 from ..rule import Severity
 from .build import counted
 from .html import to_html
 from .json import pictures_to_json, to_json
 from .model import Report
 from .terminal import show
-
-RUNS = Path(".netwright") / "runs"
 
 
 def new_run_dir(base: Path | None = None) -> Path:

@@ -11,12 +11,15 @@ from jinja2 import Environment, PackageLoader, Template
 from markupsafe import Markup, escape
 
 from .. import __version__
+from ..diagnosis import Cause
 from ..engine import State
 from ..evidence import DoorTensor, FeatureStats, Signals, Where
 from ..registry import find_rule
-from ..rule import Finding
+from ..rule import Finding, every, gravest
 from .code import code_html, prose_html
-from .model import SICK, Pictures, Report, every, gravest
+from .model import SICK, Pictures, Report
+from .proof import by_hand, labels, next_words, no_help, not_proven, number, patch, sentences
+from .proof_pictures import seeds, sets
 from .samples import draw
 from .source import excerpt
 from .svg import Series, bars, histogram, line_chart, ranges
@@ -59,6 +62,7 @@ def to_html(report: Report) -> str:
         tally=tally(report),
         sick=report.verdict == SICK,
         findings=report.findings,
+        why=_diagnosis(report),
         inputs=list(_inputs(pictures)),
         targets=list(_targets(pictures)),
         samples=[draw(s) for s in pictures.samples[:_SAMPLES]],
@@ -78,6 +82,39 @@ def to_html(report: Report) -> str:
         measured=_measured,
         shapes=shapes,
         page=_page,
+        value=number,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """The diagnosis as the page shows it: a row for each cause, the proof in words and pictures, what stays open."""
+
+    causes: tuple[tuple[str, Cause], ...]
+    said: tuple[str, ...]
+    sets: Markup
+    seeds: Markup
+    no_help: str
+    following: str
+    patch: str
+    by_hand: tuple[str, ...]
+
+
+def _diagnosis(report: Report) -> Why | None:
+    diagnosis, command = report.diagnosis, report.program.command
+    if diagnosis is None:
+        return None
+    proof = diagnosis.proof
+    said = tuple(sentences(diagnosis)) if proof else (not_proven(diagnosis, command),)
+    return Why(
+        causes=tuple(zip(labels(diagnosis), diagnosis.causes, strict=True)),
+        said=tuple(s for s in said if s),
+        sets=Markup(sets(diagnosis)),
+        seeds=Markup(seeds(proof) if proof and proof.before else ""),
+        no_help=no_help(proof) if proof else "",
+        following=next_words(diagnosis),
+        patch=patch(proof, command) if proof else "",
+        by_hand=by_hand(proof) if proof and proof.proven else (),
     )
 
 

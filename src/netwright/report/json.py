@@ -4,10 +4,11 @@ import json
 from importlib.resources import files
 from typing import Any, cast
 
+from ..diagnosis import Diagnosis
 from ..engine import Checked, State
 from ..evidence import Program, Task, Where
 from ..rule import Finding, Kind, Severity
-from .model import SCHEMA, Pictures, Report
+from .model import SCHEMA, Live, Pictures, Report
 from .plain import from_plain, number, to_plain
 
 
@@ -20,9 +21,14 @@ def to_json(report: Report) -> str:
             "task": to_plain(report.task),
             "verdict": report.verdict,
             "findings": [_finding(f) for f in report.findings],
+            "diagnosis": to_plain(report.diagnosis),
             "checked": to_plain(report.checked),
             "tried": to_plain(report.tried),
             "not_tried": to_plain(report.not_tried),
+            "live": [
+                {**cast("dict[str, object]", to_plain(x)), "severity": x.severity.value} for x in report.live
+            ],
+            "watched": report.watched,
             "notes": to_plain(report.notes),
             "traces": to_plain(report.traces),
             "seconds": to_plain(report.seconds),
@@ -53,12 +59,15 @@ def from_json(text: str, pictures: str | None = None) -> Report:
             task=None if data["task"] is None else from_plain(Task, data["task"]),
             verdict=data["verdict"],
             findings=tuple(_read_finding(f) for f in data["findings"]),
+            diagnosis=from_plain(Diagnosis | None, data.get("diagnosis")),
             checked=tuple(
                 Checked(code=c["code"], name=c["name"], state=State(c["state"]), reason=c["reason"])
                 for c in data["checked"]
             ),
             tried=tuple(data.get("tried", ())),
             not_tried=tuple(data.get("not_tried", ())),
+            live=tuple(_read_live(x) for x in data.get("live", ())),
+            watched=data.get("watched", 0),
             notes=tuple(data.get("notes", ())),
             traces=tuple(data.get("traces", ())),
             seconds=data.get("seconds", 0.0),
@@ -116,4 +125,18 @@ def _read_finding(data: dict[str, Any]) -> Finding:
         confidence=data["confidence"],
         remedies=tuple(data["remedies"]),
         consequences=tuple(_read_finding(f) for f in data["consequences"]),
+    )
+
+
+def _read_live(data: dict[str, Any]) -> Live:
+    return Live(
+        code=data["code"],
+        name=data["name"],
+        severity=Severity(data["severity"]),
+        message=data["message"],
+        where=from_plain(Where, data["where"]),
+        first=data["first"],
+        last=data["last"],
+        said=data["said"],
+        withdrawn=data["withdrawn"],
     )

@@ -1,9 +1,9 @@
 """The report: one frozen record of what was seen and concluded. Drawing it is the business of other modules."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..diagnosis import Diagnosis
 from ..engine import Checked, State
 from ..evidence import (
     NOWHERE,
@@ -17,7 +17,7 @@ from ..evidence import (
     TrainInputs,
     Where,
 )
-from ..rule import Finding, Severity
+from ..rule import Finding, Severity, gravest
 from .svg import Series
 
 SCHEMA = "netwright.report/1"
@@ -96,16 +96,34 @@ class Pictures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """Everything a reader needs. ``findings`` are ordered, gravest first, each with its consequences beneath it.
+class Live:
+    """A finding as it came up while the program ran: the steps at which it was first and last seen, at which it was said, and at which it was taken back (``None``: it was not)."""
 
-    ``tried`` says what each experiment found, ``not_tried`` why others could not be done. ``notes`` say in plain words what could not be seen. ``traces`` are tracebacks of parts of netwright that failed (NW000).
+    code: str
+    name: str
+    severity: Severity
+    message: str
+    where: Where = NOWHERE
+    first: int
+    last: int
+    said: int | None = None
+    withdrawn: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything a reader needs. ``findings`` are ordered, those proven first, then the gravest, each with its consequences beneath it.
+
+    ``diagnosis`` is there where something is wrong.
+
+    ``live`` are the findings of the watch in the order in which they came up, those that have healed too; ``watched`` is how many steps it saw. ``tried`` says what each experiment found, ``not_tried`` why others could not be done. ``notes`` say in plain words what could not be seen. ``traces`` are tracebacks of parts of netwright that failed (NW000).
     """
 
     program: Program
     verdict: str
     task: Task | None = None
     findings: tuple[Finding, ...] = ()
+    diagnosis: Diagnosis | None = None
     checked: tuple[Checked, ...] = ()
     tried: tuple[str, ...] = ()
     not_tried: tuple[str, ...] = ()
@@ -113,6 +131,8 @@ class Report:
     traces: tuple[str, ...] = ()
     seconds: float = 0.0
     steps: int = 0
+    live: tuple[Live, ...] = ()
+    watched: int = 0
     pictures: Pictures | None = None
     schema: str = SCHEMA
 
@@ -130,15 +150,3 @@ class Report:
     def states(self) -> Counter[State]:
         """How many rules ended in each state."""
         return Counter(c.state for c in self.checked)
-
-
-def every(finding: Finding) -> Iterator[Finding]:
-    """A finding and everything beneath it."""
-    yield finding
-    for below in finding.consequences:
-        yield from every(below)
-
-
-def gravest(finding: Finding) -> Severity:
-    """The gravest severity of a finding and its consequences."""
-    return min((f.severity for f in every(finding)), key=lambda s: s.rank)

@@ -163,16 +163,23 @@ class Series:
     values: tuple[float | None, ...]
 
 
-def line_chart(names: Sequence[str], series: Sequence[Series], *, label: str, log: bool = True) -> str:
-    """Lines over named positions, on a logarithmic axis (zeros sit hollow on its floor) or on a linear one."""
+def line_chart(
+    names: Sequence[str],
+    series: Sequence[Series],
+    *,
+    label: str,
+    log: bool = True,
+    size: tuple[float, float] = (960.0, 240.0),
+) -> str:
+    """Lines over named positions, on a logarithmic axis (zeros sit hollow on its floor) or on a linear one. ``size`` is the width of all and the height of the lines."""
     known = [v for s in series for v in s.values if v is not None and math.isfinite(v) and (v > 0 or not log)]
     if not known or not names:
         return ""
     ticks = _decades(known) if log else _steps(known)
     low, high = ticks[0][0], ticks[-1][0]
     longest = min(26, max(len(n) for n in names))
-    width, left, right, foot = 960.0, 58.0, 16.0, 18.0 + longest * 4.6
-    height = 240.0 + foot
+    width, left, right, foot = size[0], 58.0, 16.0, 18.0 + longest * 4.6
+    height = size[1] + foot
     floor, top = height - foot, 12.0
     step = (width - left - right) / max(1, len(names))
 

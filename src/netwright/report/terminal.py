@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..evidence import ModuleCall
-from ..rule import Finding, Severity
-from .model import CANNOT_TELL, SICK, Report, gravest
+from ..rule import Finding, Severity, gravest
+from .model import CANNOT_TELL, SICK, Report
+from .proof import by_hand, next_words, no_help, not_proven, of_cause, patch, sentences
 from .source import excerpt
 from .words import headline, place, relative, shapes, tally, task_words
 
@@ -115,14 +116,14 @@ def _show_findings(console: Console, report: Report, findings: Iterable[Finding]
     for number, finding in enumerate(shown, 1):
         seen[finding.code] += 1
         if seen[finding.code] <= _SAME_CODE:
-            _show_finding(console, number, finding, report.pictures.calls if report.pictures else ())
+            _show_finding(console, number, finding, report)
     for code, count in seen.items():
         if count > _SAME_CODE:
             _line(console, Text(f"    and {count - _SAME_CODE} more {code}, all of them in the full report"))
             console.print()
 
 
-def _show_finding(console: Console, number: int, finding: Finding, calls: Sequence[ModuleCall] = ()) -> None:
+def _show_finding(console: Console, number: int, finding: Finding, report: Report) -> None:
     title = Text.assemble(
         (f"{number:>3}  ", "dim"), (finding.code, _STYLES[finding.severity]), " ", (finding.name, "bold")
     )
@@ -143,11 +144,43 @@ def _show_finding(console: Console, number: int, finding: Finding, calls: Sequen
     _field(console, "do this", finding.fix, style="green")
     if finding.confidence < 0.8:
         _field(console, "how sure", f"{finding.confidence:.0%}")
+    if proof := _proof_of(finding, report):
+        _field(console, "proof", proof)
     for below in finding.consequences:
         _show_consequence(console, below)
+    calls = report.pictures.calls if report.pictures else ()
     if finding.code.startswith("NW9") and calls:
         _show_calls(console, calls)
     console.print()
+
+
+def _proof_of(finding: Finding, report: Report) -> str:
+    diagnosis = report.diagnosis
+    if diagnosis is None or diagnosis.proof is None or not diagnosis.proof.yardstick:
+        return ""
+    here = (c for c in diagnosis.causes if (c.code, c.where) == (finding.code, finding.where))
+    return next((of_cause(c, diagnosis.proof) for c in here), "")
+
+
+def _show_proof(console: Console, report: Report) -> None:
+    """What the trials of remedies say of the causes together, and what stays open."""
+    diagnosis = report.diagnosis
+    if diagnosis is None:
+        return
+    proof, command = diagnosis.proof, report.program.command
+    lines = [("Proof", s) for s in (sentences(diagnosis) if proof else [not_proven(diagnosis, command)])]
+    if proof is not None:
+        lines.append(("No help", no_help(proof)))
+    lines += [("Open", line) for line in diagnosis.unexplained]
+    lines.append(("Next", next_words(diagnosis)))
+    if proof is not None and proof.proven:
+        lines.append(("Patch", patch(proof, command)))
+        lines += [("By hand", line) for line in by_hand(proof)]
+    last = ""
+    for label, text in lines:
+        if text:
+            _line(console, Text(f"{'' if label == last else label:<11}", "bold"), Text(text))
+            last = label
 
 
 def _show_calls(console: Console, calls: Sequence[ModuleCall]) -> None:
@@ -195,6 +228,7 @@ def _show_checked(console: Console, report: Report) -> None:
 
 
 def _show_end(console: Console, report: Report, path: Path | None, *, hidden: int) -> None:
+    _show_proof(console, report)
     more = f"; {hidden} more worth knowing (--verbose)" if hidden else ""
     _line(console, Text("Checked    ", "dim"), Text(f"{tally(report)}{more}", "dim"))
     if path is not None:

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 
+from ..diagnosis import Cause, Proved
 from ..engine import State
 from ..evidence import TaskKind, TensorInfo, Where
-from ..rule import Finding, Kind, Severity
-from .model import CANNOT_TELL, HEALTHY, Report, every
+from ..rule import Finding, Kind, Severity, every
+from .model import CANNOT_TELL, HEALTHY, Report
 
 _KIND_WORDS = {
     Kind.BUG: ("bug in the program", "bugs in the program"),
@@ -32,17 +33,42 @@ def headline(report: Report) -> str:
     serious = report.serious
     crash = next((f for f in serious if f.code.startswith("NW9")), None)
     causes = f"because of {kinds(f for f in serious if f is not crash)}"
+    proven = _proven(report)
+    if proven:
+        return f"{script} does not train as it should because of {proven}"
     if crash is not None:
         more = [f for f in serious if f is not crash]
         return f"{script} stops with an error that can be explained" + (
             f"; also seen: {kinds(more)}" if more else ""
         )
     if any(f.severity is Severity.ERROR for top in serious for f in every(top)):
-        return f"{script} does not train as it should {causes}"
+        return f"{script} does not train as it should {causes}{_excluded(report)}"
     return f"{script} trains, but is likely held back {causes}"
 
 
-def kinds(findings: Iterable[Finding]) -> str:
+_NOT = {Kind.BUG: "bugs", Kind.DATA: "data", Kind.HYPERPARAMETER: "hyper-parameters"}
+_IN = {Kind.BUG: "in the code", Kind.DATA: "in the data", Kind.HYPERPARAMETER: "in the settings"}
+
+
+def _proven(report: Report) -> str:
+    """The causes that are proven, and the kinds that it is not; nothing where none is."""
+    diagnosis = report.diagnosis
+    causes = [c for c in diagnosis.causes if c.proved is Proved.PROVEN] if diagnosis is not None else []
+    if diagnosis is None or not causes:
+        return ""
+    excluded = ", ".join(f"not {_NOT[k]}" for k in diagnosis.excluded)
+    return f"{kinds(causes)}, proven by training without {'it' if len(causes) == 1 else 'them'}" + (
+        f" ({excluded})" if excluded else ""
+    )
+
+
+def _excluded(report: Report) -> str:
+    """The kinds of cause that were looked for and not found, as long as nothing is proven."""
+    excluded = [_IN[k] for k in report.diagnosis.excluded] if report.diagnosis is not None else []
+    return f" (nothing was found {' or '.join(excluded)})" if excluded else ""
+
+
+def kinds(findings: Iterable[Finding | Cause]) -> str:
     """``"2 bugs in the program and 1 problem in the data"``."""
     found = list(findings)
     parts: list[str] = []

@@ -34,6 +34,25 @@ def state_of(path: str) -> str | None:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
+def fingerprint(command: Command, *more: str) -> str:
+    """A digest of the program's file, its arguments and folder, the environment, the interpreter and torch, and of whatever else tells apart."""
+    state = "" if command.is_module else str(state_of(str(command.folder / command.target)))
+    target = command.target if command.is_module else os.path.normpath(command.target)
+    try:
+        torch = version("torch")
+    except PackageNotFoundError:
+        torch = ""
+    parts = [*more, target, state, str(command.folder), torch, sys.version, *command.argv]
+    parts += [f"{k}={v}" for k, v in sorted(command.environment.items()) if not _PASSING.fullmatch(k)]
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def keep_out(folder: Path) -> None:
+    """Tell git to leave a folder alone that is netwright's."""
+    if folder.is_dir() and not (ignore := folder / ".gitignore").exists():
+        ignore.write_text("*\n", encoding="utf-8")
+
+
 class Cache:
     """The results of one command, in a folder that may be deleted at any time."""
 
@@ -42,27 +61,7 @@ class Cache:
         self.folder = folder or command.folder / FOLDER
 
     def _path(self, plan: Plan) -> Path:
-        command = self.command
-        target = command.target if command.is_module else state_of(str(command.folder / command.target))
-        try:
-            torch = version("torch")
-        except PackageNotFoundError:
-            torch = ""
-        parts = [
-            str(_FORMAT),
-            command.target,
-            str(target),
-            str(command.folder),
-            torch,
-            sys.version,
-            plan.to_json(),
-        ]
-        parts += [
-            *command.argv,
-            *(f"{k}={v}" for k, v in sorted(command.environment.items()) if not _PASSING.fullmatch(k)),
-        ]
-        key = hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
-        return self.folder / f"{key}.json"
+        return self.folder / f"{fingerprint(self.command, str(_FORMAT), plan.to_json())}.json"
 
     def get(self, plan: Plan) -> Trace | None:
         """What came of the plan before, if nothing that the program read has changed since."""
@@ -81,9 +80,8 @@ class Cache:
         path = self._path(plan)
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            ignore = self.command.folder / ".netwright" / ".gitignore"
-            if self.folder == self.command.folder / FOLDER and not ignore.exists():
-                ignore.write_text("*\n", encoding="utf-8")
+            if self.folder == self.command.folder / FOLDER:
+                keep_out(self.command.folder / ".netwright")
             fresh = path.with_suffix(f".{os.getpid()}")
             fresh.write_text(trace.to_json(), encoding="utf-8")
             fresh.replace(path)

@@ -107,12 +107,13 @@ def _link_entries(source: Path, shadow: Path, leave: str | None) -> None:
 class Guard:
     """An audit hook of the interpreter: told of every file that the program opens, before it is opened.
 
-    Files below the shadow are detached before they are written to; writing into the real folder by its absolute path is refused. What is read there is noted in ``read``.
+    Files below the shadow are detached before they are written to; writing into the real folder by its absolute path is refused. What is read there is noted in ``read``, unless the program itself has made it anew before.
     """
 
     def __init__(self, place: Place) -> None:
         self.place = place
         self.read: set[str] = set()
+        self._made: set[str] = set()
         self.refused: str | None = None
         self._busy = False
         self._real = str(place.real) + os.sep
@@ -165,12 +166,14 @@ class Guard:
             self._write(path, keep=not (isinstance(mode, str) and "w" in mode))
         elif len(self.read) < 2000:
             path = self.place.real_path(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100
-            if path.startswith(self._real):
+            if path.startswith(self._real) and path not in self._made:
                 self.read.add(path)
 
     def _write(self, path: Any, *, keep: bool = True) -> None:
         text = self._allowed(path)
         if text is not None:
+            if not keep:
+                self._made.add(self.place.real_path(text))
             self.place.detach(text, keep=keep)
 
     def _entries(self, path: Any) -> None:
@@ -182,6 +185,8 @@ class Guard:
     def _two(self, args: tuple[Any, ...]) -> None:
         self._entries(args[0])
         self._entries(args[1])
+        if (text := self._allowed(args[1])) is not None:
+            self._made.add(self.place.real_path(text))
 
     def _allowed(self, path: Any) -> str | None:
         """The path as absolute text; raises when it lies in the real folder."""

@@ -66,7 +66,7 @@ def _flat(name: str, value: object) -> Iterator[tuple[str, object]]:
 def differences(left: Run, right: Run) -> tuple[Difference, ...]:
     """The settings that two runs do not share."""
     a, b = settings(left), settings(right)
-    names = [*a, *(n for n in b if n not in a)]
+    names = sorted({**a, **b}, key=lambda n: SECTIONS.index(n.partition(".")[0]))
     return tuple(
         Difference(name=n, left=a.get(n), right=b.get(n)) for n in names if not _equal(a.get(n), b.get(n))
     )

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..options import RUNS
 from .run import Run, Unreadable
 from .store import FILE
 
-RUNS = Path(".netwright") / "runs"
 LATEST = "latest"
 
 

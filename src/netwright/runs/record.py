@@ -32,6 +32,7 @@ EVERY_S = (
 )
 _WAITING = 1 << 20  # numbers that may wait for a slow disk
 _GIVES_WAY_S = 0.2  # how long a fork waits for a write
+_OVERDUE_S = 0.5  # without a write, after which one comes before a fork: a program may fork all the time
 _LARGEST_SOURCE = 1 << 20
 
 Task = Callable[[sqlite3.Connection], None]
@@ -46,12 +47,13 @@ def _warn(text: str) -> None:
 class Record:
     """One run on disk. Made by :meth:`create`; every method may be called from the training thread at any time, also after a failure.
 
-    ``folder`` is where it lies. ``failed`` says why nothing is recorded any more, or ``None``.
+    ``folder`` is where it lies. ``failed`` says why nothing is recorded any more, or ``None``. ``spent_s`` is the processor's time that its thread has taken.
     """
 
     def __init__(self, folder: Path, *, limit: int, every_s: float, warn: Callable[[str], None]) -> None:
         self.folder = folder
         self.failed: str | None = None
+        self.spent_s = 0.0
         self._every = every_s
         self._warn = warn
         self._warned = False
@@ -67,6 +69,7 @@ class Record:
         self._db: sqlite3.Connection | None = None
         self._layouts = Layouts()
         self._sizes = Sizes(limit)
+        self._overdue = 0.0
 
     @classmethod
     def create(
@@ -128,7 +131,7 @@ class Record:
         self._do(lambda db: _write_meta(db, rows))
 
     def later(self, collect: Callable[[], Mapping[str, object]]) -> None:
-        """Record what a function returns, called in the thread of the record: for what takes time (asking git, reading files)."""
+        """Record what a function returns, called in the thread of the record: for what takes time (reading files)."""
         if self._writes():
             self._slow.append(collect)
 
@@ -189,16 +192,20 @@ class Record:
     # -- the thread ---------------------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
+        began = self.spent_s
         try:
             while True:
                 self._wake.wait(self._every)
                 self._wake.clear()
-                if self._leaves():
-                    return
                 closing = self._closing
-                self._write()
+                if not self._parked or time.monotonic() > self._overdue:
+                    self._write()
+                    self._overdue = time.monotonic() + _OVERDUE_S
+                self.spent_s = began + time.thread_time()
                 if closing:
                     self._finish_file()
+                    return
+                if self._leaves():
                     return
         except Exception as error:  # the harm boundary
             self._give_up(error)
@@ -356,8 +363,9 @@ def _each(do: Callable[[Record], None]) -> None:
 
 
 def process_began(pid: int) -> str:
-    """What tells a process from a later one of the same number, where the system says it (Linux); else nothing."""
+    """What tells a process from a later one of the same number, where the system says it (Linux); else nothing, as for one that has ended."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[19]
-    except (OSError, IndexError, ValueError):
+        known = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    except (OSError, ValueError):
         return ""
+    return "" if known[0] == "Z" else known[19]

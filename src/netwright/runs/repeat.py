@@ -9,9 +9,10 @@ from pathlib import Path
 from platform import python_version
 from typing import cast
 
+from ..options import RUNS
 from .code import digest
 from .compare import code_diff
-from .find import RUNS, recorded
+from .find import recorded
 from .run import Run, Unreadable
 
 

@@ -37,7 +37,7 @@ class Kept:
 
 
 class Run:
-    """One run, by its folder.
+    """One run, by its folder. ``steps`` are the optimizer steps that were seen, ``last_loss`` is the last value of the first loss, ``None`` where there is none.
 
     Args:
         folder: the folder of the run; its name is the run's id.
@@ -52,6 +52,7 @@ class Run:
         with self._file() as db:
             rows = db.execute("SELECT key, value FROM meta").fetchall()
             last = db.execute("SELECT max(last_step) FROM chunks").fetchone()[0]
+            self.last_loss = _last_loss(db)
             found = db.execute("SELECT finding, state, step FROM findings ORDER BY key").fetchall()
         self.meta: dict[str, Any] = {key: number(json.loads(value)) for key, value in rows}
         self.steps = int(last or 0)
@@ -136,23 +137,22 @@ class Run:
         """The losses, by the name of their series."""
         return {name: s for name, s in self.series.items() if name.startswith("loss/")}
 
-    @property
-    def last_loss(self) -> float | None:
-        """The last value of the first loss; only the end of the record is read."""
-        with self._file() as db:
-            names = dict(db.execute("SELECT id, name FROM series WHERE name LIKE 'loss/%'"))
-            holding = {
-                n: found[0]
-                for n, ids in db.execute("SELECT id, series FROM layouts")
-                if (found := sorted((names[i], at) for at, i in enumerate(json.loads(ids)) if i in names))
-            }
-            first = min((name for name, _ in holding.values()), default=None)
-            wanted = [n for n, (name, _) in holding.items() if name == first]
-            row = db.execute(
-                f"SELECT layout, steps, seconds, data FROM chunks WHERE layout IN ({','.join('?' * len(wanted))}) ORDER BY last_step DESC, id DESC LIMIT 1",
-                wanted,
-            ).fetchone()
-            return None if row is None else read_chunk(*row[1:]).column(holding[row[0]][1])[-1]
+
+def _last_loss(db: sqlite3.Connection) -> float | None:
+    """The last value of the first loss; only the end of the record is read."""
+    names = dict(db.execute("SELECT id, name FROM series WHERE name LIKE 'loss/%'"))
+    holding = {
+        n: found[0]
+        for n, ids in db.execute("SELECT id, series FROM layouts")
+        if (found := sorted((names[i], at) for at, i in enumerate(json.loads(ids)) if i in names))
+    }
+    first = min((name for name, _ in holding.values()), default=None)
+    wanted = [n for n, (name, _) in holding.items() if name == first]
+    row = db.execute(
+        f"SELECT layout, steps, seconds, data FROM chunks WHERE layout IN ({','.join('?' * len(wanted))}) ORDER BY last_step DESC, id DESC LIMIT 1",
+        wanted,
+    ).fetchone()
+    return None if row is None else read_chunk(*row[1:]).column(holding[row[0]][1])[-1]
 
 
 def _text(packed: bytes | None) -> str | None:

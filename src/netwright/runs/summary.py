@@ -34,7 +34,7 @@ def whole(run: Run) -> dict[str, Any]:
         "series": {
             name: {
                 "points": len(s), "first_step": s.steps[0], "last_step": s.steps[-1],
-                "first": s.values[0], "last": s.values[-1], "least": min(s.values), "most": max(s.values),
+                "first": s.values[0], "last": s.values[-1],
             }
             for name, s in run.series.items()
         },

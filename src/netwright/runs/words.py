@@ -126,7 +126,7 @@ def _show_settings(console: Console, run: Run) -> None:
     known = {
         n: v
         for n, v in settings(run).items()
-        if not n.startswith(("command.", "environment.packages.", "data.first_batch"))
+        if v not in ("", ()) and not n.startswith(("command.", "environment.packages.", "data.first_batch"))
     }
     if not known:
         return
@@ -172,7 +172,8 @@ def _show_curves(console: Console, series: Mapping[str, Series]) -> None:
         table.add_column(column, justify="right")
     for name in named[:_MOST_CURVES]:
         values = series[name].values
-        ends = (values[0], values[-1], min(values), max(values))
+        finite = [v for v in values if math.isfinite(v)]
+        ends = (values[0], values[-1], min(finite, default=None), max(finite, default=None))
         table.add_row(name, sparkline(values), *map(number, ends))
     console.print(table)
     if len(named) > _MOST_CURVES:

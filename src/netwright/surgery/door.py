@@ -14,6 +14,7 @@ from ..trial.search import compatible
 from .files import CannotFix
 from .files import write as write_files
 from .operation import Operation, examine, operate
+from .proof import keep
 from .words import show, show_patch
 
 
@@ -41,7 +42,7 @@ def run(
     except (CannotFix, subprocess.TimeoutExpired) as why:
         _tell(str(why))
         return NOT_PROVEN
-    show(operation, quiet=quiet)
+    show(operation, keep(operation), quiet=quiet)
     patches = tuple(p for p in _chosen(operation, unproved=unproved) if isinstance(p, Patch))
     if patches:
         show_patch(patches, Path.cwd())

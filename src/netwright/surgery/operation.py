@@ -15,15 +15,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
-from ..remedies import Patch, Refused, Source, Treatment, interventions, merged, remedies_for
+from ..diagnosis import Edit
+from ..remedies import Patch, Refused, Remedy, Source, Treatment, interventions, merged, remedies_for
 from ..remedies.standard import standard
+from ..report.build import order
 from ..report.json import from_json
-from ..report.model import CANNOT_TELL, HEALTHY, Report, every
+from ..report.model import CANNOT_TELL, HEALTHY, Report
 from ..report.progress import shown
 from ..rerun import Command, Plan, Trace
 from ..rerun.place import Place
 from ..rerun.pool import rerun, workers
-from ..rule import Finding, Severity
+from ..rule import Finding, Severity, every
 from ..trial import Cure, search
 from .files import CannotFix
 
@@ -36,7 +38,7 @@ _SETS = 6  # sets of remedies that are tried besides the proof, as a rule
 class Operation:
     """What is known so far of one program.
 
-    ``nominated`` are the patches that remedies make for each finding, or treatments where no edit holds, ``standard`` those that are tried where none of them makes it better, ``refused`` says why others do not hold, ``unmended`` are findings that no edit mends. ``steps`` is the length of the re-runs (``None``: to
+    ``nominated`` are the patches that remedies make for each finding, or treatments where no edit holds, ``standard`` those that are tried where none of them makes it better, ``refused`` says why others do not hold, ``unmended`` are findings that no edit mends. ``budget_s`` is the time for all re-runs, ``steps`` the length of one (``None``: to
     their own end), ``left`` what an examination finds in the mended program.
     """
 
@@ -44,8 +46,9 @@ class Operation:
     report: Report
     nominated: list[list[Patch | Treatment]] = field(default_factory=list[list[Patch | Treatment]])
     standard: list[Patch | Treatment] = field(default_factory=list[Patch | Treatment])
-    refused: list[str] = field(default_factory=list[str])
+    refused: list[Edit] = field(default_factory=list[Edit])
     unmended: list[Finding] = field(default_factory=list[Finding])
+    budget_s: float = 0.0
     steps: int | None = None
     cure: Cure | None = None
     left: tuple[Finding, ...] | None = None
@@ -80,7 +83,8 @@ def examine(command: Command, *, budget: float) -> Report:
 
 def nominate(operation: Operation) -> None:
     """Ask the remedies of every error and warning whether they hold."""
-    for top in operation.report.serious:
+    # In the order of the rules, whatever earlier trials have proven: the same search gives the same trials.
+    for top in sorted(operation.report.serious, key=order):
         for finding in every(top):
             if finding.severity is Severity.INFO:
                 continue
@@ -95,12 +99,18 @@ def nominate(operation: Operation) -> None:
                 options = _treatments(finding, refused)
             held = {o.remedy for o in options}
             operation.refused += [
-                f"{finding.code} {name}: {why}" for name, why in refused.items() if name not in held
+                _refused(remedy, finding, refused[remedy.name])
+                for remedy in remedies_for(finding.code)
+                if remedy.name in refused and remedy.name not in held
             ]
             if options:
                 operation.nominated.append(options)
             if finding is top and not any(isinstance(o, Patch) for o in options):
                 operation.unmended.append(finding)
+
+
+def _refused(remedy: Remedy, finding: Finding, why: str) -> Edit:
+    return Edit(name=remedy.name, title=remedy.title, codes=(finding.code,), where=finding.where, why=why)
 
 
 def _treatments(finding: Finding, refused: Mapping[str, str]) -> list[Patch | Treatment]:
@@ -154,7 +164,7 @@ def operate(
     Returns:
         What is known, also where it was interrupted (Ctrl-C).
     """
-    operation = Operation(command=command, report=report)
+    operation = Operation(command=command, report=report, budget_s=budget)
     nominate(operation)
     add_standard(operation)
     if not operation.nominated and not operation.standard:

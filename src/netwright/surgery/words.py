@@ -11,8 +11,11 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from ..diagnosis import Proof
 from ..remedies import Patch, Treatment
-from ..report.model import CANNOT_TELL, HEALTHY
+from ..report.build import diagnosed
+from ..report.model import CANNOT_TELL, HEALTHY, Report
+from ..report.proof import by_hand, labels, next_words, of_cause
 from ..report.terminal import make_console
 from ..report.words import headline
 from ..rule import Finding
@@ -23,25 +26,40 @@ from .operation import Operation
 _LABEL = 11
 
 
-def show(operation: Operation, *, quiet: bool = False, console: Console | None = None) -> None:
+def show(operation: Operation, proof: Proof, *, quiet: bool = False, console: Console | None = None) -> None:
     """Print it: what a person reads on stderr, the diff on stdout."""
     out = console or make_console()
+    report = diagnosed(operation.report, proof)
     if not quiet:
-        _say(out, "Diagnosis", headline(operation.report))
+        _say(out, "Diagnosis", headline(report))
+        _causes(out, report)
         for line in _nothing(operation):
             _say(out, "", line)
     cure = operation.cure
     if cure is not None:
         if not quiet:
             _trials(out, operation, cure)
-        _proof(out, cure)
+        _proof(out, cure, proof)
+    if not quiet and report.diagnosis is not None and (following := next_words(report.diagnosis)):
+        _say(out, "Next", following)
     if operation.interrupted:
         _say(out, "", "interrupted; what is known so far is above")
     if not quiet:
-        for line in operation.refused:
-            _say(out, "Not tried", line)
+        for edit in operation.refused:
+            _say(out, "Not tried", f"{', '.join(edit.codes)} {edit.name}: {edit.why}")
         for finding in _open(operation):
             _say(out, "By hand", f"{finding.code} {finding.name} at {finding.where.at}: {finding.fix}")
+
+
+def _causes(out: Console, report: Report) -> None:
+    """The causes in the order of their proof."""
+    diagnosis = report.diagnosis
+    if diagnosis is None or diagnosis.proof is None or not diagnosis.proof.yardstick:
+        return
+    for label, cause in zip(labels(diagnosis), diagnosis.causes, strict=True):
+        if cause.code:
+            place = f" at {cause.where.at}" if cause.where.known else ""
+            _say(out, f"{label:>3}", f"{cause.code} {cause.name}{place}: {of_cause(cause, diagnosis.proof)}")
 
 
 def show_patch(patches: Sequence[Patch], folder: Path) -> None:
@@ -89,7 +107,7 @@ def _why_no_yardstick(cure: Cure) -> str:
     return f"nothing that the program computes in its evaluation tells whether it got better{ended}"
 
 
-def _proof(out: Console, cure: Cure) -> None:
+def _proof(out: Console, cure: Cure, proof: Proof) -> None:
     if cure.yardstick is None:
         return
     if not cure.patches:
@@ -107,13 +125,8 @@ def _proof(out: Console, cure: Cure) -> None:
     luck = f"; two seeds of the program as it is differ by {cure.luck:.2g}" if cure.luck is not None else ""
     p = f"; p = {cure.p:.3g}" if cure.p is not None else ""
     _say(out, "Proof", f"{said}{p}{luck})" + ("" if cure.proven else ": not proven"))
-    for treatment in cure.patches:
-        if isinstance(treatment, Treatment):
-            _say(
-                out,
-                "By hand",
-                f"{treatment.by_hand}: tried without an edit of the source ({treatment.why}), so it is not in the patch",
-            )
+    for line in by_hand(proof):
+        _say(out, "By hand", line)
     for patch in cure.not_needed:
         codes = f" ({', '.join(patch.codes)})" if patch.codes else ""
         _say(out, "Not needed", f"{patch.remedy}{codes}: as good without it")

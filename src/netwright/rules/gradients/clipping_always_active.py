@@ -1,7 +1,7 @@
 """Gradients are clipped to a small part of what they are, at every step.
 
 ## What it measures
-The norm of all gradients after each backward pass against the limit that ``clip_grad_norm_`` is given before the step, and what kind of optimizer makes the step.
+The norm of all gradients after each backward pass against the limit that ``clip_grad_norm_`` is given before the step, and what kind of optimizer makes the step. In a run that is watched: whether every call clips, while the loss stands.
 
 ## Why it matters
 Under SGD the step is the rate times the gradient. A limit that is a hundredth of every gradient makes every step a hundredth of what the rate says, and all steps equally long: it
@@ -20,9 +20,10 @@ Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural net
 
 import statistics
 
-from ...evidence import Event, Events, OptimizerInfo, Optimizers
+from ...evidence import NOWHERE, Event, Events, History, OptimizerInfo, Optimizers, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._gradients import SCALED_STEP, flag, learning_rates, number
+from .._history import flat_loss, last
 
 rule = Rule(
     code="NW413",
@@ -41,13 +42,22 @@ rule = Rule(
         "steps": Threshold(
             value=4, unit="clipped steps", source="the first gradients may be far above the later ones"
         ),
+        "always": Threshold(
+            value=0.99, unit="of the last calls", source="a limit around the usual norm clips half of them"
+        ),
+        "calls": Threshold(
+            value=100, unit="calls and losses", source="as for a loss that does not fall (NW601)"
+        ),
+        "fall": Threshold(value=0.1, unit="of the loss", source="as for a loss that does not fall (NW601)"),
     },
 )
 
 
 @rule.check
-def check(events: Events, optimizers: Optimizers) -> Finding | None:
-    """Compare the limit with the gradient at every clipping."""
+def check(
+    events: Events, optimizers: Optimizers, task: Task | None = None, history: History | None = None
+) -> Finding | None:
+    """Compare the limit with the gradient at every clipping; in a watched run, ask whether all are clipped while the loss stands."""
     clips = [e for e in events.of("clip") if e.detail.get("kind") == "clip_grad_norm_" and number(e, "limit")]
     if not clips:
         raise NotApplicable("gradients are not clipped to a norm")
@@ -56,8 +66,34 @@ def check(events: Events, optimizers: Optimizers) -> Finding | None:
         raise NotApplicable("the optimizer's step does not grow with the gradient")
     shares = _shares(events)
     if len(shares) < rule["steps"] or max(shares) > rule["share"]:
-        return None
+        return None if history is None else _over_the_run(history, task, clips[-1], stepping[0])
     return _finding(clips[-1], statistics.median(shares), len(shares), stepping[0])
+
+
+def _over_the_run(
+    history: History, task: Task | None, clip: Event, optimizer: OptimizerInfo
+) -> Finding | None:
+    calls = int(rule["calls"])
+    active = [s for n, s in history.under("clip") if n.endswith("/active") and len(s) >= calls]
+    shares = [sum(recent) / len(recent) for s in active if (recent := last(s, calls).values)]
+    if not shares or min(shares) < rule["always"]:
+        return None
+    flat = flat_loss(history, task, rule["fall"], rule["calls"])
+    if flat is None:
+        return None
+    _, level, slope = flat
+    limit = number(clip, "limit")
+    return rule.found(
+        f"clip_grad_norm_ at {clip.where.at} has shortened the gradient at {min(shares):.0%} of the last {calls} steps"
+        + (f" (limit {limit:g})" if limit is not None else "")
+        + f", and the loss ({level:.3g}) has fallen by {max(slope.most, 0) / level:.1%} at most: {optimizer.type} makes steps of one length, whatever the gradient",
+        where=clip.where if clip.where.known else NOWHERE,
+        also=(optimizer.where,),
+        expected="a limit around the usual norm of the gradients, that cuts off only the largest",
+        fix=f"print what clip_grad_norm_ returns, and set the limit at {clip.where.at} around the usual norm",
+        limit=limit,
+        share=min(shares),
+    )
 
 
 def _shares(events: Events) -> list[float]:

@@ -3,7 +3,7 @@
 ## What it measures
 On copies of the step, right, blind and wrong answers are put in place of the network's. A loss that is higher for right answers than for blind ones and lower for wrong ones has the wrong sign for its
 optimizer; it is reported when a few small training steps also lower the loss and make the answers worse, with a 99.9 % interval that excludes no change. A class loss or binary
-cross-entropy that comes out negative for right answers has no lower bound: its targets are no probabilities.
+cross-entropy that comes out negative for right answers has no lower bound: its targets are no probabilities. In a run that is watched: a loss that has fallen a hundred times further below 0 than it was from 0 at the start.
 
 ## Why it matters
 Training runs away from the answers. The loss falls and looks like progress; accuracy falls below chance, and the outputs grow without end.
@@ -19,8 +19,11 @@ loaded weights (unlearning), trained inputs (adversarial examples) and likelihoo
 Goodfellow, Bengio, Courville, "Deep Learning" (2016), section 5.5 on the negative log-likelihood; Karpathy, "A recipe for training neural networks" (2019), "verify decreasing training loss".
 """
 
-from ...evidence import Direction, Graph, Graphs, InitialLoss, Parameters
+import itertools
+
+from ...evidence import Direction, Graph, Graphs, History, InitialLoss, Parameters, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
+from .._history import beginning, current_loss, last, levels, place, usual
 
 rule = Rule(
     code="NW307",
@@ -28,7 +31,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("S3", "E9"),
-    explains=("NW601", "NW602", "NW603", "NW611", "NW701"),
+    explains=("NW501", "NW601", "NW602", "NW603", "NW611", "NW612", "NW701"),
     remedies=("turn-sign",),
     thresholds={
         "margin": Threshold(
@@ -44,13 +47,53 @@ rule = Rule(
         "below": Threshold(
             value=0.01, unit="nats below 0", source="rounding in float16 is smaller for losses of order 1"
         ),
+        "endless": Threshold(
+            value=100.0,
+            unit="times the size of the loss at the start, or 1",
+            source="about seven doublings; log-densities and rewards that are right to fall below 0 come to a few times that",
+        ),
     },
 )
 
 
 @rule.check
-def check(tried: InitialLoss, graphs: Graphs, parameters: Parameters) -> Finding | None:
-    """Judge what answers put in place of the network's give, and what training does to its own."""
+def check(
+    tried: InitialLoss | None,
+    graphs: Graphs | None,
+    parameters: Parameters | None,
+    task: Task | None = None,
+    history: History | None = None,
+) -> Finding | None:
+    """Judge what answers put in place of the network's give, and what training does to its own; in a watched run, whether the loss falls without end."""
+    if history is not None and (endless := _endless(history, task)) is not None:
+        return endless
+    if tried is not None and graphs is not None and parameters is not None:
+        return _tried(tried, graphs, parameters)
+    if history is None:
+        raise NotApplicable("neither were answers tried out nor the run watched")
+    return None
+
+
+def _endless(history: History, task: Task | None) -> Finding | None:
+    name, series = current_loss(history, task)
+    first, now = beginning(series), usual(last(series, 16))
+    if not now < -rule["endless"] * max(abs(first), 1.0):
+        return None
+    # Of six levels in a row each is lower than the one before: by chance once in 720 times.
+    late = levels(series)[-6:]
+    if not late or any(b >= a for a, b in itertools.pairwise(late)):
+        return None
+    return rule.found(
+        f"the loss began at {first:.3g}, is at {now:.3g} and goes on falling: it has no lower bound",
+        where=place(history, name),
+        expected="a loss that is lowest for right answers, and no lower than that",
+        fix="turn the sign of the loss: minimize the negative log-likelihood, or the error itself; see that targets of a binary cross-entropy lie between 0 and 1",
+        first=first,
+        now=now,
+    )
+
+
+def _tried(tried: InitialLoss, graphs: Graphs, parameters: Parameters) -> Finding | None:
     found = tried.direction
     if found is None:
         raise NotApplicable("the loss has no target with known right answers")

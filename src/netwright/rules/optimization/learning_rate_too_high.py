@@ -2,7 +2,7 @@
 
 ## What it measures
 The loss after a few steps from the first weights, at a range of learning rates on copies of the program's parameters (the range test): what it comes to at the rate in use, and
-the largest rate at which it does not grow. Where there are several parameter groups or optimizers, each is tried alone as well, the others held at theirs, and the finding names the one. Of a schedule
+the largest rate at which it does not grow. In a run that is watched: how many times their size, before the first step or usual for their shape, the weights have come to within the first hundreds of steps. Where there are several parameter groups or optimizers, each is tried alone as well, the others held at theirs, and the finding names the one. Of a schedule
 that rises the peak is judged: the loss after the rate has been raised to it step by step.
 
 ## Why it matters
@@ -14,6 +14,7 @@ Take a third of the largest rate that trains, or the one that lowered the loss m
 ## Known false alarms
 A rate at which the loss grows a little at first and falls later is not reported: the loss must grow by half. Large rates are fine where gradients are clipped: such programs are not judged. A peak must lie ten times above
 what trains from the start, and the loss must grow by half when it is reached in 32 steps. Rates that are set by hand are judged by those of the first steps.
+Weights that begin far too small (embeddings, a last layer at 0) grow to a usual size first: they are compared with that. Half of all weight tensors must have grown.
 
 ## Source
 Bengio, "Practical recommendations for gradient-based training of deep architectures" (2012), section 3.1.1: begin with a large rate and, when training diverges, divide it by 3 until it does not;
@@ -21,9 +22,11 @@ Gilmer et al., "A loss curvature perspective on training instabilities" (2021), 
 """
 
 import math
+import statistics
 
-from ...evidence import Events, GroupRates, RangeTest
+from ...evidence import NOWHERE, Events, GroupRates, History, Parameters, RangeTest
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
+from .._history import grown, optimizer_place
 
 rule = Rule(
     code="NW501",
@@ -47,13 +50,32 @@ rule = Rule(
         "fallen": Threshold(
             value=0.9, unit="of the loss before", source="a rate that trains must exist to be compared with"
         ),
+        "weights": Threshold(
+            value=6.0,
+            unit="times their size, the median of all weight tensors",
+            source="in the healthy recipes of FaultBench the median comes to 3.2 at most",
+        ),
+        "early": Threshold(
+            value=500, unit="steps", source="over a long training small rates move weights as far"
+        ),
     },
 )
 
 
 @rule.check
-def check(test: RangeTest, events: Events) -> list[Finding]:
-    """Compare the rate in use, and the peak of its schedule, with those that train."""
+def check(
+    test: RangeTest | None,
+    events: Events | None,
+    parameters: Parameters | None = None,
+    history: History | None = None,
+) -> list[Finding]:
+    """Compare the rate in use, and the peak of its schedule, with those that train; ask how far the weights of a watched run have come."""
+    if history is not None and parameters is not None:
+        run_away = _weights_run_away(history, parameters)
+        if run_away is not None or test is None:
+            return [run_away] if run_away is not None else []
+    if test is None or events is None:
+        raise NotApplicable("neither was the range test done nor the run watched")
     if events.of("clip"):
         raise NotApplicable("the program clips its gradients, and the test does not")
     if test.best is None or test.largest is None:
@@ -68,6 +90,22 @@ def check(test: RangeTest, events: Events) -> list[Finding]:
     # Of other optimizers, which the test of the first one does not see.
     apart = [] if found is not None else [_group(g, test.steps) for g in guilty if g.where != test.where]
     return [found] if found is not None else apart
+
+
+def _weights_run_away(history: History, parameters: Parameters) -> Finding | None:
+    times = statistics.median(grown(history, parameters, until=rule["early"]) or [0.0])
+    if times <= rule["weights"]:
+        return None
+    steps = min(history.steps, int(rule["early"]))
+    where = optimizer_place(history)
+    return rule.found(
+        f"within {steps} steps half of the weight tensors have grown to {times:.3g} times their size or more (that before the first step, or what is usual for their shape)",
+        where=where if where is not None else NOWHERE,
+        expected="weights that double or triple at most while the network learns",
+        fix="lower the learning rate ten times; with momentum, see that it is below 0.99",
+        grown=times,
+        steps=steps,
+    )
 
 
 def _in_use(test: RangeTest, loss: float | None, best: float, guilty: list[GroupRates]) -> Finding | None:

@@ -18,8 +18,11 @@ training; two powers of ten are asked for.
 Smith, "Cyclical learning rates for training neural networks" (2017), for the range test; Bengio (2012), section 3.1.1: the best rate is usually within a factor of two of the largest that trains.
 """
 
-from ...evidence import Parameters, RangeTest
+import statistics
+
+from ...evidence import NOWHERE, History, Parameters, RangeTest, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
+from .._history import flat_loss, moved, optimizer_place
 
 rule = Rule(
     code="NW502",
@@ -39,17 +42,61 @@ rule = Rule(
             value=0.98, unit="of the loss before", source="the loss hardly moves at the rate in use"
         ),
         "fallen": Threshold(value=0.8, unit="of the loss before", source="and falls clearly at the best one"),
+        "ratio": Threshold(
+            value=1e-4,
+            unit="of the weight in a step, the median of all weight tensors",
+            source="a tenth of the usual 1e-3 (Karpathy, CS231n); healthy recipes of FaultBench: 3e-4 or more",
+        ),
+        "fall": Threshold(value=0.1, unit="of the loss", source="as for a loss that does not fall (NW601)"),
+        "steps": Threshold(value=100, unit="losses", source="as for a loss that does not fall (NW601)"),
     },
 )
 
 
+_SAMPLES = 4
+
+
 @rule.check
-def check(test: RangeTest, parameters: Parameters) -> Finding | None:
-    """Compare the largest rate that the program will use with the best one."""
+def check(
+    test: RangeTest | None,
+    parameters: Parameters | None,
+    task: Task | None = None,
+    history: History | None = None,
+) -> Finding | None:
+    """Compare the largest rate that the program will use with the best one; in a watched run, ask how far the weights move in a step while the loss stands."""
+    if parameters is not None and not parameters.fresh:
+        raise NotApplicable("weights were loaded, and small rates are right for them")
+    if history is not None and (found := _hardly_moves(history, task)) is not None:
+        return found
+    if test is None:
+        if history is None:
+            raise NotApplicable("neither was the range test done nor the run watched")
+        return None
+    return _by_range_test(test)
+
+
+def _hardly_moves(history: History, task: Task | None) -> Finding | None:
+    ratios = list(moved(history, _SAMPLES).values())
+    if not ratios or not 0 < statistics.median(ratios) < rule["ratio"]:
+        return None
+    flat = flat_loss(history, task, rule["fall"], rule["steps"])
+    if flat is None:
+        return None
+    ratio, (_, level, found) = statistics.median(ratios), flat
+    return rule.found(
+        f"the weights move by {ratio:.1e} of their size in a step (the median of {len(ratios)} tensors; about 1e-3 is usual), and in {history.steps} steps the loss ({level:.3g}) "
+        f"has fallen by {max(found.most, 0) / level:.1%} at most",
+        where=optimizer_place(history) or NOWHERE,
+        expected="steps of about a thousandth of the weights",
+        fix=f"raise the learning rate {min(1e-3 / ratio, 1000):.0f} times, or see what makes the steps so small (clipping, a schedule that is over)",
+        ratio=ratio,
+        fall_at_most=found.most / level,
+    )
+
+
+def _by_range_test(test: RangeTest) -> Finding | None:
     if not test.constant and test.peak is None:
         raise NotApplicable("the learning rate changes, and what it comes to is not known")
-    if not parameters.fresh:
-        raise NotApplicable("weights were loaded, and small rates are right for them")
     if test.best is None:
         raise NotApplicable("the loss grew at every rate that was tried")
     rate = max(test.in_use, test.peak or 0.0)

@@ -2,7 +2,7 @@
 
 ## What it measures
 The rates that a scheduler will set until the end of the run: a copy of it is stepped as often as the loops of the program say. Whether the rate falls to a thousandth of its peak while more than half of the
-run is still to come; whether a cosine goes down and up again; whether a one-cycle schedule ends before the run does, or the run before its warm-up is over; whether a scheduler that was made is never stepped.
+run is still to come; whether a cosine goes down and up again; whether a one-cycle schedule ends before the run does, or the run before its warm-up is over; whether a scheduler that was made is never stepped. In a run that is watched, the rates that were really used, however they were set.
 
 ## Why it matters
 A schedule counts calls of its `step`. One that was planned in epochs and is stepped after every batch is over within the first epoch, and nothing is learned in the others; one that was planned in batches
@@ -19,8 +19,9 @@ reported, and neither are restarts that say so (`CosineAnnealingWarmRestarts`, `
 PyTorch documentation, `torch.optim.lr_scheduler`: what `step` counts is up to the program, `OneCycleLR` and `CyclicLR` are stepped after every batch; Tobin, "Troubleshooting deep neural networks", on schedules.
 """
 
-from ...evidence import Schedule, Schedules
-from ...rule import Finding, Kind, Rule, Severity, Threshold
+from ...evidence import History, Schedule, Schedules
+from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
+from .._history import place, rates
 
 rule = Rule(
     code="NW505",
@@ -49,19 +50,50 @@ rule = Rule(
             unit="of the schedule",
             source="the part of a one-cycle schedule in which the rate rises (pct_start)",
         ),
+        "watched": Threshold(
+            value=64, unit="steps", source="a schedule that is over after fewer is seen soon enough"
+        ),
     },
 )
 
 
 @rule.check
-def check(schedules: Schedules) -> list[Finding]:
-    """The first of the faults of each scheduler."""
-    found = (
+def check(schedules: Schedules | None, history: History | None = None) -> list[Finding]:
+    """The first of the faults of each scheduler; in a watched run, what the rate has really been."""
+    if schedules is None and history is None:
+        raise NotApplicable("no schedule was seen")
+    found = [
         _never(s) or _ends(s) or _swings(s) or _idle(s) or _hardly_begins(s)
-        for s in schedules.schedules
+        for s in (schedules.schedules if schedules is not None else ())
         if not s.part
-    )
+    ]
+    if not any(found) and history is not None:
+        found = [_over(history, name) for name in rates(history)]
     return [f for f in found if f is not None]
+
+
+def _over(history: History, name: str) -> Finding | None:
+    """The rate that was used has been next to nothing for most of the run so far."""
+    series = history.series[f"rate/{name}"]
+    first, last = series.steps[0], series.steps[-1]
+    peak = max(series.values)
+    at = series.values.index(peak)
+    low = next((i for i in range(at, len(series)) if series.values[i] < rule["idle"] * peak), None)
+    if low is None or peak <= 0 or max(series.values[low:]) >= rule["idle"] * peak:
+        return None
+    since = last - series.steps[low]
+    if last - first < rule["watched"] or since <= rule["share"] * (last - first):
+        return None
+    return rule.found(
+        f"the learning rate fell from {peak:.1e} below a thousandth of it after {series.steps[low] - first} steps and has stayed there for {since}: next to nothing is learned",
+        where=place(history, f"rate/{name}"),
+        expected="a rate that comes near 0 only at the end of the run",
+        fix="give the schedule the length of the run, in the unit in which scheduler.step() is called: epochs * len(loader) where it is called after every batch",
+        peak=peak,
+        now=series.values[-1],
+        after=series.steps[low] - first,
+        since=since,
+    )
 
 
 def _never(schedule: Schedule) -> Finding | None:

@@ -2,7 +2,7 @@
 
 ## What it measures
 On copies of the program's parameters, from the first weights: the same steps on the same batches with the weight decay of the program and without it. How large the decay's part of the update is beside the
-gradient's, and where the loss ends.
+gradient's, and where the loss ends. In a run that is watched: whether most weights shrink to a fraction of their first size while the loss stands.
 
 ## Why it matters
 Where the decay outweighs the gradient, the weights go to 0 whatever the data says. The loss stays near that of a network that always gives the same answer.
@@ -18,8 +18,11 @@ not seen.
 Andriushchenko et al., "Why do we need weight decay in modern deep learning?" (2023), for usual strengths; Google, "Deep learning tuning playbook", on regularization that is too strong.
 """
 
-from ...evidence import WeightDecay
-from ...rule import Finding, Kind, Rule, Severity, Threshold
+import statistics
+
+from ...evidence import NOWHERE, History, Task, WeightDecay
+from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
+from .._history import flat_loss, optimizer_place, shrunk
 
 rule = Rule(
     code="NW506",
@@ -45,13 +48,47 @@ rule = Rule(
             unit="of the loss, without decay",
             source="without a clear fall there is nothing to lose",
         ),
+        "norm": Threshold(
+            value=0.5,
+            unit="of their first norm, the median of all weight tensors",
+            source="in the healthy recipes of FaultBench the median stays above 0.95",
+        ),
+        "stands": Threshold(value=0.1, unit="of the loss", source="as for a loss that does not fall (NW601)"),
+        "steps": Threshold(value=100, unit="losses", source="as for a loss that does not fall (NW601)"),
     },
 )
 
 
 @rule.check
-def check(found: WeightDecay) -> Finding | None:
-    """Ask whether the decay is large, and costs most of the progress in both halves."""
+def check(
+    found: WeightDecay | None,
+    task: Task | None = None,
+    history: History | None = None,
+) -> Finding | None:
+    """Ask whether the decay is large, and costs most of the progress in both halves; in a watched run, whether the weights shrink while the loss stands."""
+    if found is not None:
+        return _tried(found)
+    if history is None:
+        raise NotApplicable("neither was the decay left out on trial nor the run watched")
+    norms = shrunk(history)
+    left = statistics.median(norms or [1.0])
+    if not left < rule["norm"]:
+        return None
+    flat = flat_loss(history, task, rule["stands"], rule["steps"])
+    if flat is None:
+        return None
+    _, level, slope = flat
+    return rule.found(
+        f"in {history.steps} steps the weights have shrunk to {left:.2f} of their first norm (the median of {len(norms)} tensors), and the loss ({level:.3g}) has fallen by {max(slope.most, 0) / level:.1%} at most",
+        where=optimizer_place(history) or NOWHERE,
+        expected="weights that keep their size, or grow, while the loss falls",
+        fix="divide the weight decay by 100, or leave it out first; see that no penalty is added to the loss as well",
+        norm=left,
+        fall_at_most=slope.most / level,
+    )
+
+
+def _tried(found: WeightDecay) -> Finding | None:
     if found.share < rule["share"] or not (_costs(found.middle) and _costs(found.end)):
         return None
     with_it, without = found.end

@@ -13,14 +13,12 @@ comet_ml: Any = import_module("comet_ml")
 def write(run: Run, out: Path) -> str:
     """Settings as parameters, series as metrics, reports as assets."""
     out.mkdir(parents=True, exist_ok=True)
-    config = comet_ml.ExperimentConfig(
-        disabled=False, log_code=False, log_graph=False, log_git_metadata=False, log_git_patch=False,
-        auto_param_logging=False, auto_metric_logging=False, auto_output_logging=False, log_env_details=False,
-        parse_args=False, name=run.id,
+    theirs = comet_ml.OfflineExperiment(
+        project_name="netwright", offline_directory=str(out), log_code=False, log_graph=False, parse_args=False,
+        log_git_metadata=False, log_git_patch=False, log_env_details=False, auto_param_logging=False,
+        auto_metric_logging=False, auto_output_logging=False, display_summary_level=0,
     )  # fmt: skip
-    theirs = comet_ml.start(
-        online=False, offline_directory=str(out), project_name="netwright", experiment_config=config
-    )
+    theirs.set_name(run.id)
     theirs.log_parameters(_parts.parameters(run))
     theirs.log_others(_parts.tags(run))
     for step, values in _parts.points(run):

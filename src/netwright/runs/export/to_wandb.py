@@ -25,4 +25,5 @@ def write(run: Run, out: Path) -> str:
         theirs.log({"findings": wandb.Table(columns=["code", "name", "severity", "message"], data=rows)})
     folder = Path(theirs.dir).parent
     theirs.finish()
+    wandb.teardown()  # its service writes the file, and may do so after `finish`
     return f"{folder} (wandb sync {folder})"

@@ -1,0 +1,94 @@
+"""The loss, a gradient or a weight is no number any more.
+
+## What it measures
+Whether losses, gradients and weights are NaN or infinite in the steps that were looked at.
+
+## Why it matters
+One NaN in a weight makes every later output NaN. What was learned is lost, and the rest of the run is wasted.
+
+## How to fix
+Stop. Find the first operation that gave it: a division by something that vanishes, the logarithm or the square root of 0, `exp` of a large value, a learning rate that is too high. Inputs may hold NaN themselves.
+
+## Known false alarms
+A gradient scaler lets single gradients overflow on purpose and leaves those steps out: gradients are not judged where there is one.
+
+## Source
+Tobin, "Troubleshooting deep neural networks", the five most common bugs: numerical instability.
+"""
+
+import math
+
+from ...evidence import NOWHERE, History, Series, Where
+from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
+from .._history import last, quantities
+
+rule = Rule(
+    code="NW603",
+    name="not-a-number",
+    severity=Severity.ERROR,
+    kind=Kind.BUG,
+    guides=("T4", "T7"),
+    explains=("NW601", "NW604", "NW610"),
+    thresholds={
+        "samples": Threshold(
+            value=8, unit="last samples", source="what came back to numbers long ago does no harm now"
+        )
+    },
+)
+
+
+@rule.check
+def check(history: History) -> Finding | None:
+    """Weights first, then gradients, then the loss: the gravest that is found."""
+    weights = [n for n, s in quantities(history, "parameter", "weight_norm") if _bad(s)]
+    scaled = next(history.under("scaler"), None) is not None
+    gradients = [
+        n for n, s in quantities(history, "parameter", "nonfinite_share") if not scaled and _positive(s)
+    ]
+    losses = [n for n, s in history.under("loss") if _bad(s)]
+    if not next(history.under("loss"), None) and not weights and not gradients:
+        raise NotApplicable("neither a loss nor gradients were seen")
+    if not (weights or gradients or losses):
+        return None
+    where, step = _first(history, losses)
+    what = [
+        *([f"the loss from step {step} on"] if losses else []),
+        *([f"the gradient of {_named(gradients)}"] if gradients else []),
+        *([f"the weights of {_named(weights)}"] if weights else []),
+    ]
+    stay = "; weights that are no number stay so" if weights else ""
+    return rule.found(
+        f"no number any more: {', '.join(what)}{stay}",
+        where=where.on(parameter=(weights or gradients or [None])[0], step=step),
+        expected="finite losses, gradients and weights",
+        fix="stop the run; look for the first operation that gave NaN or infinity, and try a learning rate ten times smaller",
+        step=step,
+        weights=tuple(weights[:8]),
+        gradients=tuple(gradients[:8]),
+    )
+
+
+def _bad(series: Series) -> bool:
+    return not all(map(math.isfinite, last(series, int(rule["samples"])).values))
+
+
+def _positive(series: Series) -> bool:
+    return any(v > 0 for v in last(series, int(rule["samples"])).values)
+
+
+def _first(history: History, losses: list[str]) -> tuple[Where, int | None]:
+    """Line and first step of a loss that is no number."""
+    for rest in losses:
+        series = history.series[f"loss/{rest}"]
+        step = next(s for s, v in zip(series.steps, series.values, strict=True) if not math.isfinite(v))
+        return history.places.get(f"loss/{rest}", NOWHERE), step
+    known = [
+        history.places[f"loss/{rest}"]
+        for rest, _ in history.under("loss")
+        if f"loss/{rest}" in history.places
+    ]
+    return (known[0] if known else NOWHERE), None
+
+
+def _named(names: list[str]) -> str:
+    return f"`{names[0]}`" + (f" and {len(names) - 1} more tensors" if len(names) > 1 else "")

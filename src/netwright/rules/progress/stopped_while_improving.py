@@ -1,0 +1,69 @@
+"""The run ended while the loss was still falling.
+
+## What it measures
+When the program is over: how far the loss fell at least in the second half of the steps, by the interval of its robust slope, and what is left of the learning rate.
+
+## Why it matters
+A network that is stopped while it still learns is worse than it could be, and what is concluded from it (too small, too little data) is wrong.
+
+## How to fix
+Train longer: three times the epochs, with a schedule as long as the run.
+
+## Known false alarms
+A schedule that has come to its end is a run that was planned so. A loss may fall while validation gets worse: look at both. This is worth knowing, not a fault by itself.
+
+## Source
+Google, "Deep learning tuning playbook", on how long to train: extend the run when the best point of training lies at its end; Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 7.8.
+"""
+
+from ...evidence import History, Task
+from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
+from .._history import beginning, current_loss, place, rate_share, since, usual
+from .._trends import slope
+
+rule = Rule(
+    code="NW615",
+    name="stopped-while-improving",
+    severity=Severity.INFO,
+    kind=Kind.HYPERPARAMETER,
+    guides=("T7", "E12"),
+    thresholds={
+        "fall": Threshold(
+            value=0.1, unit="of the loss now", source="as much again would change the result for certain"
+        ),
+        "notable": Threshold(
+            value=0.05,
+            unit="of the loss at the start",
+            source="what comes after a loss is nearly 0 is no progress that anyone waits for",
+        ),
+        "rate": Threshold(
+            value=0.1, unit="of the largest rate", source="below it the schedule has come to its end"
+        ),
+        "steps": Threshold(value=24, unit="losses", source="fewer leave the interval of the slope too wide"),
+    },
+)
+
+
+@rule.check
+def check(history: History, task: Task | None) -> Finding | None:
+    """Ask how far the loss fell at least in the second half."""
+    if not history.ended:
+        raise NotApplicable("the program is not over")
+    name, series = current_loss(history, task)
+    if len(series) < rule["steps"]:
+        raise NotApplicable("the loss was not seen for long enough")
+    late = since(series, (series.steps[-1] + series.steps[0]) / 2)
+    found, level, first = slope(late.steps, late.values), usual(late), beginning(series)
+    if found is None or not level > 0 or rate_share(history) < rule["rate"]:
+        return None
+    if found.least < max(rule["fall"] * level, rule["notable"] * first):
+        return None
+    steps = late.steps[-1] - late.steps[0]
+    return rule.found(
+        f"the loss still fell by {found.least / level:.0%} or more in the last {steps} steps, to {late.values[-1]:.3g}, when the run ended",
+        where=place(history, name),
+        expected="a run that goes on until the loss, or validation, stands",
+        fix="train about three times as long",
+        steps=steps,
+        fall=found.change / level,
+    )

@@ -1,0 +1,182 @@
+"""What an operation showed, as a record for the report, and where it is kept: a later run of the same program shows it again."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TextIO
+
+from .. import __version__
+from ..diagnosis import Edit, Left, Proof, Proved
+from ..remedies import Treatment
+from ..report.model import Report
+from ..report.plain import from_plain, to_plain
+from ..rerun import Command
+from ..rerun.cache import fingerprint, keep_out, state_of
+from ..rule import Finding, Severity, every
+from ..trial import Cure
+from ..trial.search import Tried
+from .operation import Operation, operate
+
+FOLDER = Path(".netwright") / "proofs"
+_FORMAT = "1"
+_Key = tuple[str, object]
+
+
+def proof_of(operation: Operation) -> Proof:
+    """What the trials of an operation showed."""
+    cure = operation.cure
+    edits = [*operation.refused, *_without_remedy(operation)]
+    if cure is None or cure.yardstick is None:
+        nominated = [p for options in operation.nominated for p in options]
+        why = _why(operation)
+        untried = [_edit(p, why=why) for p in [*nominated, *operation.standard]]
+        return Proof(why=why, edits=(*untried, *edits), budget_s=operation.budget_s)
+    tried = [_tried(p, cure) for p in _every_remedy(operation)]
+    ran = any(v is not None for v in (*cure.before, *cure.after))  # else the budget ended before the seeds
+    return Proof(
+        yardstick=cure.yardstick.name,
+        edits=(*tried, *edits),
+        budget_s=operation.budget_s,
+        steps=operation.steps,
+        control=cure.control.value,
+        together=_value(cure, _keys(cure.patches)),
+        before=cure.before if ran else (),
+        after=cure.after if ran else (),
+        better=sum(g > 0 for g in cure.gains),
+        p=cure.p if ran else None,
+        luck=cure.luck,
+        left=None if operation.left is None else tuple(map(_left, operation.left)),
+    )
+
+
+def _why(operation: Operation) -> str:
+    if operation.cure is not None:
+        return "nothing that the program computes in its evaluation tells whether it got better"
+    if operation.interrupted:
+        return "interrupted before anything was known"
+    return "no remedy of netwright's holds for what was found, so nothing was tried"
+
+
+def _every_remedy(operation: Operation) -> Iterable[Tried]:
+    """All remedies that were thought of. One that the search made itself stands in the cure alone."""
+    known = [p for options in operation.nominated for p in options] + operation.standard
+    keys = _keys(known)
+    cure = operation.cure.patches if operation.cure is not None else ()
+    return [*known, *(p for p in cure if p.key not in keys)]
+
+
+def _tried(patch: Tried, cure: Cure) -> Edit:
+    key, healing = patch.key, _keys(cure.patches)
+    if key in healing:
+        return _edit(
+            patch,
+            proved=Proved.PROVEN if cure.proven else Proved.HELPED,
+            alone=_value(cure, [key]),
+            without=_value(cure, healing - {key}),
+            why=patch.why if isinstance(patch, Treatment) else "",
+        )
+    if any(key in _keys(a.patches) for a in cure.attempts):
+        return _edit(patch, proved=Proved.NO_HELP, alone=_value(cure, [key]))
+    clash = [line for line in cure.refused if line.startswith(f"{patch.remedy}: ")]
+    return _edit(patch, why=clash[0] if clash else "its turn did not come")
+
+
+def _edit(
+    patch: Tried,
+    *,
+    proved: Proved = Proved.NOT_TRIED,
+    alone: float | None = None,
+    without: float | None = None,
+    why: str = "",
+) -> Edit:
+    return Edit(
+        name=patch.remedy,
+        title=patch.title,
+        codes=patch.codes,
+        where=patch.where,
+        proved=proved,
+        alone=alone,
+        without=without,
+        by_hand=patch.by_hand if isinstance(patch, Treatment) else "",
+        why=why,
+    )
+
+
+def _keys(patches: Iterable[Tried]) -> set[_Key]:
+    """Two findings may nominate the same change: a remedy is known by what it changes."""
+    return {p.key for p in patches}
+
+
+def _value(cure: Cure, keys: Iterable[_Key]) -> float | None:
+    """What the program reached with just these remedies, its own seed; ``None`` where that was not run."""
+    wanted = set(keys)
+    found = (a.value for a in cure.attempts if a.patches and _keys(a.patches) == wanted)
+    return next(found, None)
+
+
+def _without_remedy(operation: Operation) -> list[Edit]:
+    patches = [p for options in operation.nominated for p in options]
+    known = {(c, p.where.file, p.where.line) for p in [*patches, *operation.refused] for c in p.codes}
+    return [
+        Edit(name="", title="", codes=(f.code,), where=f.where, why="netwright has no remedy for it")
+        for f in _serious(operation.report)
+        if (f.code, f.where.file, f.where.line) not in known
+    ]
+
+
+def _serious(report: Report) -> Iterable[Finding]:
+    return [f for top in report.serious for f in every(top) if f.severity is not Severity.INFO]
+
+
+def _left(finding: Finding) -> Left:
+    return Left(code=finding.code, name=finding.name, kind=finding.kind, where=finding.where)
+
+
+def keep(operation: Operation) -> Proof:
+    """The proof of an operation, written where :func:`recall` finds it unless it was interrupted."""
+    proof = proof_of(operation)
+    cure = operation.cure
+    if cure is None or operation.interrupted:
+        return proof
+    files: dict[str, str] = {}
+    for attempt in (*cure.attempts, cure.control):
+        files.update(attempt.trace.files)
+    path = _path(operation.command)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        keep_out(path.parent.parent)
+        fresh = path.with_suffix(f".{os.getpid()}")
+        fresh.write_text(json.dumps({"files": files, "proof": to_plain(proof)}), encoding="utf-8")
+        fresh.replace(path)
+    return proof
+
+
+def recall(command: Command) -> Proof | None:
+    """What was proven of the same program before: the same code, arguments, environment, and the files that it reads unchanged since."""
+    try:
+        data: dict[str, Any] = json.loads(_path(command).read_text("utf-8"))
+        if any(state_of(path) != state for path, state in data["files"].items()):
+            return None
+        return from_plain(Proof, data["proof"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _path(command: Command) -> Path:
+    return command.folder / FOLDER / f"{fingerprint(command, _FORMAT, __version__)}.json"
+
+
+def prove(command: Command, report: Report, *, budget: float, stream: TextIO, quiet: bool) -> Proof:
+    """What is proven of the program: known from before, or by trials now. :func:`netwright.surgery.operation.operate` does them, as for ``netwright fix``."""
+    known = recall(command)
+    if known is not None and known.proven and _covers(known, report):
+        return known
+    return keep(operate(command, report, budget=budget, stream=stream, quiet=quiet))
+
+
+def _covers(proof: Proof, report: Report) -> bool:
+    """Whether everything that is found now was found when the remedies were tried."""
+    seen = {(c, e.where.file, e.where.line) for e in proof.edits for c in e.codes}
+    return all((f.code, f.where.file, f.where.line) in seen for f in _serious(report))

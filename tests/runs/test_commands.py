@@ -1,0 +1,218 @@
+"""`netwright runs` on records made by hand."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from netwright.cli import main
+from netwright.evidence.history import Sample
+from netwright.runs import Record, Run
+from netwright.runs import find as find_runs
+from netwright.runs.compare import code_diff, parting
+from netwright.runs.repeat import CannotRepeat, changed_since
+from netwright.runs.store import FILE
+from netwright.runs.words import sparkline
+
+
+@pytest.fixture
+def make(tmp_path):
+    def make(name, losses=(2.0, 1.0), source="a = 1\n", status="finished", **meta):
+        record = Record.create(tmp_path / ".netwright" / "runs" / name, {
+            "command": {"target": "train.py", "argv": ["--lr", "0.1"], "folder": str(tmp_path)},
+            "arguments": {"lr": 0.1, "epochs": 3}, "seeds": {"torch": 1}, **meta,
+        })  # fmt: skip
+        for step, loss in enumerate(losses):
+            record.add(Sample(step=step, seconds=float(step), values={"loss/0": loss, "rate/0/0": 0.1}))
+        from netwright.runs.code import digest
+
+        record.source("train.py", digest(source.encode()), source.encode())
+        finding = {"code": "NW501", "name": "learning-rate-too-high", "severity": "warning"}
+        record.finding({**finding, "where": {"file": "/x/train.py", "line": 7}}, key="a")
+        record.finding({**finding, "code": "NW602", "severity": "error"}, key="b", state="withdrawn")
+        record.end(status, {"metric/eval/accuracy": 0.5})
+        record.close()
+        return Run(record.folder)
+
+    return make
+
+
+def called(tmp_path, *arguments, expect=0):
+    result = CliRunner().invoke(main, ["runs", *arguments, "--from", str(tmp_path)], catch_exceptions=False)
+    assert result.exit_code == expect, result.output
+    return result.output
+
+
+def test_the_list(make, tmp_path):
+    make("2026-01-01-000000")
+    make("2026-01-02-000000", status="crashed", losses=(3.0, math.nan))
+    (tmp_path / ".netwright" / "runs" / "2026-01-03-000000").mkdir()
+    (tmp_path / ".netwright" / "runs" / "2026-01-03-000000" / FILE).write_bytes(b"no database" * 100)
+    (tmp_path / ".netwright" / "runs" / "2026-01-04-000000").mkdir()
+    text = called(tmp_path)
+    first, second, third = text.splitlines()[1:4]
+    assert first.split()[:4] == ["2026-01-01-000000", "finished", "1", "1"]
+    assert "1 warning" in first
+    assert "error" not in first
+    assert "train.py --lr 0.1" in first
+    assert second.split()[1:4] == ["crashed", "1", "nan"]
+    assert "unreadable" in third
+    found = json.loads(called(tmp_path, "--json"))
+    assert [f["status"] for f in found] == ["finished", "crashed", "unreadable"]
+    assert found[1]["last_loss"] == "NaN"
+    assert found[0]["findings"][1]["state"] == "withdrawn"
+    assert found[0]["command"]["argv"] == ["--lr", "0.1"]
+
+
+def test_runs_are_found_from_a_folder_below(make, tmp_path):
+    make("2026-01-01-000000")
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    assert "2026-01-01-000000" in called(tmp_path / "a" / "b")
+
+
+def test_one_run(make, tmp_path):
+    make("2026-01-01-000000")
+    for name in ("latest", "2026-01-01-000000", "2026", "000000", "01-01"):
+        text = called(tmp_path, "show", name)
+        for part in (
+            "2026-01-01-000000",
+            "finished",
+            "arguments.lr",
+            "0.1",
+            "NW501",
+            "train.py:7",
+            "loss/0",
+            "█▁",
+            "metric/eval/accuracy",
+        ):
+            assert part in text
+        assert "NW602 learning-rate-too-high (withdrawn)" in text
+    found = json.loads(called(tmp_path, "show", "latest", "--json"))
+    assert found["series"]["loss/0"] == {
+        "points": 2,
+        "first_step": 0,
+        "last_step": 1,
+        "first": 2.0,
+        "last": 1.0,
+    }
+    assert found["meta"]["seeds"] == {"torch": 1}
+
+
+def test_two_runs(make, tmp_path):
+    left = make("2026-01-01-000000", losses=(2.0, 1.0, 0.5))
+    make(
+        "2026-01-02-000000",
+        losses=(2.0, 1.0, 0.5000001, 0.4),
+        source="a = 2\n",
+        seeds={"torch": 2},
+        constants={"N": 1},
+    )
+    text = called(tmp_path, "compare", left.id, "latest")
+    for part in (
+        "seeds.torch",
+        "constants.N",
+        "–",
+        "-a = 1",
+        "+a = 2",
+        "part at step 2: loss/0 is 0.5 and 0.5000001",
+    ):
+        assert part in text
+    assert "arguments.lr" not in text
+    found = json.loads(called(tmp_path, "compare", left.id, "latest", "--json"))
+    assert found["settings"] == [
+        {"name": "constants.N", "left": None, "right": 1},
+        {"name": "seeds.torch", "left": 1, "right": 2},
+    ]
+    assert found["losses"] == {
+        "compared_steps": 3,
+        "same": False,
+        "parts_at": 2,
+        "series": "loss/0",
+        "values": [0.5, 0.5000001],
+    }
+
+
+def test_losses_that_are_the_same_bit_for_bit(make):
+    left = make("a", losses=(1.0, math.nan, math.inf))
+    right = make("b", losses=(1.0, math.nan, math.inf, 3.0))
+    assert parting(left, right).same
+    assert parting(left, right).compared == 3
+    assert not parting(left, make("c", losses=())).same
+    assert parting(left, make("d", losses=(1.0, math.nan, -math.inf))).step == 2
+    assert parting(left, make("e", losses=(math.nextafter(1.0, 2.0),))).step == 0
+
+
+def test_nothing_is_recorded(tmp_path, monkeypatch):
+    monkeypatch.setattr(find_runs, "RUNS", Path("no folder of this name") / "runs")  # also above tmp_path
+    assert "nothing is recorded here" in called(tmp_path, expect=2)
+
+
+def test_what_cannot_be_meant(make, tmp_path):
+    (tmp_path / ".netwright" / "runs").mkdir(parents=True)
+    assert "there is no record in" in called(tmp_path, "show", "latest", expect=2)
+    make("2026-01-01-000000")
+    make("2026-01-02-000000")
+    assert "there is no run 1999" in called(tmp_path, "show", "1999", expect=2)
+    assert "may mean 2 runs" in called(tmp_path, "show", "2026", expect=2)
+    (tmp_path / ".netwright" / "runs" / "2026-01-02-000000" / FILE).write_bytes(b"no database" * 100)
+    assert "cannot be read" in called(tmp_path, "show", "latest", expect=2)
+    assert "cannot be read" in called(tmp_path, "compare", "01-01", "latest", expect=2)
+
+
+def test_a_damaged_middle_is_no_traceback(make, tmp_path):
+    run = make("2026-01-01-000000", losses=[1.0] * 5000)
+    file = run.folder / FILE
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2 :] = b"\xff" * (len(data) - len(data) // 2)
+    file.write_bytes(data)
+    result = CliRunner().invoke(main, ["runs", "show", "latest", "--from", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "cannot be read" in result.output
+    assert CliRunner().invoke(main, ["runs", "--from", str(tmp_path)]).exit_code == 0
+
+
+def test_what_has_changed_since(make, tmp_path):
+    (tmp_path / "train.py").write_text("a = 2\n")
+    run = make(
+        "r", environment={"python": "2.7.1", "packages": {"click": "0.1", "no-such-package": "1"}}, seeds={}
+    )
+    code, rest = changed_since(run)
+    assert "-a = 1" in code
+    assert "+a = 2" in code
+    assert "Python was 2.7.1" in rest
+    assert "click was 0.1" in rest
+    assert "no-such-package" not in rest
+    assert "seeds nothing" in rest
+    (tmp_path / "train.py").write_text("a = 1\n")
+    assert changed_since(make("s")) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ({}, "does not say"),
+        ({"target": "train.py", "folder": "/no/such/folder"}, "is gone"),
+        ({"target": "gone.py"}, "script .* is gone"),
+        ({"target": "train.py", "masked": True}, "secret"),
+    ],
+)
+def test_what_cannot_be_repeated(make, tmp_path, command, why):
+    run = make("r", command={"folder": str(tmp_path), **command})
+    with pytest.raises(CannotRepeat, match=why):
+        changed_since(run)
+
+
+def test_a_diff_of_files_that_come_go_and_were_too_long():
+    text = code_diff({"a.py": "x\n", "long.py": None}, {"b.py": "y", "long.py": "z"})
+    for part in ("--- a/a.py", "-x", "+++ b/b.py", "+y", "long.py has changed; its text was too long"):
+        assert part in text
+
+
+def test_sparklines():
+    assert sparkline([0.0, 1.0]) == "▁█"
+    assert sparkline([1.0, 1.0]) == "▁▁"
+    assert sparkline([1.0, math.nan, 2.0]) == "▁!█"
+    assert sparkline([]) == ""
+    assert len(sparkline(range(1000), 48)) == 48
