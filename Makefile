@@ -1,9 +1,10 @@
 # make check: everything that must hold. make test: the tests alone. make docs: the generated pages.
 # make faultbench: how often the diagnosis is right, and how often it cries wolf (hours). make faultbench-quick: the same, smaller (minutes).
+# make overhead: what watching costs, beside other tools (minutes).
 # make faultbench-experiments: the smaller one with and without experiments, side by side (an hour).
 PYTHON ?= python
 
-.PHONY: check lint test docs faultbench faultbench-quick faultbench-experiments
+.PHONY: check lint test docs faultbench faultbench-quick faultbench-experiments overhead
 
 check: lint test
 
@@ -29,3 +30,6 @@ faultbench-experiments:
 	$(PYTHON) -m bench.faultbench run --quick --results build/without.json
 	$(PYTHON) -m bench.faultbench run --quick --experiments --results build/with.json
 	$(PYTHON) -m bench.faultbench compare build/without.json build/with.json --name "netwright check --no-experiments" --name "netwright check" --write-page
+
+overhead:
+	$(PYTHON) -m bench.overhead --write-page

@@ -74,7 +74,7 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "T5": (
         "Few lines, tested components",
         (),
-        "hand-written losses are recognised as such, but not reported",
+        "attention written out by hand is not named",
     ),
     "T6": (
         "Get it to run",
@@ -89,8 +89,8 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "T8": ("Compare with a known result", (), "netwright compare"),
     "T9": (
         "Decompose the test error",
-        (),
-        "a leak of the target is found; the decomposition itself is not there",
+        ("netwright.evidence.Splits",),
+        "leaks and differences between the sets are found; the decomposition itself is not there",
     ),
     "T10": ("An ordered plan from the decomposition", (), "all of it"),
     "T11": ("Tune hyper-parameters", (), "netwright tune"),
@@ -156,7 +156,11 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
         ),
         "dense tasks and language models are not tested for a relation of labels to inputs",
     ),
-    "E3": ("Augment", (), "all of it"),
+    "E3": (
+        "Augment",
+        ("netwright.evidence.Views", "netwright.evidence.EvaluationItems"),
+        "whether augmentation would help is not tried; what a dataset does to its items is not seen",
+    ),
     "E4": ("Initialize and normalize every layer", (), "the batch-norm remedy"),
     "E5": (
         "Regularization must not overwhelm the loss",

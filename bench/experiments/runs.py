@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.faultbench.execute import workplace
-from bench.faultbench.programs import Program, available, healthy, recipes
+from bench.faultbench.operators import operators
+from bench.faultbench.programs import Program, available, healthy, planted, recipes
 
 HERE = Path(__file__).parent
 CACHE = HERE / ".cache"
@@ -23,6 +24,12 @@ def chosen(names: tuple[str, ...]) -> list[Program]:
     """Recipes by name, those of them whose data are here."""
     known = recipes()
     return [healthy(known[n], 0) for n in names if available(known[n].data)]
+
+
+def with_fault(operator: str, recipe: str) -> Program | None:
+    """A recipe with a fault in it; None where its data are not here."""
+    known = recipes()[recipe]
+    return planted(operators()[operator], known, 0) if available(known.data) else None
 
 
 def measured(task: str, program: Program) -> dict[str, Any]:

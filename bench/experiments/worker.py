@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import runpy
 import statistics
@@ -19,9 +20,10 @@ from typing import Any
 import torch
 
 from netwright.capture import session as recording
+from netwright.capture.clock import limited
 from netwright.capture.session import Limits, Session
 from netwright.capture.step import Step
-from netwright.experiments.catalogue import all_experiments, material
+from netwright.experiments.catalogue import Fitting, material, planned
 from netwright.experiments.experiment import Material
 from netwright.experiments.noise_scale import noise_scale
 from netwright.experiments.progress import unseen
@@ -30,6 +32,7 @@ from netwright.experiments.trainee import Trainee
 from netwright.rule import NotApplicable
 
 CHECKED = 8  # steps that `netwright check` records
+BUDGET_S = 60.0
 MANY = 200  # steps for brute force: an epoch of most recipes
 
 
@@ -98,24 +101,41 @@ def _shape(step: Step) -> tuple[int, ...]:
 
 
 def cost(given: Material) -> dict[str, Any]:
-    """Seconds of every experiment, each between two measurements of a training step of the same process."""
+    """Seconds of every experiment of a check with its default budget, each between two measurements of a training step of the same process."""
     answer: dict[str, Any] = {}
-    for experiment in all_experiments():
+    spent = [0.0]
+    fitting = Fitting(given)
+    # What measuring the steps takes does not count.
+    for experiment, seconds in planned(("all",), BUDGET_S, lambda: spent[-1]):
         before = _step_seconds(given)
         began = time.perf_counter()
+        form = why = ""
         try:
-            experiment.run(given, experiment.limit_s, unseen)
-            why = ""
+            if not seconds:
+                raise NotApplicable("left out, the budget was spent")
+            with limited(3 * seconds):
+                mine, form = fitting.fit(experiment, seconds)
+                experiment.run(mine, seconds, unseen)
         except NotApplicable as reason:
             why = str(reason)
-        seconds = time.perf_counter() - began
-        step = statistics.median([*before, *_step_seconds(given)])
-        answer[experiment.name] = {"seconds": seconds, "step": step, "limit": experiment.limit_s, "why": why}
+        took = time.perf_counter() - began
+        spent.append(spent[-1] + took)
+        times = [*before, *_step_seconds(given)]
+        step = statistics.median(times) if times else math.nan
+        answer[experiment.name] = {
+            "seconds": took,
+            "step": step,
+            "given": seconds,
+            "form": form,
+            "why": why,
+        }
     return answer
 
 
-def _step_seconds(given: Material, times: int = 9) -> list[float]:
-    """Times of whole training steps on copies: forward, backward and the optimizer's update."""
+def _step_seconds(given: Material, times: int = 5) -> list[float]:
+    """Times of whole training steps on copies: forward, backward and the optimizer's update. None where the step cannot be run again."""
+    if given.step.capture.why_not_replayed is not None:
+        return []
     trainee = Trainee([given.step.capture], dropout=True)
     optimizer = trainee.like(given.optimizer, decay=True) if given.optimizer is not None else torch.optim.SGD(trainee.trained, lr=0.0)  # fmt: skip
     trainee.step(optimizer, 0)

@@ -140,6 +140,10 @@ def _page(results: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield f"Machine: {results['machine']}. State of the code: netwright {results['netwright']}."
     yield ""
+    recipes = len(programs.recipes())
+    if len(healthy) < recipes:
+        yield f"**A part of the benchmark only**: {len(healthy)} of {recipes} healthy recipes were watched."
+        yield ""
     yield from _quiet(healthy)
     yield from _named(planted)
     yield "## Programs that were not watched to their end"

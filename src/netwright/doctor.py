@@ -25,13 +25,16 @@ from .evidence import (
     Crash,
     EvalInputs,
     Evaluation,
+    EvaluationItems,
     Finiteness,
+    Forms,
     Graphs,
     History,
     Metrics,
     Optimizers,
     Program,
     Signals,
+    Splits,
     Targets,
     Task,
     TrainInputs,
@@ -47,6 +50,7 @@ from .rule import NotApplicable, NotAsked, Rule, override_thresholds
 if TYPE_CHECKING:
     from .capture.session import Session
     from .diagnosis import Proof
+    from .experiments._fitting import Fitting
     from .experiments.experiment import Experiment, Material
     from .logbook import Logbook
     from .rerun import Command
@@ -54,8 +58,11 @@ if TYPE_CHECKING:
 
     Proofs = Callable[[Command, Report, TextIO], Proof | None]
 
-_LATE = (Evaluation, EvalInputs, Finiteness, Metrics, Crash, Program, History)
+_LATE = (Evaluation, EvalInputs, EvaluationItems, Finiteness, Metrics, Splits, Crash, Program, History)
 _SWALLOWED = 20
+# An experiment may take longer than its share, which those after it then miss; all of them together may not.
+_MOST, _OVER, _GRACE_S = 3.0, 1.1, 1.0
+_PROBES_S = 40.0  # for what is measured without experiments, where a step takes seconds
 _WITHOUT_VALUES = {Task, Graphs, Optimizers}
 _PICTURES = (Task, TrainInputs, Targets, Signals, Graphs)
 
@@ -84,6 +91,7 @@ class Patient:
     stops: int = 0
     tried: bool = False
     logbook: "Logbook | None" = None
+    only_shown: set[type] = field(default_factory=set[type])
     stream: TextIO = field(default_factory=lambda: sys.stderr)
 
     @property
@@ -299,12 +307,13 @@ def _measure_training(patient: Patient) -> None:
     session = patient.session
     if session is None or patient.evidence:
         return
+    from .capture.clock import limited
     from .capture.samples import samples
     from .capture.sandbox import untouched
 
     wanted = {need for rule in patient.active for need in rule.needs.values()} | set(_PICTURES)
     given: dict[type, object] = {Observed: Observed(session)}
-    with untouched():
+    with untouched(), limited(_PROBES_S):
         patient.evidence = _measure_what_can_be(patient, wanted - {*_LATE, *EXPERIMENTS}, given)
         try:
             patient.samples = samples(session)
@@ -317,39 +326,69 @@ def _experiment(patient: Patient) -> None:
     if patient.session is None or patient.tried:
         return
     patient.tried = True
-    from .experiments.catalogue import material, planned
+    from .experiments.catalogue import Fitting, material, planned
 
     try:
-        given = material(patient.session, _command(patient))
+        fitting = Fitting(material(patient.session, _command(patient)))
     except NotApplicable as why:
         patient.notes.append(f"no experiment was done: {why}")
         return
     left: list[str] = []
-    for experiment, seconds in planned(patient.options.experiments, patient.options.budget):
+    budget = patient.options.budget
+    began = time.perf_counter()
+    later: list[tuple[Experiment, float]] = []
+    for experiment, seconds in planned(patient.options.experiments, budget):
         if seconds:
-            patient.evidence[experiment.makes] = _tried(patient, experiment, given, seconds)
+            late = _do(patient, experiment, fitting, seconds, began)
+            later += [(experiment, late)] if late is not None else []
         else:
             left.append(experiment.name)
             patient.evidence[experiment.makes] = NotApplicable(LEFT_OUT)
+    # What was too slow for its share may do with what others have left of theirs.
+    for experiment, seconds in later:
+        if seconds <= began + budget - time.perf_counter():
+            _do(patient, experiment, fitting, seconds, began)
     if left:
         patient.notes.append(
             f"left out, as the {patient.options.budget:g} s for experiments were over: {', '.join(left)} (--budget SECONDS gives more, --only NAME runs one of them)"
         )
 
 
-def _tried(patient: Patient, experiment: "Experiment", given: "Material", seconds: float) -> object:
-    """What an experiment found, or why it could not be done."""
+def _do(
+    patient: Patient, experiment: "Experiment", fitting: "Fitting", seconds: float, began: float
+) -> float | None:
+    """Do one experiment and keep what came of it; the seconds that it would need where these are too few."""
+    left = began + _OVER * patient.options.budget + _GRACE_S - time.perf_counter()
+    found, given, form = _tried(patient, experiment, fitting, seconds, min(_MOST * seconds, left))
+    patient.evidence[experiment.makes] = found
+    if form:
+        known = patient.evidence.get(Forms)
+        before = dict(known.by_experiment) if isinstance(known, Forms) else dict[str, str]()
+        patient.evidence[Forms] = Forms(by_experiment={**before, experiment.name: form})
+        if given.batch is not None and experiment.work is not None and not experiment.work.few:
+            patient.only_shown.add(experiment.makes)
+    if getattr(found, "reruns", False):
+        patient.only_shown.add(experiment.makes)
+    return getattr(found, "seconds", None) if isinstance(found, NotApplicable) else None
+
+
+def _tried(
+    patient: Patient, experiment: "Experiment", fitting: "Fitting", seconds: float, most: float
+) -> tuple[object, "Material", str]:
+    """What an experiment found, or why it could not be done; what it was given, and in which form where that is not the whole. ``most``: the seconds after which it is given up."""
+    from .capture.clock import limited
     from .report.progress import shown
 
-    name = experiment.name
+    name, given = experiment.name, fitting.material
     try:
-        with shown(name, patient.stream, quiet=patient.options.quiet) as progress:
-            return experiment.run(given, seconds, progress)
+        with limited(most), shown(name, patient.stream, quiet=patient.options.quiet) as progress:
+            given, form = fitting.fit(experiment, seconds)
+            return experiment.run(given, seconds, progress), given, form
     except NotApplicable as why:
-        return why
+        return why, given, ""
     except Exception as error:  # the harm boundary
         patient.traces.append(traceback.format_exc())
-        return NotApplicable(f"it failed: {type(error).__name__}: {error}")
+        return NotApplicable(f"it failed: {type(error).__name__}: {error}"), given, ""
 
 
 def _command(patient: Patient) -> "Command":
@@ -507,7 +546,7 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
     patient.evidence[History] = _watched(patient)
     _measure_rest(patient, crash)
     judgement = judge(
-        patient.rules, patient.evidence, ignore=patient.ignored, severity=patient.config.severity
+        patient.rules, _judged(patient), ignore=patient.ignored, severity=patient.config.severity
     )
     judgement = _with_failures(patient, judgement)
     seconds = patient.spent + (session.recorder.spent if session else 0.0) + time.perf_counter() - start
@@ -526,6 +565,12 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
     if report.verdict == HEALTHY and session is not None and without_values(session) is not None:
         return replace(report, verdict=CANNOT_TELL)
     return report
+
+
+def _judged(patient: Patient) -> dict[type, object]:
+    """The evidence that rules are given: without experiments done in a form that does not hold for the whole program."""
+    few = NotApplicable("the experiment was done in a lesser form; what it found is shown and not judged")
+    return {**patient.evidence, **dict.fromkeys(patient.only_shown, few)}
 
 
 def _own_doing(patient: Patient, ending: launch.Ending) -> launch.Ending:

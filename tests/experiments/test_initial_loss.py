@@ -11,8 +11,9 @@ from netwright.capture.sandbox import untouched
 from netwright.capture.session import Limits, Session
 from netwright.capture.step import Step
 from netwright.experiments import initial_loss
-from netwright.experiments._intervals import interval, quantile, ratio
+from netwright.experiments._intervals import interval, ratio
 from netwright.experiments._terms import ScaledTrainee, weigh
+from netwright.student import quantile
 
 
 def found_of(make, *, seconds=90.0):
@@ -379,8 +380,10 @@ def test_ratio_and_interval():
     assert math.isclose(mean, float(values.mean()))
     assert math.isclose(error, float(values.std()) / math.sqrt(6), rel_tol=1e-6)
     assert interval(mean, error, 4) is None
-    # Student's 99.9 % quantiles from the tables.
-    for freedom, known in ((4, 8.610), (7, 5.408), (10, 4.587), (30, 3.646), (1000, 3.300)):
-        assert math.isclose(quantile(freedom), known, rel_tol=0.02)
+    # Student's quantiles from the tables.
+    for freedom, known in ((4, 8.610), (7, 5.408), (10, 4.587), (30, 3.646), (1000, 3.300), (10**6, 3.291)):
+        assert math.isclose(quantile(freedom, 0.999), known, rel_tol=0.003)
+    for freedom, known in ((1, 12.706), (2, 4.303), (3, 3.182), (10, 2.228), (10**6, 1.960)):
+        assert math.isclose(quantile(freedom, 0.95), known, rel_tol=0.002)
     low, high = interval(mean, error, count)
     assert math.isclose((low + high) / 2, mean)

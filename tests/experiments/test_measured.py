@@ -81,3 +81,19 @@ def test_a_section_of_the_page_is_replaced_and_the_others_stay():
     assert again.index("two") < again.index("three")
     assert "one" not in again
     assert with_section(again, cost.TITLE, "one\n\n| a |") == page
+
+
+def test_every_fault_whose_experiments_are_timed_can_be_planted():
+    if programs.data_folder() is None:
+        pytest.skip("recipes on larger data sets need NETWRIGHT_DATA")
+    assert len(cost.programs(())) == len(cost.RECIPES) + len(cost.FAULTY)
+
+
+def test_a_reason_stands_in_the_list_once():
+    reasons = []
+    found = {"seconds": 0.5, "step": 0.01, "form": "", "why": ""}
+    assert cost._cell(found, reasons) == "50 steps (0.5 s)"
+    assert cost._cell({**found, "why": "no decay"}, reasons) == "– [1]"
+    assert cost._cell({**found, "form": "on 8 of 64"}, reasons) == "50 steps (0.5 s) [2]"
+    assert cost._cell({**found, "why": "no decay"}, reasons) == "– [1]"
+    assert reasons == ["no decay", "on 8 of 64"]

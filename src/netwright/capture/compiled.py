@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 _SHADOWS = 2
-_FAST = (torch.nn.TransformerEncoder, torch.nn.TransformerEncoderLayer, torch.nn.MultiheadAttention)
+FUSED = (torch.nn.TransformerEncoder, torch.nn.TransformerEncoderLayer, torch.nn.MultiheadAttention)
 _shadowed: dict[tuple[int, bool], int] = {}
 
 
@@ -22,7 +22,7 @@ def is_compiled(module: torch.nn.Module) -> bool:
 
 def needs_fast_path(module: torch.nn.Module) -> bool:
     """Whether torch takes another kernel in evaluation as soon as a function mode is active (the last bits would differ)."""
-    return isinstance(module, _FAST) and not torch.is_grad_enabled()
+    return isinstance(module, FUSED) and not torch.is_grad_enabled()
 
 
 def call_compiled(

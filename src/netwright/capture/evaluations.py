@@ -20,7 +20,7 @@ WANTED = 2
 
 @dataclass(slots=True)
 class EvaluationCapture:
-    """One evaluation pass."""
+    """One evaluation pass. ``callers`` are the user's lines on the stack, innermost first."""
 
     where: Where
     by: str
@@ -32,6 +32,7 @@ class EvaluationCapture:
     repeatable: bool | None = None
     before_training: bool = False
     module: "weakref.ref[torch.nn.Module] | None" = None
+    callers: tuple[Where, ...] = ()
 
 
 @dataclass(slots=True)
@@ -113,6 +114,7 @@ class EvaluationWatch:
             repeatable=repeatable,
             before_training=not self.trained,
             module=root.module,
+            callers=root.callers,
         )
 
     def _repeat(self, root: RootCall, capture: GraphCapture) -> tuple[bool | None, tuple[NoisyOp, ...]]:

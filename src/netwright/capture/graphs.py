@@ -7,6 +7,7 @@ from types import FrameType
 import torch
 
 from ..evidence import Graph, Node, Ref, Stats, TensorInfo, Where
+from . import memory
 from .calls import describe
 from .measure import has_values, stats_of, word
 from .recorder import Recorder
@@ -47,6 +48,7 @@ class GraphCapture:
 
     ``start`` holds copies of the parameters as they were in this step, by the ``id`` of the program's tensor, where they are wanted (experiments). ``spots`` are the program's
     variables in which data stood, by value; ``given`` are data of another step that take the place of the recorded ones, by value.
+    ``value_bytes`` is the memory that its values took when it was run again (None: it was not). ``too_large`` says that it was not run for want of memory alone.
     """
 
     graph: Graph
@@ -58,6 +60,8 @@ class GraphCapture:
     value_of_node: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
     doors: dict[int, str] = field(default_factory=dict[int, str])
     why_not_replayed: str | None = None
+    too_large: bool = False
+    value_bytes: int | None = None
     optimizer: int | None = None
     start: dict[int, torch.Tensor] = field(default_factory=dict[int, torch.Tensor])
     spots: dict[int, Spot] = field(default_factory=dict[int, Spot])
@@ -277,38 +281,11 @@ def _outermost(frame: ModuleFrame) -> ModuleFrame:
     return frame
 
 
-def available_memory() -> int:
-    """Bytes of memory that can still be taken, as far as the system says."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("MemAvailable"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return 4 << 30
-
-
 _MESSAGE = 200
-_BYTES = {
-    "float64": 8,
-    "int64": 8,
-    "float16": 2,
-    "bfloat16": 2,
-    "int8": 1,
-    "uint8": 1,
-    "bool": 1,
-    "complex64": 8,
-}
 
 
-def activation_bytes(graph: Graph) -> int:
-    """Memory that holding every value of the step would take."""
-    return sum(i.numel * _BYTES.get(i.dtype, 4) for n in graph.nodes if n.kind == "op" for i in n.outputs)
-
-
-def measure(capture: GraphCapture, *, grad: bool = True) -> GraphCapture:
-    """Replay the step in the sandbox, and put statistics of values and gradients into the graph.
+def measure(capture: GraphCapture, *, grad: bool = True, part: int = 4) -> GraphCapture:
+    """Replay the step in the sandbox, and put statistics of values and gradients into the graph. Its values may take one ``part`` of the free memory.
 
     When it cannot be replayed the graph comes back without statistics, and ``why_not_replayed`` says why.
     """
@@ -316,9 +293,11 @@ def measure(capture: GraphCapture, *, grad: bool = True) -> GraphCapture:
     if capture.loss is None:
         capture.why_not_replayed = "the loss was not recorded"
         return capture
-    need, have = activation_bytes(graph), available_memory()
-    if need > have // 4:
+    device = next((t.device for t in capture.parameters.values()), None)
+    need, have = memory.activation_bytes(graph), memory.available_memory(device)
+    if need > have // part:
         capture.why_not_replayed = f"the step's values take {need >> 20} MiB and {have >> 20} MiB are free"
+        capture.too_large = True
         return capture
     try:
         with untouched():
@@ -378,6 +357,7 @@ def _measure(capture: GraphCapture, loss: int, grad: bool) -> GraphCapture:
             measures[node] = _measure_call(capture.graph.nodes[node].op, call, outputs[0], run)
 
     (result,) = run.run(watch)
+    capture.value_bytes = memory.bytes_of_values(run.env.values(), run.protected)
     grads = _gradients(run, result) if grad and result.requires_grad and result.numel() == 1 else {}
     exact = capture.graph.loss_value is None or _same(result, capture.graph.loss_value)
     capture.graph = replace(

@@ -10,11 +10,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from .frames import is_user
 from .trees import tree_of
 
+T = TypeVar("T")
 _SAME_LENGTH = frozenset("enumerate tqdm list tuple reversed sorted iter track prefetch".split())
 _PLAIN = (int, float, str, bool)
 
@@ -63,7 +64,7 @@ def _loop(node: "ast.For | ast.While", frame: FrameType) -> Loop:
     known = isinstance(node, ast.For) and not _may_end_early(node)
     try:
         times = _length(node.iter, frame) if known and isinstance(node, ast.For) else None
-    except Exception:  # whatever a container of the program's does when it is asked for its length
+    except (ArithmeticError, LookupError, TypeError, ValueError):  # an expression without a value
         times = None
     return Loop(frame.f_code.co_filename, node.lineno, times)
 
@@ -165,10 +166,18 @@ def _size(value: object) -> int | None:
     if isinstance(value, torch.Tensor):
         return value.shape[0] if value.dim() else None
     if isinstance(value, torch.utils.data.DataLoader | list | tuple | range | dict | set):
-        return len(cast("Any", value))
+        return _asked(lambda: len(cast("Any", value)))
     if type(value).__module__.startswith("tqdm") and isinstance(getattr(value, "total", None), int):
         return cast("Any", value).total
     return None
+
+
+def _asked(question: Callable[[], T]) -> T | None:
+    """What a container of the program's answers; None where its own code fails."""
+    try:
+        return question()
+    except Exception:  # of the program's; here is no other
+        return None
 
 
 _BINARY: dict[type, Callable[[Any, Any], Any]] = {
@@ -193,9 +202,8 @@ def _value(node: ast.expr, frame: FrameType) -> object:
         return None if hasattr(type(found), "__get__") and not isinstance(found, _PLAIN) else found
     if isinstance(node, ast.Subscript):
         base, key = _value(node.value, frame), _value(node.slice, frame)
-        if isinstance(base, dict | list | tuple) and isinstance(key, int | str):
-            return cast("Any", base)[key]
-        return None
+        held = isinstance(base, dict | list | tuple) and isinstance(key, int | str)
+        return _asked(lambda: cast("Any", base)[key]) if held else None
     if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
         left, right = _value(node.left, frame), _value(node.right, frame)
         both = isinstance(left, int | float) and isinstance(right, int | float)

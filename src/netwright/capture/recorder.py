@@ -512,6 +512,7 @@ class Recorder:
         self.networks.setdefault(frame.key, module)
         if (self.evaluating or not root.grad_enabled) and len(self.tape.roots) < 8:
             root.sensitive = sensitive_modules(module)
+            root.callers = user_frames(sys._getframe(3))
         self.on_network(module, root)
         given: list[tuple[str, object]] = [
             (names[i] if i < len(names) else f"arg{i}", a) for i, a in enumerate(args)

@@ -6,6 +6,7 @@ from typing import Any, cast
 import torch
 
 from .calls import plain_name
+from .clock import in_time
 from .facts import MUTATES, storage_of, write_target
 from .flatten import tensors
 from .tape import Call, Slot, Tape, Value, replace
@@ -106,6 +107,7 @@ class Replay:
         return self._resolve(index)
 
     def _run(self, call: Call) -> list[torch.Tensor]:
+        in_time()
         if call.opaque:
             raise CannotReplay(f"{call.name} ran outside what can be recorded (scripted, compiled or fused)")
         if call.kwargs.get("generator") is not None:

@@ -67,10 +67,7 @@ def course(scheduler: Any, steps: int) -> Course | None:
     if any(isinstance(p, ReduceLROnPlateau) for p in parts(scheduler)):
         return None
     shadow = _shadow(scheduler.optimizer)
-    try:
-        twin = _twin(scheduler, shadow)
-    except Exception:  # attributes of the program's that cannot be copied
-        return None
+    twin = _twin(scheduler, shadow)
     if twin is None:
         return None
     found = [_rates(shadow)]
@@ -82,7 +79,7 @@ def course(scheduler: Any, steps: int) -> Course | None:
                 step(twin)
             except ValueError:
                 return Course(tuple(found), done)
-            except Exception:  # the program's own code, on a copy
+            except Exception:  # of the scheduler's own code, on a copy; nothing of ours runs in it
                 return None
             found.append(_rates(shadow))
             if time.perf_counter() - began > _SECONDS:
@@ -131,7 +128,10 @@ def _copied(value: Any, shadow: torch.optim.Optimizer) -> Any:
         return items if isinstance(value, list) else tuple(items)
     if isinstance(value, FunctionType | MethodType):
         return value if _pure(value) else None
-    return copy.deepcopy(value)
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # an attribute of the program's that cannot be copied
+        return None
 
 
 def _pure(function: Any) -> bool:

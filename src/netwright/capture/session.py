@@ -18,10 +18,11 @@ from torch.nn.parameter import is_lazy
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from ..evidence import NOWHERE, Event, NonFinite, Where
+from . import memory
 from .evaluations import WANTED, EvaluationCapture, EvaluationWatch
 from .frames import user_frame, user_where, where_at, where_of
 from .gathering import Gathering
-from .graphs import GraphCapture, as_it_is_now, available_memory, build, data_of, measure
+from .graphs import GraphCapture, as_it_is_now, build, data_of, measure
 from .loops import Loops, loops_around
 from .measure import number_of
 from .mode import RecordingMode
@@ -111,8 +112,8 @@ class Session:
         self.limits = limits or Limits()
         self.on_recorded = on_recorded or (lambda: None)
         self.on_tick: Callable[[], None] | None = None
-        # Told of every change to training (True) or evaluation (False), also after the recording.
-        self.on_mode: list[Callable[[bool], None]] = []
+        # Told of every module that is switched to training (True) or evaluation (False), also after the recording.
+        self.on_mode: list[Callable[[torch.nn.Module, bool], None]] = []
         self.resting = False
         # Set by whoever trains copies of the step from its first weights.
         self.keep_start = False
@@ -506,7 +507,8 @@ class Session:
     def _keep_start(self, capture: GraphCapture) -> None:
         """Copies of the parameters before the first update, if there is room for them."""
         tensors = list(capture.parameters.values())
-        if 4 * sum(t.numel() * t.element_size() for t in tensors) < available_memory():
+        device = tensors[0].device if tensors else None
+        if 4 * memory.bytes_of_tensors(tensors) < memory.available_memory(device):
             capture.start = {id(t): t.detach().clone() for t in tensors}
 
     def _mark_used(self) -> None:

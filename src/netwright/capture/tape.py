@@ -79,8 +79,8 @@ class Call:
 class RootCall:
     """One call of a network from the user's own code: which values came in at the door and went out.
 
-    ``sensitive`` are the modules that behave differently in training, with their flag at the time of the call (looked at
-    only where the call may be an evaluation).
+    ``sensitive`` are the modules that behave differently in training, with their flag at the time of the call, ``callers`` the
+    user's lines on the stack, innermost first (both looked at only where the call may be an evaluation).
     """
 
     module: "weakref.ref[torch.nn.Module]"
@@ -93,6 +93,7 @@ class RootCall:
     grad_enabled: bool = True
     training: bool = True
     sensitive: tuple[tuple[str, bool], ...] | None = None
+    callers: tuple[Where, ...] = ()
 
 
 class Tape:

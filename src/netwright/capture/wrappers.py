@@ -138,7 +138,7 @@ def _module_train(session: "Session", original: Original) -> Original:
                 return out
             frame = frame.f_back
         for listener in session.on_mode:
-            listener(mode)
+            listener(self, mode)
         if session.recorded and not session.evaluation.wanted:
             return out
         if not session.recorder.broken and session.recorder.has_parameters(self):

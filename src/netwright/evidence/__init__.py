@@ -3,6 +3,7 @@
 from .data import BatchOrder as BatchOrder
 from .data import DoorTensor as DoorTensor
 from .data import EvalInputs as EvalInputs
+from .data import EvaluationItems as EvaluationItems
 from .data import FeatureStats as FeatureStats
 from .data import LoaderInfo as LoaderInfo
 from .data import Loaders as Loaders
@@ -23,6 +24,7 @@ from .experiments import Direction as Direction
 from .experiments import FeatureFit as FeatureFit
 from .experiments import FirstLoss as FirstLoss
 from .experiments import Flow as Flow
+from .experiments import Forms as Forms
 from .experiments import FutureLeak as FutureLeak
 from .experiments import GradientCheck as GradientCheck
 from .experiments import GroupRates as GroupRates
@@ -56,6 +58,7 @@ from .experiments import Stack as Stack
 from .experiments import Strength as Strength
 from .experiments import TermShare as TermShare
 from .experiments import TokenShare as TokenShare
+from .experiments import Views as Views
 from .experiments import WeightDecay as WeightDecay
 from .graph import DROPOUTS as DROPOUTS
 from .graph import RESHAPES as RESHAPES
@@ -84,6 +87,8 @@ from .program import Crash as Crash
 from .program import InPlaceWrite as InPlaceWrite
 from .program import ModuleCall as ModuleCall
 from .program import Program as Program
+from .splits import Separation as Separation
+from .splits import Splits as Splits
 from .task import LossTerm as LossTerm
 from .task import Objective as Objective
 from .task import Task as Task

@@ -101,6 +101,18 @@ class Loaders:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationItems:
+    """Items of the dataset of an evaluation, each fetched twice from a copy of it: how many, how many of these differ with the same class, the largest difference over the
+    standard deviation of the item, and the line that makes the loader.
+    """
+
+    fetched: int
+    differing: int
+    largest: float
+    where: Where = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchOrder:
     """What successive training batches look like.
 

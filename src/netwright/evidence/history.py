@@ -8,9 +8,9 @@ from .where import Where
 # The names of series. A name is a path: what is measured, of what, then the quantity; each part is one of these or a name of the program's.
 #   loss/<line number in order>             value of the scalar that backward starts from
 #   rate/<optimizer>/<group>                learning rate
-#   parameter/<name>/<quantity>             one parameter tensor; PARAMETER_QUANTITIES
+#   parameter/<name>/<quantity>             one parameter tensor; PARAMETER_QUANTITIES (shares are of the gradient); on request quantiles: weight_q05, grad_q95
 #   module/<path>/<quantity>                output of one module in training; MODULE_QUANTITIES
-#   clip/<order>/active                     1 where a call of clip_grad_* shortened something, else 0
+#   clip/<order>/active                     1 where a call of clip_grad_* shortened something, else 0; clip/<order>/norm: what it was before
 #   scaler/<order>/scale                    scale of a gradient scaler; scaler/<order>/skipped: 1 where it skipped the step
 #   metric/<phase>/<name>                   inferred from the task; phase is ``train`` or ``eval``
 #   run/<quantity>                          RUN_QUANTITIES

@@ -3,8 +3,10 @@
 import math
 from collections.abc import Sequence
 
+from ..student import quantile
+
 _FEWEST = 5
-_Z = 3.2905267  # standard normal: 99.9 % lie within
+_SURE = 0.999
 
 
 def ratio(values: Sequence[float], weights: Sequence[float]) -> tuple[float, float, int]:
@@ -24,18 +26,5 @@ def interval(mean: float, error: float, count: int) -> tuple[float, float] | Non
     """The 99.9 % interval of a mean over ``count`` samples by Student's distribution; ``None`` with fewer than five."""
     if count < _FEWEST or not math.isfinite(error):
         return None
-    half = quantile(count - 1) * error
+    half = quantile(count - 1, _SURE) * error
     return mean - half, mean + half
-
-
-def quantile(freedom: int) -> float:
-    """Student's two-sided 99.9 % quantile, by the expansion about the normal one (Abramowitz and Stegun, 26.7.5): within 2 % from 4 degrees of freedom on."""
-    z = _Z
-    terms = (
-        z,
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return sum(term / freedom**power for power, term in enumerate(terms))

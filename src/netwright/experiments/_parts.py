@@ -118,9 +118,14 @@ class Cut:
         given = {**self.given, **self.noise}
         given.update({index: leaf.take(rows) for index, leaf in self.cuts.items()})
         replay = Replay(self.capture.tape, [self.capture.loss], given=given, omit=self.omit)
-        if self.reading.sizes and len(rows) != self.count:
-            replay.calls = [_resized(c, self.count, len(rows)) for c in replay.calls]
+        replay.calls = self.resized(len(rows), replay.calls)
         return replay.run()[0].sum()
+
+    def resized(self, rows: int, calls: list[Call]) -> list[Call]:
+        """The calls for so many samples."""
+        if not self.reading.sizes or rows == self.count:
+            return calls
+        return [_resized(c, self.count, rows) for c in calls]
 
     def gradient(self, rows: torch.Tensor, weights: Sequence[torch.Tensor]) -> tuple[torch.Tensor, float]:
         """The gradient of some samples as one vector, in units of that of the whole batch, and the loss."""
@@ -182,8 +187,10 @@ def length(vector: torch.Tensor) -> float:
     return math.sqrt(float(vector.square().sum()))
 
 
-def find_reading(trainee: Trainee, weights: Sequence[torch.Tensor]) -> Reading | None:
-    """The first reading of the first capture whose parts add up; None where none does."""
+def find_reading(
+    trainee: Trainee, weights: Sequence[torch.Tensor], most: int | None = None
+) -> Reading | None:
+    """The first reading of the first capture whose parts add up; None where none does. ``most``: of no more than so many samples."""
     capture = trainee.captures[0]
     omit = trainee.omit | (_NORMS if normalizes(capture) else frozenset[str]())
     doors = range(min(3, len(capture.doors)))
@@ -196,7 +203,7 @@ def find_reading(trainee: Trainee, weights: Sequence[torch.Tensor]) -> Reading |
             continue
         seen.add(key)
         try:
-            mean = _adds_up(Cut(trainee, 0, reading, omit), weights)
+            mean = _adds_up(Cut(trainee, 0, reading, omit), weights, most)
         except ERRORS:
             continue
         if mean is not None:
@@ -204,9 +211,12 @@ def find_reading(trainee: Trainee, weights: Sequence[torch.Tensor]) -> Reading |
     return None
 
 
-def _adds_up(cut: Cut, weights: Sequence[torch.Tensor]) -> bool | None:
+def _adds_up(cut: Cut, weights: Sequence[torch.Tensor], most: int | None) -> bool | None:
     """Whether the gradients of two parts make up the whole one: True as a mean, False as a sum, None not at all."""
-    count, rows = cut.count, torch.arange(cut.count)
+    count = cut.count if most is None else min(cut.count, most)
+    if count < 2:
+        return None
+    rows = torch.arange(count)
     first = max(1, count // 3)
     whole = flat(cut.loss(rows), weights)
     if not bool(whole.isfinite().all()) or not bool(whole.any()):
@@ -253,13 +263,27 @@ def _targets(capture: GraphCapture) -> list[int]:
     return found
 
 
+def draws(capture: GraphCapture, omit: frozenset[str]) -> bool:
+    """Whether random numbers are drawn inside the step, beside what is left out."""
+    assert capture.loss is not None
+    calls = Replay(capture.tape, [capture.loss]).calls
+    values = capture.tape.values
+    # Of a function of the program's it is not known whether it draws; what has a gradient was not drawn.
+    return any(
+        c.rng is not None
+        and plain_name(c.name) not in omit
+        and not all(values[v].info.requires_grad for v in c.outputs)
+        for c in calls
+    )
+
+
 def _drawn(
     capture: GraphCapture, weights: dict[int, torch.Tensor], omit: frozenset[str]
 ) -> dict[int, torch.Tensor]:
     """Random numbers drawn inside the step, as they were: each sample keeps its own."""
     assert capture.loss is not None
     found: dict[int, torch.Tensor] = {}
-    if not any(c.rng is not None for c in capture.tape.calls):
+    if not draws(capture, omit):
         return found
 
     def watch(call: Call, outputs: list[torch.Tensor]) -> None:

@@ -11,13 +11,13 @@ from ..evidence import Spread
 from ..rerun import Command, Plan, Trace
 from ..rerun.pool import rerun, workers
 from ..rule import NotApplicable
+from ..student import quantile
 from .experiment import Material
 from .progress import Progress
 
 FEWEST_STEPS = 20
 _SLOWER = 1.3  # a run beside others takes longer than one alone
-# The two-sided 95 % quantiles of Student's t with 1, 2, ... degrees of freedom.
-_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+_SURE = 0.95
 
 
 def command_of(material: Material) -> Command:
@@ -122,7 +122,7 @@ def spread(name: str, values: Sequence[float]) -> Spread | None:
     if len(values) < 2 or not all(map(math.isfinite, values)):
         return None
     mean, deviation = statistics.fmean(values), statistics.stdev(values)
-    t = _T[min(len(values) - 1, len(_T)) - 1]
+    t = quantile(len(values) - 1, _SURE)
     half = t * deviation / math.sqrt(len(values))
     return Spread(
         name=name,

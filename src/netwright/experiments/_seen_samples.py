@@ -106,7 +106,7 @@ def collect(steps: Sequence[Step]) -> Samples:
             continue
         _require_single(capture, term, target)
         for name, tensor in found.items():
-            parts.setdefault(name, []).extend(_rows(tensor))
+            parts.setdefault(name, []).extend(plain_rows(tensor))
             integral[name] = not tensor.is_floating_point() and tensor.dtype not in (torch.bool, torch.uint8)
         targets.append(target.detach().cpu().double().numpy())
         hashes.extend(_hashes(list(found.values()), target.shape[0]))
@@ -211,7 +211,7 @@ def _bags(found: dict[str, torch.Tensor], flat: list[tuple[str, torch.Tensor]]) 
     return found
 
 
-def _rows(tensor: torch.Tensor) -> list[Array]:
+def plain_rows(tensor: torch.Tensor) -> list[Array]:
     """Rows as numpy arrays, made smaller where they are large."""
     t = tensor.detach().cpu()
     if t[0].numel() > _NUMBERS and t.dim() >= 3 and t.dtype != torch.int64:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..capture.clock import in_time
 from ..evidence import ModelScore
 from ._seen_samples import Array
 
@@ -196,6 +197,7 @@ def cheap(problem: Problem, *, plants: int, seconds: float) -> tuple[list[ModelS
     seen = np.zeros(plants, bool)
     models = cheap_models(problem.table.shape[1])
     for name, predict in models.items():
+        in_time()
         start = time.perf_counter()
         values, real = scores(problem, [identity, *made, *permuted[:_AT_ONCE]], predict)
         null, signals = values[1 + plants :], values[1 : 1 + plants]

@@ -10,6 +10,7 @@ from ..capture.step import Step
 from ..evidence import EXPERIMENTS, NOWHERE, Event
 from ..rerun import Command
 from ..rule import NotApplicable
+from ._fitting import Fitting as Fitting
 from .experiment import Experiment, Material
 
 _LEAST_S = 1.0  # less than this is not worth a start

@@ -14,7 +14,7 @@ from ..capture.step import Step
 from ..capture.tape import Call
 from ..evidence import NOWHERE, Derivative, GradientCheck, Where
 from ..rule import NotApplicable
-from .experiment import Experiment, Material
+from .experiment import Experiment, Material, Work
 from .progress import Progress, unseen
 from .trainee import ERRORS, differentiates, require_replay
 
@@ -172,4 +172,4 @@ def _of(material: Material, seconds: float, progress: Progress) -> GradientCheck
     return gradient_check(material.step, seconds=seconds, progress=progress)
 
 
-EXPERIMENT = Experiment(GradientCheck, 0.15, 5.0, _of)
+EXPERIMENT = Experiment(GradientCheck, 0.15, 5.0, _of, work=Work(copies=12, values=2, steps=10, few=True))

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 import torch
 
+from ..capture import memory
 from ..capture.doors import door_values
-from ..capture.graphs import GraphCapture, available_memory
+from ..capture.graphs import GraphCapture
 from ..capture.sandbox import untouched
 from ..capture.session import Session
 from ..capture.step import Step
@@ -18,11 +19,12 @@ from ._lockstep import Lockstep, difference
 from ._mixing import PROBED, sample_mixing
 from ._next_step import next_step
 from ._samples import find_samples
-from .experiment import Experiment, Material
+from .experiment import Experiment, Material, Work
 from .progress import Progress, unseen
 from .trainee import ERRORS, require_replay
 
 _VARIANTS = 8  # of a step, run beside each other
+_HELD = 8  # values of each that are there at a time, in sizes of the largest
 
 
 def independence(
@@ -99,7 +101,7 @@ def independence(
 def _require_memory(capture: GraphCapture) -> None:
     """Values are let go once nothing reads them: what counts is a few times the largest."""
     largest = max((o.numel for n in capture.graph.nodes for o in n.outputs), default=0)
-    need, have = 8 * 4 * _VARIANTS * largest, available_memory()
+    need, have = 4 * _HELD * _VARIANTS * largest, memory.available_memory()
     if need > have // 2:
         raise NotApplicable(f"variants of the step take {need >> 20} MiB and {have >> 20} MiB are free")
 
@@ -139,4 +141,6 @@ def _of(material: Material, seconds: float, progress: Progress) -> Independence:
     return independence(material.step, seconds=seconds, session=material.session, progress=progress)
 
 
-EXPERIMENT = Experiment(Independence, 0.15, 10.0, _of)
+EXPERIMENT = Experiment(
+    Independence, 0.15, 10.0, _of, work=Work(copies=0, values=0, largest=_HELD * _VARIANTS, steps=6, few=True)
+)

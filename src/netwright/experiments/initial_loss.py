@@ -17,7 +17,7 @@ from ._answers import TURNED, Pair, at_the_network, blind, constant, elements, p
 from ._direction import direction_of
 from ._intervals import interval, ratio
 from ._terms import ScaledTrainee, numbers, weigh
-from .experiment import Experiment, Material
+from .experiment import Experiment, Work, on_batches
 from .progress import Progress, unseen
 from .trainee import ERRORS
 
@@ -282,15 +282,6 @@ def _train(trainee: ScaledTrainee, optimizer: torch.optim.Optimizer, steps: int)
             break
 
 
-def _of(material: Material, seconds: float, progress: Progress) -> InitialLoss:
-    return initial_loss(
-        material.step,
-        material.optimizer,
-        others=material.others,
-        seconds=seconds,
-        where=material.where,
-        progress=progress,
-    )
-
-
-EXPERIMENT = Experiment(InitialLoss, 0.3, 15.0, _of)
+EXPERIMENT = Experiment(
+    InitialLoss, 0.3, 15.0, on_batches(initial_loss), work=Work(copies=4, trains=True, steps=14, few=True)
+)

@@ -15,7 +15,7 @@ from ..rule import NotApplicable
 from ._climbing import FEWEST, LONGER, Clip, Course, Size, begin
 from ._stacks import Found, calls_of, find_stacks, shortened
 from ._widths import Units, find_units
-from .experiment import Experiment, Material
+from .experiment import Experiment, Material, Work
 from .progress import Progress, unseen
 from .trainee import ERRORS, differentiates, require_replay
 
@@ -222,4 +222,4 @@ def _of(material: Material, seconds: float, progress: Progress) -> Ladder:
     )
 
 
-EXPERIMENT = Experiment(Ladder, 0.45, 60.0, _of)
+EXPERIMENT = Experiment(Ladder, 0.45, 60.0, _of, work=Work(copies=5, trains=True, steps=4))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ..capture import memory
 from ..capture.doors import door_tensors
-from ..capture.graphs import available_memory
 from ..capture.sandbox import untouched
 from ..capture.step import Step
 from ..evidence import NOWHERE, NoiseEstimate, NoiseScale, OutlyingSample, Where
@@ -16,7 +16,7 @@ from ..rerun.digests import bytes_of
 from ..rule import NotApplicable
 from ._noise_estimate import inner_products, outlying, scale
 from ._parts import Cut, Reading, find_reading, flat, length, normalizes, overlap
-from .experiment import Experiment, Material
+from .experiment import Experiment, Material, Work
 from .progress import Progress, unseen
 from .trainee import ERRORS, Trainee
 
@@ -44,6 +44,7 @@ def noise_scale(
     *,
     others: Sequence[Step] = (),
     accumulated: float = 1.0,
+    batch: int | None = None,
     seconds: float = 15.0,
     where: Where = NOWHERE,
     progress: Progress = unseen,
@@ -58,6 +59,7 @@ def noise_scale(
         optimizer: the program's optimizer: only what it holds counts.
         others: further steps of the program, each with its own batch.
         accumulated: batches that make one update.
+        batch: the samples of a batch, where the steps hold fewer of them.
         seconds: time for everything.
         where: the line that sets the batch size, or the loss.
         progress: called with the share that is done.
@@ -77,7 +79,7 @@ def noise_scale(
             ) from None
     return NoiseScale(
         estimates=estimates,
-        batch=found.batch,
+        batch=batch or found.batch,
         accumulated=accumulated,
         samples=found.samples,
         judged=len(found.norms),
@@ -143,7 +145,7 @@ class _Gradients:
     def _pieces(self, states: int) -> _Pieces:
         """As many parts as time and memory allow, all of one size."""
         numel = sum(w.numel() for w in self.weights)
-        room = available_memory() // 8 // (4 * numel)
+        room = memory.available_memory(self.weights[0].device) // 8 // (4 * numel)
         left = (self.deadline - time.perf_counter()) * 0.8 / states
         size = _NORMALIZED if self.normalized else 1
         while self.cuts and 2 * size <= self.batch:
@@ -339,6 +341,7 @@ def _of(material: Material, seconds: float, progress: Progress) -> NoiseScale:
         material.optimizer,
         others=material.others,
         accumulated=_accumulated(material),
+        batch=material.batch,
         seconds=seconds,
         where=_where(material),
         progress=progress,
@@ -366,4 +369,4 @@ def _where(material: Material) -> Where:
     return trained[0].where if trained else loss if loss.known else graph.backward
 
 
-EXPERIMENT = Experiment(NoiseScale, 0.3, 15.0, _of)
+EXPERIMENT = Experiment(NoiseScale, 0.3, 15.0, _of, work=Work(copies=4, steps=16, few=True))

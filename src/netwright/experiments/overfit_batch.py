@@ -14,17 +14,19 @@ from ..capture.step import Step
 from ..evidence import NOWHERE, LossTerm, Objective, Outcome, Overfit, OverfitRun, TaskKind, Where
 from ..inference import read_objective
 from ..rule import NotApplicable
+from ._by_reruns import Reruns, learned, one_batch, only_by_reruns
 from ._floor import Floor, floor_of
 from ._next_step import next_step
 from ._subset import repeated
 from .curves import outcome
-from .experiment import Experiment, Material
+from .experiment import Experiment, Material, Work, on_batches
 from .progress import Progress, unseen
 from .trainee import ERRORS, Trainee
 
 ADAM_RATE = 3e-4  # Karpathy, "A recipe for training neural networks": the safe rate to begin with
 _STEPS = 400
 _ASKED_EVERY = 10
+_LEAST = 8  # steps on a batch, however little time there is
 _RIGHT = {TaskKind.CLASSIFICATION: 0.9999, TaskKind.DENSE_CLASSIFICATION: 0.99, TaskKind.LANGUAGE_MODEL: 0.99}
 _ERROR = 0.1  # root mean square error in standard deviations of the target: 99 % of its variance
 _FALLEN = 0.01  # of the first loss, where a task has neither right answers nor errors
@@ -86,6 +88,8 @@ def overfit_batch(
                 if not _wanted(runs, own, count, optimizer):
                     continue
                 share = (deadline - time.perf_counter()) / (2 if number < 2 else 1)
+                if count > 1 and _LEAST * count * runs[-1].seconds / len(runs[-1].losses) > share:
+                    continue
                 least = floor if count == 1 else _floor(trainee, objective, count)
                 run = _run(trainee, objective, optimizer if own else None, count, share, least)
                 runs.append(replace(run, samples=sum(_samples(c, axis) for c in trainee.captures[:count])))
@@ -157,7 +161,9 @@ def _run(
     start = time.perf_counter()
     losses: list[float] = []
     score, reached = _Score(None, None), False
-    while len(losses) < _STEPS * count and (time.perf_counter() - start < seconds or len(losses) < 8 * count):
+    while len(losses) < _STEPS * count and (
+        time.perf_counter() - start < seconds or len(losses) < _LEAST * count
+    ):
         losses.append(trainee.step(optimizer, len(losses) % count))
         if not math.isfinite(losses[-1]):
             break
@@ -275,15 +281,42 @@ def _hits(term: LossTerm, prediction: torch.Tensor, target: torch.Tensor) -> tor
     return (prediction > bar) == (target > 0.5)
 
 
-def _of(material: Material, seconds: float, progress: Progress) -> Overfit:
-    return overfit_batch(
-        material.step,
-        material.optimizer,
-        others=material.others,
-        seconds=seconds,
+def by_reruns(runs: Reruns, *, optimizer: str, where: Where = NOWHERE, loss_at: Where = NOWHERE) -> Overfit:
+    """The same for a step that cannot be run by itself: the whole program is run again on its first batch, with its own optimizer.
+
+    Args:
+        runs: of the program.
+        optimizer: what it trains with, in words.
+        where: the line that made the optimizer.
+        loss_at: that of the loss.
+
+    Raises:
+        NotApplicable: no DataLoader makes the batches, or there is no time for 40 steps.
+    """
+    trace = one_batch(runs)
+    run = OverfitRun(
+        data="one batch",
+        samples=trace.points[0].samples,
+        optimizer=optimizer,
+        own=True,
+        outcome=learned(trace.losses),
+        losses=trace.losses,
+        seconds=trace.wall_s,
+    )
+    return Overfit(runs=(run,), where=where, loss_at=loss_at, reruns=True)
+
+
+def _of(material: Material, seconds: float, progress: Progress) -> object:
+    why, optimizer = only_by_reruns(material), material.optimizer
+    if why is None or material.command is None or optimizer is None:
+        return on_batches(overfit_batch)(material, seconds, progress)
+    rate = float(optimizer.param_groups[0].get("lr", 0.0))
+    return by_reruns(
+        Reruns(material.command, seconds, why),
+        optimizer=f"{type(optimizer).__name__} at rate {rate:.3g}",
         where=material.where,
-        progress=progress,
+        loss_at=material.step.capture.graph.backward,
     )
 
 
-EXPERIMENT = Experiment(Overfit, 0.4, 20.0, _of)
+EXPERIMENT = Experiment(Overfit, 0.4, 20.0, _of, work=Work(copies=4, trains=True, steps=32))

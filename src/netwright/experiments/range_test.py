@@ -1,5 +1,6 @@
 """Which learning rates train, by a few steps from the same start at each (Smith's range test, with a fresh start for every rate)."""
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,16 +11,18 @@ from ..capture.sandbox import untouched
 from ..capture.step import Step
 from ..evidence import NOWHERE, RangeTest, Schedule, Where
 from ..rule import NotApplicable
+from ._by_reruns import STEPS as RERUN_STEPS
+from ._by_reruns import Reruns, only_by_reruns, share, unmoved
 from ._group_rates import Partner, group_rates, names_of, partners
 from ._trial import COARSE, STEPS, Trial, bisect, edge, grows
-from .experiment import Experiment, Material
+from .experiment import Experiment, Material, Work
 from .progress import Progress, unseen
 from .trainee import ERRORS, Trainee
 
 _LOWEST, _HIGHEST = 1e-6, 100.0  # times 1: rates beyond are used by no one
 _STILL = 1e-3
 _FEWEST = 5  # rates, below which nothing is told
-_OVER = 4  # times the seconds given may be spent on the fewest rates
+_OVER = 2  # times the seconds given may be spent on the fewest rates
 
 
 def range_test(
@@ -130,6 +133,78 @@ def range_test(
     )
 
 
+def by_reruns(
+    runs: Reruns,
+    *,
+    in_use: float,
+    optimizer: str,
+    constant: bool = True,
+    where: Where = NOWHERE,
+    progress: Progress = unseen,
+) -> RangeTest:
+    """The same for a step that cannot be run by itself: the whole program is run again for its first steps, with all rates multiplied by one factor each time.
+
+    The loss of the last of these steps is compared with that of the same batches in a run whose rates are 0.
+
+    Args:
+        runs: of the program.
+        in_use: its rate.
+        optimizer: the class of its optimizer.
+        constant: whether the program keeps its rate.
+        where: the line that made the optimizer.
+        progress: called with the share that is done.
+
+    Raises:
+        NotApplicable: there is no time for five rates, or the program sets its rates by itself.
+    """
+    control = unmoved(runs)
+    runs.require(_FEWEST)
+    own = runs.at(1.0)
+    if own.losses == control.losses:
+        raise NotApplicable(
+            "run again with rates of 0 the losses are the same: the program sets its rates itself"
+        )
+    found: dict[float, float] = {in_use: share(own, control)}
+    if not math.isfinite(found[in_use]) and not own.losses:
+        raise NotApplicable(f"run again, {own.why()}")
+
+    def ask(rate: float) -> float:
+        return share(runs.at(rate / in_use), control)
+
+    recommended = None
+    with contextlib.suppress(NotApplicable):  # the time was over sooner than it looked
+        for done, rate in enumerate(_sweep(found, in_use, None)):
+            if rate not in found:
+                if not runs.fits():
+                    break
+                found[rate] = ask(rate)
+            progress(min(0.8, done / 12))
+        bisect(found, ask, runs.fits)
+        recommended = _recommended(found, ask, runs.fits)
+    if len(found) < _FEWEST:
+        raise NotApplicable(
+            f"in {runs.seconds:.0f} s the program could be run at {len(found)} rates, of which {_FEWEST} are needed"
+        )
+    rates = sorted(found)
+    stable = [r for r in rates if not grows(found[r])]
+    return RangeTest(
+        rates=tuple(rates),
+        losses=tuple(found[r] if math.isfinite(found[r]) else None for r in rates),
+        steps=RERUN_STEPS,
+        best=min(stable, key=lambda r: found[r]) if stable else None,
+        largest=max(stable) if stable else None,
+        in_use=in_use,
+        constant=constant,
+        optimizer=optimizer,
+        where=where,
+        seconds=runs.seconds - runs.left,
+        grows=edge(found)[1],
+        recommended=recommended,
+        still=_still(found),
+        reruns=True,
+    )
+
+
 def _sweep(found: Mapping[float, float], in_use: float, peak: float | None) -> Iterator[float]:
     """Rates in the order in which they tell most: the one in use, upwards until the loss grows, downwards until it hardly moves, around the best."""
     yield in_use
@@ -205,6 +280,19 @@ def _of(material: Material, seconds: float, progress: Progress) -> RangeTest:
 
     if material.optimizer is None:
         raise NotApplicable("no optimizer made a step, so there is no rate to compare with")
+    why = only_by_reruns(material)
+    if why is not None and material.command is not None:
+        rate = float(material.optimizer.param_groups[0].get("lr", 0.0))
+        if not rate > 0:
+            raise NotApplicable("the optimizer has no learning rate above 0 to compare with")
+        return by_reruns(
+            Reruns(material.command, seconds, why),
+            in_use=rate,
+            optimizer=type(material.optimizer).__name__,
+            constant=material.constant,
+            where=material.where,
+            progress=progress,
+        )
     recording = material.session.recording
     made = [r for r in recording.schedulers if not r.part and not _other(material, r.optimizer)]
     schedule = describe(recording, made[0]) if len(made) == 1 else None
@@ -230,4 +318,4 @@ def _other(material: Material, index: int | None) -> bool:
     return index is not None and records[index].optimizer() is not material.optimizer
 
 
-EXPERIMENT = Experiment(RangeTest, 0.45, 25.0, _of)
+EXPERIMENT = Experiment(RangeTest, 0.45, 25.0, _of, work=Work(copies=4, trains=True, steps=80, passes=6))

@@ -15,7 +15,7 @@ from ..capture.tape import Call
 from ..evidence import NOWHERE, RepeatStep
 from ..rerun.digests import bytes_of
 from ..rule import NotApplicable
-from .experiment import Experiment, Material
+from .experiment import Experiment, Material, Work
 from .progress import Progress, unseen
 from .trainee import ERRORS, require_replay
 
@@ -141,4 +141,4 @@ def _of(material: Material, seconds: float, progress: Progress) -> RepeatStep:
     return repeat_step(material.step, seconds=seconds, progress=progress)
 
 
-EXPERIMENT = Experiment(RepeatStep, 0.05, 5.0, _of)
+EXPERIMENT = Experiment(RepeatStep, 0.05, 5.0, _of, work=Work(copies=2, steps=2, few=True))

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import torch
 
-from ..capture.graphs import activation_bytes, available_memory
+from ..capture import memory
 from ..capture.replay import Replay, Watch
 from ..capture.sandbox import untouched
 from ..capture.step import Step
@@ -16,7 +16,7 @@ from ..evidence import Flow, ParameterFlow, SignalPropagation
 from ..rule import NotApplicable
 from ._layer_calls import sites
 from ._layer_tally import Tally, as_layer, at_input, at_output, listen, norm_of, real
-from .experiment import Experiment, Material
+from .experiment import Experiment, Material, Work
 from .progress import Progress, unseen
 from .trainee import ERRORS, Trainee, differentiates
 
@@ -31,6 +31,7 @@ def signal_propagation(
     others: Sequence[Step] = (),
     names: Mapping[int, str] | None = None,
     scaled: bool = False,
+    copies: bool = True,
     seconds: float = 10.0,
     progress: Progress = unseen,
 ) -> SignalPropagation:
@@ -44,6 +45,7 @@ def signal_propagation(
         others: further steps of the program, each with its own batch.
         names: names of the program's parameters by ``id``.
         scaled: whether the loss is multiplied before it is differentiated.
+        copies: whether there is memory for copies of the parameters; without them only the weights of now are looked at, and no step of the optimizer is made.
         seconds: time for everything; at least three batches are run.
         progress: called with the share that is done.
 
@@ -51,14 +53,18 @@ def signal_propagation(
         NotApplicable: the step cannot be run again, has no layers, or there is no memory.
     """
     began = time.perf_counter()
-    need, have = activation_bytes(step.capture.graph), available_memory()
-    if need > have // 4:
+    need = step.capture.value_bytes or memory.activation_bytes(step.capture.graph)
+    device = next((t.device for t in step.capture.parameters.values()), None)
+    have = memory.available_memory(device)
+    if need > have // 2:
         raise NotApplicable(f"the step's values take {need >> 20} MiB and {have >> 20} MiB are free")
     with untouched():
         try:
-            trainee = Trainee([step.capture, *(s.capture for s in others)], dropout=True)
+            captures = [step.capture, *(s.capture for s in others)]
+            trainee = Trainee(captures, dropout=True, copies=copies)
+            optimizer = optimizer if copies else None
             states = [trainee.start]
-            if step.capture.start:
+            if step.capture.start and copies:
                 states.append({id(t): t.detach() for c in trainee.captures for t in c.parameters.values()})
             flows: list[Flow] = []
             for number, state in enumerate(states):
@@ -107,6 +113,8 @@ class _Sweep:
         self._load()
 
     def _load(self) -> None:
+        if not self.trainee.copies:
+            return
         with torch.no_grad():
             for key, weight in self.trainee.weights.items():
                 weight.copy_(self.state[key])
@@ -248,10 +256,13 @@ def _of(material: Material, seconds: float, progress: Progress) -> SignalPropaga
         material.optimizer,
         others=material.others,
         names={id(p): n for n, p in named},
+        copies=material.copies,
         scaled=any(e.kind == "backward" and e.detail.get("scaled") is True for e in events),
         seconds=seconds,
         progress=progress,
     )
 
 
-EXPERIMENT = Experiment(SignalPropagation, 0.1, 10.0, _of)
+EXPERIMENT = Experiment(
+    SignalPropagation, 0.1, 10.0, _of, work=Work(copies=4, trains=True, steps=6, bare=True)
+)

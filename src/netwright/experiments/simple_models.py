@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..capture.clock import in_time
 from ..capture.sandbox import untouched
 from ..capture.step import Step
 from ..evidence import NOWHERE, ModelScore, NetworkRace, SimpleModels, TaskKind, Where
@@ -110,6 +111,7 @@ class _Study:
         whole = table(samples.blocks, rows)
         problem = _problem(samples, whole.columns, rows, labels)
         scores, seen = cheap(problem, plants=PLANTS, seconds=0.25 * self.left)
+        in_time()
         self.progress(0.3)
         related = any(s.p_value is not None and s.p_value <= CHANCE for s in scores)
         probabilities = None
@@ -126,6 +128,7 @@ class _Study:
             )
         if (score := self._boosted(problem, related=related)) is not None:
             scores.append(score)
+        in_time()
         self.progress(0.5)
         result: dict[str, object] = {
             "kind": samples.kind,
@@ -146,6 +149,8 @@ class _Study:
         }
         issues, why = self._issues(probabilities, labels, values, rows, related=related)
         result.update({"issues": issues, "no_issues": why})
+        changed, why = self._views(rows, labels)
+        result.update({"views": changed, "no_views": why})
         self.progress(0.6)
         race, why = self._race(problem, brief=related)
         result.update({"race": race, "no_race": why, "scores": tuple(scores)})
@@ -177,6 +182,14 @@ class _Study:
         places = [self.samples.places[int(r)] for r in rows]
         try:
             return label_issues("logistic regression", probabilities, labels, values, places), ""
+        except NotApplicable as why:
+            return None, str(why)
+
+    def _views(self, rows: "Array", labels: "Array | None") -> tuple[object, str]:
+        from ._views import views
+
+        try:
+            return views(self.samples, rows, labels, time.perf_counter() + 0.4 * self.left), ""
         except NotApplicable as why:
             return None, str(why)
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from ..capture.graphs import GraphCapture, available_memory
+from ..capture import memory
+from ..capture.graphs import GraphCapture
 from ..capture.replay import CannotReplay, Replay
 from ..evidence import DROPOUTS
 from ..rule import NotApplicable
@@ -22,7 +23,7 @@ ERRORS = (
     MemoryError,
     AssertionError,
 )
-_COPIES = 6  # weights, gradients, two moments of an optimizer, a start to go back to, one for the allocator
+_COPIES = 4  # weights, gradients, a start to go back to, one for the allocator; what an optimizer holds is not counted
 
 
 def differentiates(capture: GraphCapture) -> bool:
@@ -49,12 +50,15 @@ class Trainee:
     Args:
         captures: steps of the same program, one batch each.
         dropout: whether dropout stays on.
+        copies: whether there are copies: without them nothing can be trained, and the weights are the program's own, as they are now.
 
     Raises:
         NotApplicable: the step cannot be run again, or there is no memory for the copies.
     """
 
-    def __init__(self, captures: Sequence[GraphCapture], *, dropout: bool = False) -> None:
+    def __init__(
+        self, captures: Sequence[GraphCapture], *, dropout: bool = False, copies: bool = True
+    ) -> None:
         usable = [c for c in captures if c.loss is not None]
         require_replay((usable or captures)[0])
         self.captures = usable
@@ -62,7 +66,13 @@ class Trainee:
         self.given: dict[int, torch.Tensor] = {}
         self.omit: frozenset[str] = frozenset[str]() if dropout else DROPOUTS
         found = {id(t): t for c in usable for t in c.parameters.values()}
-        need, have = _COPIES * sum(t.numel() * t.element_size() for t in found.values()), available_memory()
+        self.copies = copies
+        if not copies:
+            self.start = {key: t.detach() for key, t in found.items()}
+            self.weights = {key: t.detach().requires_grad_(t.requires_grad) for key, t in found.items()}
+            return
+        device = next((t.device for t in found.values()), None)
+        need, have = _COPIES * memory.bytes_of_tensors(found.values()), memory.available_memory(device)
         if need > have // 2:
             raise NotApplicable(
                 f"copies of the parameters take {need >> 20} MiB and {have >> 20} MiB are free"

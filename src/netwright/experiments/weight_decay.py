@@ -12,7 +12,7 @@ from ..capture.sandbox import untouched
 from ..capture.step import Step
 from ..evidence import NOWHERE, WeightDecay, Where
 from ..rule import NotApplicable
-from .experiment import Experiment, Material
+from .experiment import Experiment, Work, on_batches
 from .progress import Progress, unseen
 from .trainee import ERRORS, Trainee
 
@@ -31,7 +31,7 @@ class _Run:
 
 def weight_decay(
     step: Step,
-    optimizer: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer | None,
     *,
     others: Sequence[Step] = (),
     seconds: float = 10.0,
@@ -49,8 +49,10 @@ def weight_decay(
         progress: called with the share that is done.
 
     Raises:
-        NotApplicable: nothing decays, the optimizer's decay is not known, or the step cannot be run again.
+        NotApplicable: no optimizer made a step, nothing decays, the optimizer's decay is not known, or the step cannot be run again.
     """
+    if optimizer is None:
+        raise NotApplicable("no optimizer made a step")
     decays = tuple(float(g.get("weight_decay", 0.0) or 0.0) for g in optimizer.param_groups)
     if not any(d > 0 for d in decays):
         raise NotApplicable("the optimizer has no weight decay")
@@ -166,17 +168,6 @@ def _share(
     return _norm(decay) / below if below > 0 else math.inf if decay else 0.0
 
 
-def _of(material: Material, seconds: float, progress: Progress) -> WeightDecay:
-    if material.optimizer is None:
-        raise NotApplicable("no optimizer made a step")
-    return weight_decay(
-        material.step,
-        material.optimizer,
-        others=material.others,
-        seconds=seconds,
-        where=material.where,
-        progress=progress,
-    )
-
-
-EXPERIMENT = Experiment(WeightDecay, 0.2, 12.0, _of)
+EXPERIMENT = Experiment(
+    WeightDecay, 0.2, 12.0, on_batches(weight_decay), work=Work(copies=5, trains=True, steps=64, passes=8)
+)

@@ -36,11 +36,9 @@ def install(watcher: "Watcher", patches: Patches) -> None:
 
 
 def _backward(watcher: "Watcher", original: Original) -> Original:
-    reader = watcher.reader
-
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
         if watcher.awake:
-            watcher.work(reader.loss, tensors)
+            watcher.work(watcher.backward, tensors)
         return original(tensors, *args, **kwargs)
 
     return backward
@@ -73,9 +71,11 @@ def _scale(watcher: "Watcher", original: Original) -> Original:
 def _scaler_step(watcher: "Watcher", original: Original) -> Original:
     def step(self: Any, *args: Any, **kwargs: Any) -> Any:
         before = watcher.steps
-        out = original(self, *args, **kwargs)
         if watcher.awake:
-            watcher.work(watcher.reader.scaler_stepped, self, watcher.steps == before)
+            watcher.work(watcher.reader.scaler_steps, self)
+        out = original(self, *args, **kwargs)
+        if watcher.awake and watcher.steps == before:
+            watcher.work(watcher.reader.scaler_skipped, self)
         return out
 
     return step
@@ -115,7 +115,8 @@ def _clip_value(watcher: "Watcher", original: Original) -> Original:
 
 def _train(watcher: "Watcher", original: Original) -> Original:
     def train(self: torch.nn.Module, mode: bool = True) -> Any:
-        watcher.mode_changes(mode)
-        return original(self, mode)
+        out = original(self, mode)
+        watcher.mode_changes(self, mode)
+        return out
 
     return train

@@ -34,7 +34,7 @@ class StepReader:
         self.scaled: tuple[weakref.ref[torch.Tensor], torch.Tensor] | None = None
         self.in_step = False
         self._lines: dict[tuple[CodeType | None, int], str] = {}
-        self._rates: dict[str, float] = {}
+        self._rates: dict[int, list[tuple[str, float | None]]] = {}
         self._scalers: list[weakref.ref[Any]] = []
         self._clips = 0
 
@@ -55,21 +55,23 @@ class StepReader:
         name = self._line()
         if root.numel() != 1 or root.device.type != "cpu" or root.is_complex():
             if not root.is_complex() and has_values(root):
-                moment.late.append(name)
+                moment.late = [*(moment.late or ()), name]
                 # A copy: the program may write to its loss.
                 moment.hold([name], root.detach().double().mean().reshape(1))
             return
         value = float(root.item())
-        if self.in_step:  # within a closure: the loss of the weights that the step began with
-            moment.values.setdefault(name, value)
-        else:
-            moment.means.setdefault(name, []).append(value)
+        if name not in moment.values:
+            moment.values[name] = value
+        elif (
+            not self.in_step
+        ):  # within a closure the first counts: that of the weights that the step began with
+            moment.again(name, value)
         if not math.isfinite(value):
             for each in self.on_nonfinite:
                 each(root)
 
     def _line(self) -> str:
-        frame = sys._getframe(4)
+        frame = sys._getframe(3)
         while frame is not None and not is_user(frame.f_code):
             frame = frame.f_back
         key = (frame.f_code, frame.f_lineno) if frame is not None else (None, 0)
@@ -107,31 +109,43 @@ class StepReader:
             self.moment.hold([f"clip/{self._clips}/active"], (largest > limit).float().reshape(1))
         self._clips += 1
 
-    def scaler_stepped(self, scaler: Any, skipped: bool) -> None:
-        """A gradient scaler has stepped, or has left the step out."""
+    def scaler_steps(self, scaler: Any) -> None:
+        """A gradient scaler is about to step."""
         moment = self.moment
         if moment is None or not scaler.is_enabled():
             return
-        known = [ref() for ref in self._scalers]
-        if scaler not in known:
-            self._scalers.append(weakref.ref(scaler))
-            known.append(scaler)
-        name = f"scaler/{known.index(scaler)}/"
-        moment.values[name + "skipped"] = float(skipped)
+        name = self._scaler(scaler)
+        moment.values.setdefault(name + "skipped", 0.0)
         scale = getattr(scaler, "_scale", None)
         if isinstance(scale, torch.Tensor):
             moment.hold([name + "scale"], scale.detach().clone().reshape(1))
+
+    def scaler_skipped(self, scaler: Any) -> None:
+        """The scaler has left the step out: what it would have been is still the same moment."""
+        if self.moment is not None and scaler.is_enabled():
+            self.moment.values[self._scaler(scaler) + "skipped"] = 1.0
+
+    def _scaler(self, scaler: Any) -> str:
+        for index, ref in enumerate(self._scalers):
+            if ref() is scaler:
+                return f"scaler/{index}/"
+        self._scalers.append(weakref.ref(scaler))
+        return f"scaler/{len(self._scalers) - 1}/"
 
     def rates(self, optimizer: torch.optim.Optimizer, index: int) -> None:
         """Learning rates: on sampled steps, and when they have changed."""
         moment, groups = self.moment, optimizer.param_groups
         if moment is None or (len(groups) > _MANY_GROUPS and not moment.sampled):
             return
+        known = self._rates.setdefault(index, [])
+        while len(known) < len(groups):
+            known.append((f"rate/{index}/{len(known)}", None))
         for position, group in enumerate(groups):
             rate = group.get("lr")
-            name = f"rate/{index}/{position}"
+            name, last = known[position]
             if isinstance(rate, torch.Tensor):
                 if moment.sampled:
                     moment.hold([name], rate.detach().clone().reshape(1))
-            elif rate is not None and (moment.sampled or self._rates.get(name) != rate):
-                moment.values[name] = self._rates[name] = float(rate)
+            elif rate is not None and (rate != last or moment.sampled):
+                moment.values[name] = float(rate)
+                known[position] = (name, rate)

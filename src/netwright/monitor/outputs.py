@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-from ..capture.compiled import is_compiled
+from ..capture.compiled import FUSED, is_compiled
 from ..capture.flatten import tensors
 from ..capture.measure import has_values
 from .account import Account
 from .packet import Moment
 
-MOST_VALUES = 1 << 17
+MOST_VALUES = 1 << 15
 MOST_MODULES = 400
 _SATURATING: dict[type, tuple[float, float]] = {
     torch.nn.Sigmoid: (0.01, 0.99),
@@ -50,6 +50,7 @@ class OutputReader:
         self.rows = 0
         self._paths: weakref.WeakKeyDictionary[torch.nn.Module, str] = weakref.WeakKeyDictionary()
         self._root: weakref.ref[torch.nn.Module] | None = None
+        self._fast: weakref.WeakSet[torch.nn.Module] = weakref.WeakSet()
         self._handles: list[Any] = []
         self._seen: set[str] = set()
         self._moment: Moment | None = None
@@ -67,7 +68,13 @@ class OutputReader:
         for path, module in modules.items():
             if len(self._paths) < MOST_MODULES and id(module) not in hidden and _is_leaf(module):
                 self._paths.setdefault(module, path)
+        self._fast = weakref.WeakSet(m for m in modules.values() if isinstance(m, FUSED))
         self._root = weakref.ref(root) if root is not None and not _closed(root) else None
+
+    def follows(self, module: torch.nn.Module) -> bool:
+        """Whether a module is a network, or holds one, that is followed, or has layers that torch may fuse."""
+        root = self._root() if self._root is not None else None
+        return module is root or any(m is root or isinstance(m, FUSED) for m in module.modules())
 
     def begin(self, moment: Moment, *, first: bool) -> None:
         """A sampled step begins, or goes on after an evaluation or a step of another optimizer (``first`` is false)."""
@@ -81,7 +88,10 @@ class OutputReader:
         root = self._root() if self._root is not None else None
         if root is not None:
             self._handles.append(root.register_forward_pre_hook(self._enters, with_kwargs=True))
+        untouchable = {id(m) for f in self._fast if not f.training for m in f.modules()}
         for module in list(self._paths):
+            if id(module) in untouchable:  # a hook would keep torch from taking its fused kernel
+                continue
             self._handles.append(module.register_forward_hook(self._returned))
 
     def take_out(self) -> None:
@@ -151,7 +161,7 @@ class OutputReader:
 
 
 def subset(values: torch.Tensor, axis: int) -> torch.Tensor:
-    """At most about 131,072 values: every unit and sample at evenly taken places in between; of samples the first, when that is still too many."""
+    """At most about 32,768 values: every unit and sample at evenly taken places in between; of samples the first, when that is still too many."""
     if values.numel() > MOST_VALUES:
         inner = [d for d in range(1, values.dim()) if d != axis]
         while values.numel() > MOST_VALUES and any(values.shape[d] > 1 for d in inner):

@@ -1,32 +1,40 @@
 """Numbers on their way from the devices: one packed tensor and one transfer for each device, which nobody waits for."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 
-@dataclass(slots=True, eq=False)
 class Moment:
-    """What was measured at one step: numbers that are there, and numbers that still lie in tensors.
+    """What was measured at one step: numbers that are there (``values``), and numbers that still lie in tensors (``held``).
 
-    ``step`` optimizer steps were done when it began, ``seconds`` had passed since the watch began. ``counts`` are the numbers of elements of the parameters, for
-    what is computed from the numbers once they have come; ``late`` the losses among the numbers that have yet to come.
+    ``step`` optimizer steps were done when it began, ``seconds`` had passed since the watch began. ``means`` are values of which there are several in the step, ``counts`` the
+    numbers of elements of the parameters, for what is computed from the numbers once they have come; ``late`` the losses among the numbers that have yet to come.
     """
 
-    step: int
-    seconds: float
-    sampled: bool = False
-    values: dict[str, float] = field(default_factory=dict[str, float])
-    held: list[tuple[list[str], torch.Tensor]] = field(default_factory=list[tuple[list[str], torch.Tensor]])
-    means: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
-    counts: dict[str, int] = field(default_factory=dict[str, int])
-    late: list[str] = field(default_factory=list[str])
+    __slots__ = ("counts", "held", "late", "means", "sampled", "seconds", "step", "values")
+
+    def __init__(self, step: int, seconds: float, sampled: bool = False) -> None:
+        self.step, self.seconds, self.sampled = step, seconds, sampled
+        self.values: dict[str, float] = {}
+        self.held: list[tuple[list[str], torch.Tensor]] | None = None
+        self.means: dict[str, tuple[float, int]] | None = None
+        self.counts: dict[str, int] | None = None
+        self.late: list[str] | None = None
 
     def hold(self, names: list[str], numbers: torch.Tensor) -> None:
         """A flat tensor whose numbers bear these names. Nobody may write to it any more."""
+        if self.held is None:
+            self.held = []
         self.held.append((names, numbers))
+
+    def again(self, name: str, value: float) -> None:
+        """One more value of a number of which the step has one: their mean counts."""
+        if self.means is None:
+            self.means = {}
+        total, count = self.means.get(name, (self.values[name], 1))
+        self.means[name] = (total + value, count + 1)
 
 
 class Packet:
@@ -37,9 +45,10 @@ class Packet:
         self._parts: dict[torch.device, list[tuple[Moment, list[str], torch.Tensor]]] = {}
         self._sent: list[tuple[list[tuple[Moment, list[str]]], torch.Tensor, Any]] = []
         for moment in moments:
-            for names, numbers in moment.held:
-                self._parts.setdefault(numbers.device, []).append((moment, names, numbers))
-            moment.held.clear()
+            if moment.held is not None:
+                for names, numbers in moment.held:
+                    self._parts.setdefault(numbers.device, []).append((moment, names, numbers))
+                moment.held = None
 
     def send(self) -> None:
         """Pack, and begin the transfer. An accelerator is not waited for."""
@@ -72,6 +81,7 @@ class Packet:
                     moment.values[name] = number
         self._sent.clear()
         for moment in self.moments:
-            for name, values in moment.means.items():
-                moment.values[name] = sum(values) / len(values)
+            if moment.means is not None:
+                for name, (total, count) in moment.means.items():
+                    moment.values[name] = total / count
         yield from self.moments

@@ -10,7 +10,7 @@ from ..capture.measure import has_values, sample_of
 from .packet import Moment
 
 _CHUNK_BYTES = 64 << 20
-_LOOKED_AT = 1 << 18  # entries of a gradient among which zeros are counted, where counting is slow
+_LOOKED_AT = 1 << 16  # entries of a gradient among which zeros are counted, where counting is slow
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
@@ -92,6 +92,7 @@ class ParameterReader:
 
     def _collect(self, optimizer: torch.optim.Optimizer, index: int, moment: Moment) -> list[_Group]:
         groups: dict[torch.device, _Group] = {}
+        counts = moment.counts = moment.counts if moment.counts is not None else {}
         position = 0
         for options in optimizer.param_groups:
             for tensor in options["params"]:
@@ -105,7 +106,7 @@ class ParameterReader:
                     name = f"parameter/{self.name(tensor, index, position)}/"
                     group.names.append(name)
                     group.tensors.append(tensor)
-                    moment.counts[name] = tensor.numel()
+                    counts[name] = tensor.numel()
                 position += 1
         return list(groups.values())
 
@@ -159,7 +160,7 @@ class ParameterReader:
 def derived(moment: Moment) -> None:
     """What follows from the numbers once they have come: ratios and shares in place of counts."""
     values = moment.values
-    for name, count in moment.counts.items():
+    for name, count in (moment.counts or {}).items():
         update, weight = values.get(name + "update_norm"), values.get(name + "weight_norm")
         if update is not None and weight is not None:
             values[name + "update_ratio"] = update / weight if weight else (0.0 if update == 0 else math.inf)

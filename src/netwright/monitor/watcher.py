@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import threading
+import time
 import traceback
 import weakref
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from .memory import memory
 from .outputs import OutputReader
 from .packet import Moment, Packet
 from .parameters import ParameterReader, derived
+from .scores import Scores
 from .store import Store
 
 if TYPE_CHECKING:
@@ -32,8 +34,13 @@ _FLUSH_S = 0.5
 _MOST_WAITING = 256
 _MOST_UNDER_WAY = 8
 _LIGHT = 0.5  # part of the budget that may go into what is read at every step
-_LOOK = 32  # steps after which it is seen again how many can be read
+_LOOK = 32  # steps, and
+_LOOK_S = 0.2  # seconds, after which it is seen again how many can be read
 _MOST_THINNED = 1024
+# What is read at every step is done in microseconds. Where the clock shows more, another program had the processor, and that time is not ours.
+_INTERRUPTED_S = 1e-3
+_ORDINARY_S = 5e-5
+_RESERVE = 0.9  # a sample is taken when the budget would pay for a little more
 _WINDOW = 16  # steps of other optimizers to wait for the last one of a sample
 
 
@@ -47,6 +54,7 @@ class Watcher:
         every: sample every so many steps, whatever it costs.
         rank: also the effective rank of the outputs of modules.
         histograms: also quantiles of weights and gradients.
+        clock: by which the account is kept.
 
     ``listeners`` are called with each sample that has more in it than what is read at every step, after ``on_sample`` and in the same account. ``on_nonfinite`` are
     called within the backward call whose loss is not finite, before it runs, with that loss; on an accelerator, where nobody waits for the loss, with ``None`` once
@@ -62,9 +70,10 @@ class Watcher:
         every: int | None = None,
         rank: bool = False,
         histograms: bool = False,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.session = session
-        self.account = Account(budget)
+        self.account = Account(budget, clock=clock)
         self.on_sample = on_sample
         self.every = every
         self.listeners: list[Callable[[Sample], None]] = []
@@ -75,6 +84,7 @@ class Watcher:
         self.reader = StepReader(self.places, self.on_nonfinite)
         self.parameters = ParameterReader(quantiles=histograms, keeps=every == 1)
         self.outputs = OutputReader(self.account, rank=rank, failed=self.fail)
+        self.scores = Scores(self.account, always=every is not None, failed=self.fail)
         self.broken: str | None = None
         self.steps = self.samples = self._first = 0
         self.loading = 0.0
@@ -83,7 +93,8 @@ class Watcher:
         self._handles: list[Any] = []
         self._thread = threading.get_ident()
         self._process = os.getpid()
-        self._working = False
+        self._working = self._laboured = False
+        self._by_hand = False
         self._stepping: list[int] = []
         self._waiting: list[Moment] = []
         self._packets: list[Packet] = []
@@ -109,9 +120,7 @@ class Watcher:
     def start(self) -> None:
         """Begin to watch."""
         self._thread = threading.get_ident()
-        install(self, self._patches)
-        self._handles.append(register_optimizer_step_pre_hook(self._before_step))
-        self._handles.append(register_optimizer_step_post_hook(self._after_step))
+        self._put_in()
         os.register_at_fork(after_in_child=self._step_aside)
         if self.session is not None:
             self._learn(self.session)
@@ -126,19 +135,49 @@ class Watcher:
     def follow(self, model: torch.nn.Module) -> None:
         """A network to watch where there is no session that knows of it."""
         self.outputs.follow(dict(model.named_modules()), model)
+        self.scores.follow([model])
         self.parameters.names.update({id(p): name for name, p in model.named_parameters()})
 
     def close(self) -> None:
         """Take everything away, and hand on what is still waiting."""
         if os.getpid() != self._process or self.account.ended is not None:
             return
-        self._step_aside()
         with self.account.charged():
             try:
+                if self.scores.evaluating:
+                    self._evaluation_ends()
+                self._step_aside()
                 self._drain()
             except Exception:  # the harm boundary
                 self.fail()
         self.account.end()
+
+    def pause(self) -> None:
+        """Stand aside between two steps: nothing of ours is in the program's way, and the clock of the account stands still. :meth:`resume` goes on."""
+        if self.account.paused is None and self.account.ended is None:
+            self.account.pause()
+            self.outputs.take_out()
+            self.scores.take_out()
+            self._take_out()
+
+    def resume(self) -> None:
+        """Go on after :meth:`pause`."""
+        if self.account.paused is not None and self.broken is None:
+            self.account.resume()
+            self._put_in()
+            if self.sampling and self.reader.moment is not None:
+                self.outputs.begin(self.reader.moment, first=False)
+
+    def _put_in(self) -> None:
+        install(self, self._patches)
+        self._handles.append(register_optimizer_step_pre_hook(self._before_step))
+        self._handles.append(register_optimizer_step_post_hook(self._after_step))
+
+    def _take_out(self) -> None:
+        self._patches.undo()
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
 
     def fail(self) -> None:
         """Note a failure of ours with its traceback, and watch no more."""
@@ -148,11 +187,9 @@ class Watcher:
     def _step_aside(self) -> None:
         self.awake = self.sampling = False
         self.outputs.take_out()
+        self.scores.take_out()
         self.parameters.forget()
-        self._patches.undo()
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        self._take_out()
         if self.session is not None:
             with contextlib.suppress(ValueError):
                 self.session.on_mode.remove(self.mode_changes)
@@ -172,7 +209,9 @@ class Watcher:
             if (made := session.recorder.made_where(module)) is not None:
                 self.places[f"module/{path}"] = made
         self.outputs.follow(named, next(iter(session.recorder.networks.values()), None))
+        self.scores.follow(session.recorder.networks.values())
         self.parameters.names.update(parameter_names(session))
+        self._by_hand = not any(r.steps for r in session.recording.optimizers)
         for index, record in enumerate(session.recording.optimizers):
             self._optimizers.append(record.optimizer)
             self.places[f"rate/{index}"] = record.where
@@ -196,7 +235,11 @@ class Watcher:
             self.fail()
         finally:
             self._working = False
-            account.spent += account.clock() - start + account.entry_s
+            took = account.clock() - start
+            if took > _INTERRUPTED_S and not (self._laboured or self.sampling):
+                took = _ORDINARY_S
+            account.spent += took + account.entry_s
+            self._laboured = False
 
     # -- what is there ------------------------------------------------------------------------------------------------------------
 
@@ -224,6 +267,9 @@ class Watcher:
 
     def _before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         key = id(optimizer)
+        if threading.get_ident() != self._thread:
+            return
+        self.scores.leave()
         if key in self._stepping:  # its last step was left by an exception
             del self._stepping[self._stepping.index(key) :]
         self._stepping.append(key)
@@ -233,9 +279,11 @@ class Watcher:
                 self.work(self._read_before, optimizer, _closure(args, kwargs))
 
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        if threading.get_ident() != self._thread:
+            return
         if id(optimizer) in self._stepping:
             del self._stepping[self._stepping.index(id(optimizer)) :]
-        if self._stepping or threading.get_ident() != self._thread:
+        if self._stepping:
             return
         self.reader.in_step = False
         if self.awake:
@@ -258,12 +306,11 @@ class Watcher:
         moment = self.reader.moment
         if moment is None:
             return
+        self._by_hand = False
         now = self.account.clock()
         index = self._index(optimizer)
         self._active[index] = self.steps
         self.reader.rates(optimizer, index)
-        if self._began_at is not None and not self.sampling:
-            self._settle()
         if self.sampling:
             with torch.no_grad():
                 self.parameters.after(optimizer, moment, gradients=closure)
@@ -295,6 +342,8 @@ class Watcher:
         self.reader.begin(moment)
         if self.sampling:
             self.outputs.begin(moment, first=self._window == 0)
+            if self._window == 0:
+                self.scores.begin(training=True)
 
     def _index(self, optimizer: torch.optim.Optimizer) -> int:
         for index, ref in enumerate(self._optimizers):
@@ -303,24 +352,58 @@ class Watcher:
         self._optimizers.append(weakref.ref(optimizer))
         return len(self._optimizers) - 1
 
-    def mode_changes(self, training: bool) -> None:
-        """The program switches to training or to evaluation, in which no hook of ours may stand."""
-        moment = self.reader.moment
+    def backward(self, roots: Any) -> None:
+        """The program calls backward."""
+        self.scores.leave()
+        if self.scores.evaluating:
+            self._evaluation_ends()
+        if self._by_hand and self.reader.moment is not None and self.reader.moment.values:
+            self._iterated(self.reader.moment)
+        self.reader.loss(roots)
+
+    def _iterated(self, moment: Moment) -> None:
+        """Without an optimizer a backward pass ends what the one before began."""
+        self.steps += 1
+        self._waiting.append(moment)
+        now = self.account.clock()
+        if now >= self._next_flush or len(self._waiting) >= _MOST_WAITING:
+            self._flush()
+        self._new_moment()
+
+    def mode_changes(self, module: torch.nn.Module, training: bool) -> None:
+        """The program switches a module to training or to evaluation, in which no hook of ours may stand on its layers."""
+        if self.outputs.follows(module) and self.account.paused is None:
+            self.work(self._phase, training)
+
+    def _phase(self, training: bool) -> None:
+        if self.scores.evaluating:
+            self._evaluation_ends()
         if not training:
             self.outputs.take_out()
-        elif self.sampling and moment is not None:
-            self.outputs.begin(moment, first=False)
+            self.scores.begin(training=False)
+        elif self.sampling and self.reader.moment is not None:
+            self.outputs.begin(self.reader.moment, first=False)
+            self.scores.begin(training=True)
+
+    def _evaluation_ends(self) -> None:
+        found = self.scores.end()
+        if found is not None:
+            moment = Moment(self.steps, self.account.clock() - self.account.began)
+            moment.hold([f"metric/eval/{name}" for name in found[0]], found[1])
+            self._waiting.append(moment)
 
     # -- planning -------------------------------------------------------------------------------------------------------------------
 
     def _plan(self, now: float) -> None:
         """What the next step is: sampled, read, or left alone."""
+        if self._began_at is not None:
+            self._settle()
         if self.every is not None:
             sample = self.steps % self.every == 0
         else:
             if self.steps % max(_LOOK, self._thinned) == 0:
                 self._thin(now)
-            sample = self._began_at is None and self.account.affords(self._cost(), now)
+            sample = self.account.affords(self._cost() / _RESERVE, now)
         if sample:
             self._sample_begins()
         elif self.steps % self._thinned:
@@ -343,16 +426,19 @@ class Watcher:
         self._estimate = cost if not self.samples else max(cost, 0.7 * self._estimate + 0.3 * cost)
 
     def _thin(self, now: float) -> None:
-        """Read fewer steps where what is read at every step takes more than its part, and more of them again when it does not."""
+        """Read fewer steps where what is read at every step takes more than its part, and more of them again when it does not.
+
+        By small factors and not too often: what interrupts us once (another program on the machine) is no reason to read less.
+        """
         light = self.account.spent - self._heavy
         seconds, before = self._looked
-        if now <= seconds or self._began_at is not None:
+        if now < seconds + _LOOK_S:
             return
         limit = _LIGHT * self.account.budget * (now - seconds)
         if light - before > limit:
-            times = 2 ** math.ceil(math.log2((light - before) / limit)) if limit else _MOST_THINNED
+            times = 4 if light - before > 4 * limit else 2
             self._thinned = min(self._thinned * times, _MOST_THINNED)
-        elif light - before < limit / 4 and self._thinned > 1:
+        elif light - before < limit / 3 and self._thinned > 1 and self.account.affords(0.0, now):
             self._thinned //= 2
         self._looked = (now, light)
 
@@ -365,8 +451,11 @@ class Watcher:
         self._began_at = self.account.spent
 
     def _sample_ends(self, moment: Moment, now: float) -> None:
-        self.sampling = False
+        self.sampling, self._laboured = False, True
         self.outputs.take_out()
+        found = None if self.scores.evaluating else self.scores.end()
+        if found is not None:
+            moment.hold([f"metric/train/{name}" for name in found[0]], found[1])
         seconds, done = now - self.account.began, self.steps + 1
         before, steps, loading = self._last
         if seconds > before:
@@ -384,6 +473,7 @@ class Watcher:
     # -- handing on -----------------------------------------------------------------------------------------------------------------
 
     def _flush(self) -> None:
+        self._laboured = True
         if self._waiting:
             packet = Packet(self._waiting)
             self._waiting = []
@@ -395,6 +485,7 @@ class Watcher:
 
     def _receive(self, *, wait: bool) -> None:
         while self._packets and (wait or self._packets[0].there):
+            self._laboured = True
             for moment in self._packets.pop(0).read():
                 self._hand_on(moment)
 
@@ -406,7 +497,7 @@ class Watcher:
         self._receive(wait=True)
 
     def _hand_on(self, moment: Moment) -> None:
-        if moment.counts:
+        if moment.counts is not None:
             derived(moment)
         if not moment.values:
             return
@@ -417,7 +508,7 @@ class Watcher:
         if moment.sampled:
             for listener in self.listeners:
                 listener(sample)
-        if any(not math.isfinite(moment.values[name]) for name in moment.late):
+        if moment.late is not None and any(not math.isfinite(moment.values[name]) for name in moment.late):
             for each in self.on_nonfinite:
                 each(None)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from ..capture.graphs import available_memory
+from ..capture import memory
 from .cache import Cache
 from .place import Place
 from .plan import Command, Plan
@@ -33,7 +33,7 @@ def workers(most: int | None = None) -> int:
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    fitting = int(0.8 * available_memory() / max(peak, 1))
+    fitting = int(0.8 * memory.available_memory() / max(peak, 1))
     return max(1, min(cores, fitting, most or cores))
 
 

@@ -4,7 +4,7 @@ import math
 import statistics
 from collections.abc import Iterator
 
-from ..evidence import NOWHERE, History, Parameters, Series, Task, TaskKind, Where
+from ..evidence import NOWHERE, Events, History, Parameters, Series, Task, TaskKind, Where
 from ..rule import NotApplicable
 from ._trends import Slope, blocks, slope
 
@@ -55,9 +55,11 @@ def current_loss(history: History, task: Task | None = None) -> tuple[str, Serie
 
 
 def flat_loss(
-    history: History, task: Task | None, fall: float, steps: float
+    history: History, task: Task | None, events: Events | None, fall: float, steps: float
 ) -> tuple[str, float, Slope] | None:
     """The loss that has certainly fallen by less than a share ``fall`` of its usual value since it was first seen: its name, that value, its slope. None where it may have fallen further.
+
+    What it fell in the first steps, before the watch began (``events``), counts.
 
     Raises:
         NotApplicable: there is no such loss, it was seen at fewer than ``steps`` steps, or the rate is still being raised.
@@ -68,6 +70,9 @@ def flat_loss(
     if warming_up(history):
         raise NotApplicable("the learning rate is still being raised")
     level = abs(usual(series))
+    before = events.losses[0] if events is not None and events.losses else math.nan
+    if usual(series) < before - fall * abs(before):
+        return None
     found = slope(series.steps, series.values)
     if found is None or not level or found.most >= fall * level:
         return None
@@ -95,6 +100,11 @@ def levels(series: Series) -> list[float]:
     """Medians of twelve blocks of the series, in order; empty where it has fewer numbers than that."""
     _, medians = blocks(series.steps, series.values, LEVELS)
     return medians if len(medians) == LEVELS else []
+
+
+def went_up(levels: list[float]) -> bool:
+    """Whether the last three of the levels all lie above the first three (by chance once in 20 times: only together with a size that matters)."""
+    return bool(levels) and min(levels[-3:]) > max(levels[:3])
 
 
 def beginning(series: Series, samples: int = 8) -> float:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..evidence import Flow, LayerFlow, LayerSignal, ParameterFlow, SignalPropagation
+from ..student import quantile
 
 _BATCHES = 3
-# Two-sided 95 % quantiles of Student's t by degrees of freedom; beyond, the last is wide enough.
-_T = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+_SURE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def interval(values: Sequence[float]) -> Interval | None:
         return None
     logs = [math.log(v) for v in values]
     middle = statistics.fmean(logs)
-    half = _T[min(len(logs) - 2, len(_T) - 1)] * statistics.stdev(logs) / math.sqrt(len(logs))
+    half = quantile(len(logs) - 1, _SURE) * statistics.stdev(logs) / math.sqrt(len(logs))
     return Interval(math.exp(middle - half), math.exp(middle), _exp(middle + half))
 
 

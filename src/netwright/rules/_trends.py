@@ -80,6 +80,11 @@ def finite(steps: Sequence[float], values: Sequence[float]) -> tuple[list[float]
     return [s for s, _ in kept], [v for _, v in kept]
 
 
+def logarithms(values: Sequence[float]) -> list[float]:
+    """Natural logarithms; NaN for what has none."""
+    return [math.log(v) if 0 < v < math.inf else math.nan for v in values]
+
+
 def blocks(
     steps: Sequence[float], values: Sequence[float], count: int = BLOCKS
 ) -> tuple[list[float], list[float]]:

@@ -1,3 +1,4 @@
+# also: NW603 NW414
 """Houses by linear regression on standardized columns, with SGD."""
 
 import torch

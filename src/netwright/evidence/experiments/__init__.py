@@ -1,5 +1,6 @@
 """What experiments on a copy of the captured step, or on the program run again, found. One file for each; :data:`EXPERIMENTS` names them, cheapest and most telling first."""
 
+from .forms import Forms as Forms
 from .gradient_check import Derivative as Derivative
 from .gradient_check import GradientCheck as GradientCheck
 from .independence import FutureLeak as FutureLeak
@@ -40,6 +41,7 @@ from .simple_models import ModelScore as ModelScore
 from .simple_models import NetworkRace as NetworkRace
 from .simple_models import SimpleModels as SimpleModels
 from .simple_models import TokenShare as TokenShare
+from .simple_models import Views as Views
 from .weight_decay import WeightDecay as WeightDecay
 
 # By which experiment each of them is made.

@@ -45,6 +45,7 @@ class Overfit:
     ``where`` is the line that makes the optimizer, ``loss_at`` that of the loss. ``sample`` is the run on a single sample with the program's optimizer, ``few`` the run with Adam on four of them, which is made
     where the batch could not be learned (``None``: not tried, or the samples of a batch could not be told apart). ``floor`` is the smallest mean cross entropy of the batch in nats and ``ceiling`` the
     largest share of right answers that any network could reach, where the same context has different answers.
+    ``reruns`` says that the whole program was run again on its first batch, with the optimizer, rates and schedule that it has: only the loss is known of it.
     """
 
     experiment: ClassVar[str] = "overfit-batch"
@@ -56,3 +57,4 @@ class Overfit:
     few: OverfitRun | None = None
     floor: float | None = None
     ceiling: float = 1.0
+    reruns: bool = False

@@ -39,7 +39,7 @@ class RangeTest:
 
     ``groups`` are the parameter groups one by one, where there are several. ``schedule`` is the class of the scheduler; ``peak`` and ``final`` are the largest and the last rate that
     it will set (``None``: not known), ``at_peak`` is the loss after the rate has risen to the peak over 32 steps and stayed there for ``steps`` more, ``idle`` the share of
-    the run in which the rate lies below ``still``.
+    the run in which the rate lies below ``still``. ``reruns`` says that the whole program was run again for each rate, and the loss is that of the last steps beside the same batches at weights that never moved.
     """
 
     experiment: ClassVar[str] = "range-test"
@@ -63,3 +63,4 @@ class RangeTest:
     final: float | None = None
     at_peak: float | None = None
     idle: float | None = None
+    reruns: bool = False

@@ -116,13 +116,32 @@ class TokenShare:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Views:
+    """Samples before and after what is done to a batch on its way to the network (augmentation).
+
+    ``before`` is the accuracy of the best simple model on batches as they were, ``after`` that of the best one fitted to changed samples and asked about unchanged ones (about changed ones too where
+    nothing ``random`` is in the change); both on the same samples, cross-validated, with the lower and the upper end of their 95 % intervals. ``chance`` is the share of the most frequent class,
+    ``where`` the last line that changes the batch.
+    """
+
+    samples: int
+    before: float
+    before_low: float
+    after: float
+    after_high: float
+    chance: float
+    random: bool
+    where: Where = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SimpleModels:
     """Simple models on what the network gets, against the same with permuted targets.
 
     ``samples`` are the distinct ones out of ``rows`` in ``batches`` batches, ``inputs`` says in words what became of the inputs, as ``features`` numbers. ``smallest`` is the number of samples of the rarest
     class. ``power`` is the share of ``plants`` planted signals that explain the share ``strength`` of the variance and were found by the same models with the same samples
     (``None``: it cannot be said what a signal would look like here). ``race`` is that of the network, or ``None`` with ``no_race`` as the reason.
-    ``copied_at`` is the line at which the targets join the inputs, where there is one.
+    ``views`` are the samples before and after augmentation, or ``None`` with ``no_views`` as the reason. ``copied_at`` is the line at which the targets join the inputs, where there is one.
     """
 
     experiment: ClassVar[str] = "simple-models"
@@ -147,6 +166,8 @@ class SimpleModels:
     no_issues: str = ""
     half_score: float | None = None
     tokens: tuple[TokenShare, ...] = ()
+    views: Views | None = None
+    no_views: str = ""
     targets_at: Where = NOWHERE
     inputs_at: Where = NOWHERE
     copied_at: Where = NOWHERE

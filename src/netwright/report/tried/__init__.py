@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import ModuleType
 
-from ...evidence import EXPERIMENTS
+from ...evidence import EXPERIMENTS, Forms
 from ...rule import NotApplicable, NotAsked
 from ..model import Chart
 
@@ -17,10 +17,12 @@ def _module(name: str) -> ModuleType:
 
 
 def sentences(evidence: Mapping[type, object]) -> Iterator[str]:
-    """One sentence for each experiment that was done, after its name."""
+    """One sentence for each experiment that was done, after its name, with the form it was done in where it was not done on the whole."""
+    forms = evidence.get(Forms)
     for kind, name in EXPERIMENTS.items():
         if isinstance(found := evidence.get(kind), kind):
-            yield f"{name}: {_module(name).sentence(found)}"
+            form = forms.by_experiment.get(name) if isinstance(forms, Forms) else None
+            yield f"{name}: {_module(name).sentence(found)}" + (f" (done {form})" if form else "")
 
 
 def reasons(evidence: Mapping[type, object]) -> Iterator[str]:

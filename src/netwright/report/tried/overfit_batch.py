@@ -16,7 +16,11 @@ def sentence(overfit: Overfit) -> str:
     if overfit.ceiling < 1:
         told += f"; the same context has different answers: {overfit.ceiling:.1%} of them can be right"
         told += f" and the loss cannot fall below {overfit.floor:.3g}" if overfit.floor is not None else ""
-    return "" + told
+    return (
+        f"the whole program was run again on its first batch, without dropout modules and weight decay: {told}"
+        if overfit.reruns
+        else told
+    )
 
 
 def _run(run: OverfitRun) -> str:

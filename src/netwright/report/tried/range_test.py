@@ -9,6 +9,7 @@ from ..svg import Series, short
 
 def sentence(test: RangeTest) -> str:
     """The best rate, the largest one that trains, and the one in use; of each group and of the schedule where there are such."""
+    begins = "the whole program was run again for each rate; " if test.reruns else ""
     if test.best is None:
         told = f"the loss grows at every rate from {test.rates[0]:.1e} to {test.rates[-1]:.1e}"
     else:
@@ -24,7 +25,7 @@ def sentence(test: RangeTest) -> str:
     if test.groups:
         apart = len({g.where for g in test.groups}) > 1
         told += "; one by one: " + ", ".join(_group(g, apart) for g in test.groups)
-    return f"{told} ({test.optimizer}, {test.seconds:.1f} s)"
+    return f"{begins}{told} ({test.optimizer}, {test.seconds:.1f} s)"
 
 
 def _group(group: GroupRates, apart: bool) -> str:

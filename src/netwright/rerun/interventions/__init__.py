@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from ..plan import Intervention
-from . import calls, losses, networks, updates
+from . import calls, losses, networks, simpler, updates
 from .hooks import Apply as Apply
 from .hooks import Hooks as Hooks
 
@@ -17,10 +17,12 @@ INTERVENTIONS: dict[str, Apply] = {
     "exchange-optimizer": calls.exchange_optimizer,
     "instead": calls.instead,
     "optimize-all-parameters": updates.optimize_all,
+    "repeat-first-batch": simpler.repeat_batch,
     "scale-inputs": networks.scale_inputs,
     "scale-learning-rate": updates.scale_rate,
     "step-the-optimizer": updates.step,
     "unfreeze": updates.unfreeze,
+    "without-regularization": simpler.without_regularization,
 }
 
 

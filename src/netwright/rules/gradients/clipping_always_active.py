@@ -66,19 +66,19 @@ def check(
         raise NotApplicable("the optimizer's step does not grow with the gradient")
     shares = _shares(events)
     if len(shares) < rule["steps"] or max(shares) > rule["share"]:
-        return None if history is None else _over_the_run(history, task, clips[-1], stepping[0])
+        return None if history is None else _over_the_run(history, task, events, clips[-1], stepping[0])
     return _finding(clips[-1], statistics.median(shares), len(shares), stepping[0])
 
 
 def _over_the_run(
-    history: History, task: Task | None, clip: Event, optimizer: OptimizerInfo
+    history: History, task: Task | None, events: Events, clip: Event, optimizer: OptimizerInfo
 ) -> Finding | None:
     calls = int(rule["calls"])
     active = [s for n, s in history.under("clip") if n.endswith("/active") and len(s) >= calls]
     shares = [sum(recent) / len(recent) for s in active if (recent := last(s, calls).values)]
     if not shares or min(shares) < rule["always"]:
         return None
-    flat = flat_loss(history, task, rule["fall"], rule["calls"])
+    flat = flat_loss(history, task, events, rule["fall"], rule["calls"])
     if flat is None:
         return None
     _, level, slope = flat
@@ -91,6 +91,7 @@ def _over_the_run(
         also=(optimizer.where,),
         expected="a limit around the usual norm of the gradients, that cuts off only the largest",
         fix=f"print what clip_grad_norm_ returns, and set the limit at {clip.where.at} around the usual norm",
+        remedies=(),
         limit=limit,
         share=min(shares),
     )

@@ -88,6 +88,7 @@ def _endless(history: History, task: Task | None) -> Finding | None:
         where=place(history, name),
         expected="a loss that is lowest for right answers, and no lower than that",
         fix="turn the sign of the loss: minimize the negative log-likelihood, or the error itself; see that targets of a binary cross-entropy lie between 0 and 1",
+        remedies=(),
         first=first,
         now=now,
     )

@@ -103,6 +103,7 @@ def _weights_run_away(history: History, parameters: Parameters) -> Finding | Non
         where=where if where is not None else NOWHERE,
         expected="weights that double or triple at most while the network learns",
         fix="lower the learning rate ten times; with momentum, see that it is below 0.99",
+        remedies=(),
         grown=times,
         steps=steps,
     )

@@ -2,7 +2,7 @@
 
 ## What it measures
 The loss after a few steps from the first weights, at a range of learning rates on copies of the program's parameters (the range test): how far it falls at the rate in use and at the best one. Under a
-scheduler the largest rate that it will set over the run counts instead of the one in use.
+scheduler the largest rate that it will set over the run counts instead of the one in use. In a run that is watched: how far the weights move in a step, as a share of their size, while the loss stands.
 
 ## Why it matters
 With a hundredth of a fitting rate the same progress takes a hundred times as many steps. The loss curve looks flat, as if nothing could be learned.
@@ -12,7 +12,7 @@ Raise the rate by threes until the loss falls clearly, and stay a factor of thre
 
 ## Known false alarms
 Small rates are right for weights that were loaded and in a warm-up: the first are not judged, of a schedule only the peak is, and rates that the program sets by hand are not. The best rate over a few steps is often higher than the best one over a whole
-training; two powers of ten are asked for.
+training; two powers of ten are asked for. Small steps of a network whose loss falls are not reported.
 
 ## Source
 Smith, "Cyclical learning rates for training neural networks" (2017), for the range test; Bengio (2012), section 3.1.1: the best rate is usually within a factor of two of the largest that trains.
@@ -20,7 +20,7 @@ Smith, "Cyclical learning rates for training neural networks" (2017), for the ra
 
 import statistics
 
-from ...evidence import NOWHERE, History, Parameters, RangeTest, Task
+from ...evidence import NOWHERE, Events, History, Parameters, RangeTest, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._history import flat_loss, moved, optimizer_place
 
@@ -61,12 +61,13 @@ def check(
     test: RangeTest | None,
     parameters: Parameters | None,
     task: Task | None = None,
+    events: Events | None = None,
     history: History | None = None,
 ) -> Finding | None:
     """Compare the largest rate that the program will use with the best one; in a watched run, ask how far the weights move in a step while the loss stands."""
     if parameters is not None and not parameters.fresh:
         raise NotApplicable("weights were loaded, and small rates are right for them")
-    if history is not None and (found := _hardly_moves(history, task)) is not None:
+    if history is not None and (found := _hardly_moves(history, task, events)) is not None:
         return found
     if test is None:
         if history is None:
@@ -75,11 +76,11 @@ def check(
     return _by_range_test(test)
 
 
-def _hardly_moves(history: History, task: Task | None) -> Finding | None:
+def _hardly_moves(history: History, task: Task | None, events: Events | None) -> Finding | None:
     ratios = list(moved(history, _SAMPLES).values())
     if not ratios or not 0 < statistics.median(ratios) < rule["ratio"]:
         return None
-    flat = flat_loss(history, task, rule["fall"], rule["steps"])
+    flat = flat_loss(history, task, events, rule["fall"], rule["steps"])
     if flat is None:
         return None
     ratio, (_, level, found) = statistics.median(ratios), flat
@@ -89,6 +90,7 @@ def _hardly_moves(history: History, task: Task | None) -> Finding | None:
         where=optimizer_place(history) or NOWHERE,
         expected="steps of about a thousandth of the weights",
         fix=f"raise the learning rate {min(1e-3 / ratio, 1000):.0f} times, or see what makes the steps so small (clipping, a schedule that is over)",
+        remedies=(),
         ratio=ratio,
         fall_at_most=found.most / level,
     )

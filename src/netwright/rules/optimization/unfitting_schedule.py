@@ -89,6 +89,7 @@ def _over(history: History, name: str) -> Finding | None:
         where=place(history, f"rate/{name}"),
         expected="a rate that comes near 0 only at the end of the run",
         fix="give the schedule the length of the run, in the unit in which scheduler.step() is called: epochs * len(loader) where it is called after every batch",
+        remedies=(),
         peak=peak,
         now=series.values[-1],
         after=series.steps[low] - first,

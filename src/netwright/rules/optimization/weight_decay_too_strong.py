@@ -20,7 +20,7 @@ Andriushchenko et al., "Why do we need weight decay in modern deep learning?" (2
 
 import statistics
 
-from ...evidence import NOWHERE, History, Task, WeightDecay
+from ...evidence import NOWHERE, Events, History, Task, WeightDecay
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._history import flat_loss, optimizer_place, shrunk
 
@@ -63,6 +63,7 @@ rule = Rule(
 def check(
     found: WeightDecay | None,
     task: Task | None = None,
+    events: Events | None = None,
     history: History | None = None,
 ) -> Finding | None:
     """Ask whether the decay is large, and costs most of the progress in both halves; in a watched run, whether the weights shrink while the loss stands."""
@@ -74,7 +75,7 @@ def check(
     left = statistics.median(norms or [1.0])
     if not left < rule["norm"]:
         return None
-    flat = flat_loss(history, task, rule["stands"], rule["steps"])
+    flat = flat_loss(history, task, events, rule["stands"], rule["steps"])
     if flat is None:
         return None
     _, level, slope = flat
@@ -83,6 +84,7 @@ def check(
         where=optimizer_place(history) or NOWHERE,
         expected="weights that keep their size, or grow, while the loss falls",
         fix="divide the weight decay by 100, or leave it out first; see that no penalty is added to the loss as well",
+        remedies=(),
         norm=left,
         fall_at_most=slope.most / level,
     )

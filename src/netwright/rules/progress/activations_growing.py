@@ -16,12 +16,10 @@ The outputs of a classifier grow while it becomes sure, by ten times or so, and 
 Chowdhery et al., "PaLM" (2022), and Wortsman et al., "Small-scale proxies for large-scale Transformer training instabilities" (2023), on logits that grow; Ioffe and Szegedy (2015).
 """
 
-import math
-
 from ...evidence import History, Series
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._history import beginning, last, levels, place, quantities, usual
-from .._trends import slope
+from .._trends import logarithms, slope
 
 rule = Rule(
     code="NW612",
@@ -74,8 +72,6 @@ def _growth(series: Series) -> float:
     first, now = beginning(series), levels(series)
     if not now or not first > 0 or now[-1] < rule["large"]:
         return 1.0
-    late = slope(
-        series.steps[len(series) // 2 :],
-        [math.log(max(v, 1e-30)) if v == v else v for v in series.values[len(series) // 2 :]],
-    )
+    half = len(series) // 2
+    late = slope(series.steps[half:], logarithms(series.values[half:]))
     return now[-1] / first if late is not None and late.rises else 1.0

@@ -23,11 +23,11 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from ...evidence import Events, History, Optimizers, Task
+from ...evidence import Events, History, Optimizers, Series, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._gradients import learning_rates
 from .._history import beginning, current_loss, levels, optimizer_place, place
-from .._trends import slope
+from .._trends import logarithms, slope
 
 rule = Rule(
     code="NW602",
@@ -35,6 +35,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.HYPERPARAMETER,
     guides=("H6", "T7"),
+    explains=("NW603",),
     remedies=("smaller-learning-rate",),
     thresholds={
         "growth": Threshold(
@@ -115,11 +116,9 @@ def _whole_run(history: History, task: Task | None) -> Finding | None:
     if not first > 0 or min(medians) <= 0:
         raise NotApplicable("the loss is not positive")
     best, now = min(first, *medians), medians[-1]
-    half = len(series) // 2
-    late = slope(series.steps[half:], series.values[half:])
     lost = (now - best) / (first - best) if first > best else 0.0
     far = now > rule["above"] * first
-    if late is None or not late.rises or not (far or (lost > rule["lost"] and now > rule["above"] * best)):
+    if not _rises(series) or not (far or (lost > rule["lost"] and now > rule["above"] * best)):
         return None
     came = f"{now / first:.3g} times where it began" if far else f"{lost:.0%} of what it had fallen is lost"
     return rule.found(
@@ -134,6 +133,13 @@ def _whole_run(history: History, task: Task | None) -> Finding | None:
         now=now,
         growth=now / first,
     )
+
+
+def _rises(series: Series) -> bool:
+    """Whether the second half rises, as a line or, as what multiplies from step to step does, as a line on a logarithmic scale."""
+    half = len(series) // 2
+    steps, values = series.steps[half:], series.values[half:]
+    return any(f is not None and f.rises for f in (slope(steps, values), slope(steps, logarithms(values))))
 
 
 def _growth(losses: Sequence[float]) -> tuple[float, str]:

@@ -11,15 +11,15 @@ nothing about the targets.
 Look at the other findings first: they name causes. Then try a rate ten times larger and ten times smaller, and overfit one batch (`netwright check --only overfit-batch`).
 
 ## Known false alarms
-The rate is still being warmed up: such steps are not judged. Losses that are not meant to fall (of a GAN, of reinforcement learning, where several are trained in turns) are not looked at where they can be told.
+The rate is still being warmed up: such steps are not judged, nor are networks whose weights were loaded, and what the loss fell in the first steps counts. Losses that are not meant to fall (of a GAN, of reinforcement learning, where several are trained in turns) are not looked at where they can be told.
 Networks that stay at the level of chance for hundreds of steps and then learn at once exist (recurrent networks that copy, attention that finds its induction); the finding is withdrawn when the loss falls.
 
 ## Source
 Sen, "Estimates of the regression coefficient based on Kendall's tau" (1968), for the slope; Tobin, "Troubleshooting deep neural networks", on errors that plateau.
 """
 
-from ...evidence import History, Task
-from ...rule import Finding, Kind, Rule, Severity, Threshold
+from ...evidence import Events, History, Parameters, Task
+from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._history import flat_loss, place
 
 rule = Rule(
@@ -40,9 +40,13 @@ rule = Rule(
 
 
 @rule.check
-def check(history: History, task: Task | None) -> Finding | None:
+def check(
+    history: History, task: Task | None, events: Events | None, parameters: Parameters | None
+) -> Finding | None:
     """Ask how far the loss can have fallen at most."""
-    flat = flat_loss(history, task, rule["fall"], rule["steps"])
+    if parameters is not None and not parameters.fresh:
+        raise NotApplicable("weights were loaded, and the loss may be as low as it gets")
+    flat = flat_loss(history, task, events, rule["fall"], rule["steps"])
     if flat is None:
         return None
     name, level, found = flat

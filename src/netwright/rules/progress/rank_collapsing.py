@@ -18,8 +18,7 @@ Roy and Vetterli, "The effective rank" (2007); Jing et al., "Understanding dimen
 
 from ...evidence import History, Series
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._history import beginning, levels, place, quantities
-from .._trends import slope
+from .._history import beginning, levels, place, quantities, went_up
 
 rule = Rule(
     code="NW613",
@@ -52,8 +51,7 @@ def _layer(history: History, name: str, series: Series) -> Finding | None:
     first, medians = beginning(series), levels(series)
     if not medians or first < rule["start"] or medians[-1] > min(rule["rank"], rule["left"] * first):
         return None
-    found = slope(series.steps, series.values)
-    if found is None or not found.falls:
+    if not went_up(medians[::-1]):
         return None
     return rule.found(
         f"the outputs of `{name}` had an effective rank of {first:.3g} at the start and have one of {medians[-1]:.2g} now: samples lie nearly on one line",

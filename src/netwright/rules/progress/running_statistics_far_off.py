@@ -1,7 +1,7 @@
 """The running statistics of a batch norm are far from those of the batches.
 
 ## What it measures
-How far a batch norm's running mean and variance lie from the mean and variance of the batches it normalizes in training, over the last samples.
+How far the running mean of a batch norm lies from the mean of the batches it normalizes in training, in running standard deviations, over the last samples.
 
 ## Why it matters
 In training the layer normalizes by the batch, in evaluation by the running statistics. Where they differ the network gives other outputs in evaluation than it was trained for: validation is bad or jumps, although the training

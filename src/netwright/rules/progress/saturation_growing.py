@@ -18,8 +18,7 @@ Glorot and Bengio, "Understanding the difficulty of training deep feedforward ne
 
 from ...evidence import History, Series
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._history import last, last_module, levels, place, quantities, usual
-from .._trends import slope
+from .._history import last, last_module, levels, place, quantities, usual, went_up
 
 rule = Rule(
     code="NW607",
@@ -52,8 +51,7 @@ def _layer(history: History, name: str, series: Series) -> Finding | None:
     medians = levels(series)
     if not medians or medians[-1] < rule["share"] or medians[-1] - medians[0] < rule["risen"]:
         return None
-    found = slope(series.steps, series.values)
-    if found is None or not found.rises:
+    if not went_up(medians):
         return None
     return rule.found(
         f"{medians[-1]:.0%} of the outputs of `{name}` lie at the ends of its range, {medians[0]:.0%} at the start",

@@ -16,10 +16,12 @@ A schedule that has come to its end is a run that was planned so. A loss may fal
 Google, "Deep learning tuning playbook", on how long to train: extend the run when the best point of training lies at its end; Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 7.8.
 """
 
+import math
+
 from ...evidence import History, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._history import beginning, current_loss, place, rate_share, since, usual
-from .._trends import slope
+from .._trends import logarithms, slope
 
 rule = Rule(
     code="NW615",
@@ -53,17 +55,20 @@ def check(history: History, task: Task | None) -> Finding | None:
     if len(series) < rule["steps"]:
         raise NotApplicable("the loss was not seen for long enough")
     late = since(series, (series.steps[-1] + series.steps[0]) / 2)
-    found, level, first = slope(late.steps, late.values), usual(late), beginning(series)
+    # The fall of a loss slows down; on a logarithmic scale it is nearer to a line.
+    found = slope(late.steps, logarithms(late.values))
+    level, first = usual(late), beginning(series)
     if found is None or not level > 0 or rate_share(history) < rule["rate"]:
         return None
-    if found.least < max(rule["fall"] * level, rule["notable"] * first):
+    least = 1 - math.exp(-max(found.least, 0.0))
+    if least < rule["fall"] or least * level < rule["notable"] * first:
         return None
     steps = late.steps[-1] - late.steps[0]
     return rule.found(
-        f"the loss still fell by {found.least / level:.0%} or more in the last {steps} steps, to {late.values[-1]:.3g}, when the run ended",
+        f"the loss still fell by {least:.0%} or more in the last {steps} steps, to {late.values[-1]:.3g}, when the run ended",
         where=place(history, name),
         expected="a run that goes on until the loss, or validation, stands",
         fix="train about three times as long",
         steps=steps,
-        fall=found.change / level,
+        fall_at_least=least,
     )

@@ -18,8 +18,7 @@ Lu et al., "Dying ReLU and initialization" (2019); Karpathy, "CS231n: Convolutio
 
 from ...evidence import History, Series
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._history import last, levels, place, quantities, usual
-from .._trends import slope
+from .._history import last, levels, place, quantities, usual, went_up
 
 rule = Rule(
     code="NW606",
@@ -27,7 +26,6 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.HYPERPARAMETER,
     guides=("H8", "E10", "S4"),
-    remedies=("leaky-activation",),
     thresholds={
         "share": Threshold(
             value=0.9,
@@ -57,8 +55,7 @@ def _layer(history: History, name: str, series: Series) -> Finding | None:
     medians = levels(series)
     if not medians or medians[-1] < rule["notable"] or medians[-1] - medians[0] < rule["risen"]:
         return None
-    found = slope(series.steps, series.values)
-    if found is None or not found.rises:
+    if not went_up(medians):
         return None
     return rule.found(
         f"{medians[-1]:.0%} of the units of `{name}` are zero for a whole batch, {medians[0]:.0%} at the start",

@@ -16,7 +16,7 @@ A schedule that has gone down to a tenth of its largest rate makes small steps o
 Karpathy, "CS231n: Convolutional neural networks for visual recognition", on the ratio of updates to weights: about 1e-3; Shao, "Checklist for debugging neural networks".
 """
 
-from ...evidence import History, Task
+from ...evidence import Events, History, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._history import flat_loss, moved, optimizer_place, place, rate_share
 
@@ -41,7 +41,7 @@ rule = Rule(
 
 
 @rule.check
-def check(history: History, task: Task | None) -> Finding | None:
+def check(history: History, task: Task | None, events: Events | None) -> Finding | None:
     """Look at the parameter that moves most."""
     samples = int(rule["samples"])
     ratios = moved(history, samples)
@@ -53,7 +53,7 @@ def check(history: History, task: Task | None) -> Finding | None:
     ratio = ratios[fastest]
     if ratio >= rule["ratio"]:
         return None
-    flat = flat_loss(history, task, rule["fall"], rule["samples"])
+    flat = flat_loss(history, task, events, rule["fall"], rule["samples"])
     if flat is None:
         return None
     none = (

@@ -1,0 +1,1 @@
+"""What watching costs, beside other ways to look into a run."""

@@ -1,0 +1,156 @@
+"""The ways to look into a run that are compared. Each is put to one network in training, and can stand aside while another has its turn."""
+
+import importlib
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench.overhead.programs import Trained
+from netwright.monitor import Watcher
+
+
+class Tool:
+    """``turn`` is a context in which the tool is at work; ``step`` makes one training step with it. Base: nothing is looked at."""
+
+    def __init__(self, trained: Trained) -> None:
+        self.trained = trained
+
+    def turn(self) -> AbstractContextManager[object]:
+        """While it lasts the tool is in place, and nowhere else."""
+        return nullcontext()
+
+    def step(self) -> None:
+        """One training step."""
+        self.trained.step()
+
+    def close(self) -> None:
+        """Take everything away."""
+
+    def says(self) -> str:
+        """What the tool itself says of its cost."""
+        return ""
+
+
+class Netwright(Tool):
+    """The watcher of ``netwright run``, in its default, or with ``every=1``."""
+
+    def __init__(self, trained: Trained, every: int | None = None) -> None:
+        super().__init__(trained)
+        self.watcher = Watcher(None, every=every)
+        self.watcher.follow(trained.model)
+        self.watcher.start()
+        self.watcher.pause()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        self.watcher.resume()
+        try:
+            yield
+        finally:
+            self.watcher.pause()
+
+    def close(self) -> None:
+        self.watcher.close()
+        if self.watcher.broken:
+            raise RuntimeError(self.watcher.broken)
+
+    def says(self) -> str:
+        return f"{self.watcher.samples} samples in {self.watcher.steps} steps, by its own account {100 * self.watcher.share:.2f} %"
+
+
+class Naive(Tool):
+    """What is often written by hand: forward hooks on every module and norms of every parameter, each number fetched with ``.item()``."""
+
+    def __init__(self, trained: Trained) -> None:
+        super().__init__(trained)
+        self.numbers: dict[str, list[float]] = {}
+        for name, module in trained.model.named_modules():
+            module.register_forward_hook(self._hook(name))
+
+    def _hook(self, name: str) -> Callable[..., None]:
+        def hook(_module: nn.Module, _args: Any, out: Any) -> None:
+            out = out[0] if isinstance(out, tuple) else out
+            values = out.detach()
+            for quantity in (values.mean(), values.std(), values.min(), values.max()):
+                self.numbers.setdefault(name, []).append(quantity.item())
+
+        return hook
+
+    def step(self) -> None:
+        self.trained.step()
+        for name, parameter in self.trained.model.named_parameters():
+            assert parameter.grad is not None
+            for tensor in (parameter.detach(), parameter.grad):
+                self.numbers.setdefault(name, []).append(tensor.norm().item())
+
+
+class TensorBoard(Tool):
+    """Histograms of every weight and gradient at every step."""
+
+    def __init__(self, trained: Trained) -> None:
+        super().__init__(trained)
+        writer: Any = importlib.import_module("torch.utils.tensorboard")
+        self.folder = tempfile.TemporaryDirectory()
+        self.writer: Any = writer.SummaryWriter(self.folder.name)
+        self.count = 0
+
+    def step(self) -> None:
+        self.trained.step()
+        self.count += 1
+        for name, parameter in self.trained.model.named_parameters():
+            self.writer.add_histogram(name, parameter, self.count)
+            self.writer.add_histogram(name + ".grad", parameter.grad, self.count)
+
+    def close(self) -> None:
+        self.writer.close()
+        self.folder.cleanup()
+
+
+class Wandb(Tool):
+    """``wandb.watch(model, log="all")`` with a ``log`` of the loss at every step, offline. All share one run, as it is kept in a global."""
+
+    def __init__(self, trained: Trained, every: int = 1000) -> None:
+        super().__init__(trained)
+        wandb: Any = importlib.import_module("wandb")
+        self.folder = tempfile.mkdtemp()
+        os.environ.setdefault("WANDB_SILENT", "true")
+        self.run: Any = wandb.init(mode="offline", dir=self.folder)
+        self.run.watch(trained.model, log="all", log_freq=every)
+
+    def step(self) -> None:
+        self.run.log({"loss": self.trained.step().item()})
+
+    def close(self) -> None:
+        self.run.finish()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Anomaly(Tool):
+    """``torch.autograd.detect_anomaly``."""
+
+    def turn(self) -> AbstractContextManager[object]:
+        return torch.autograd.detect_anomaly()
+
+
+TOOLS: dict[str, tuple[Callable[[Trained], Tool], str | None]] = {
+    "bare, once more": (Tool, None),
+    "netwright, default": (Netwright, None),
+    "netwright, everything at every step": (lambda t: Netwright(t, every=1), None),
+    "hooks with .item(), every step": (Naive, None),
+    "TensorBoard histograms, every step": (TensorBoard, "tensorboard"),
+    'wandb.watch(log="all"), default (every 1000)': (Wandb, "wandb"),
+    'wandb.watch(log="all"), every step': (lambda t: Wandb(t, every=1), "wandb"),
+    "torch.autograd.detect_anomaly": (Anomaly, None),
+}
+
+
+def usable(package: str | None) -> bool:
+    """Whether the package a tool comes from is installed."""
+    return package is None or importlib.util.find_spec(package) is not None

@@ -1,0 +1,74 @@
+"""How much memory is free, and how much the values of a step take."""
+
+from collections.abc import Iterable
+
+import torch
+
+from ..evidence import Graph
+from .facts import storage_of
+
+_UNKNOWN = 4 << 30
+_GROUP = "/sys/fs/cgroup"
+_BYTES = {
+    "float64": 8,
+    "int64": 8,
+    "float16": 2,
+    "bfloat16": 2,
+    "int8": 1,
+    "uint8": 1,
+    "bool": 1,
+    "complex64": 8,
+}
+
+
+def available_memory(device: torch.device | None = None) -> int:
+    """Bytes of memory that can still be taken, as far as the system says: of an accelerator where ``device`` is one, else of the machine, or of the container's limit where that is less."""
+    if device is not None and device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    found = [n for n in (_of_machine(), _of_container()) if n is not None]
+    return max(0, min(found, default=_UNKNOWN))
+
+
+def _of_machine() -> int | None:
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            return next(
+                (int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable")), None
+            )
+    except OSError:
+        return None
+
+
+def _of_container() -> int | None:
+    """What is left below the limit of the control group; pages of files that can be let go do not count."""
+    try:
+        with open(f"{_GROUP}/memory.max", encoding="ascii") as file:
+            limit = int(file.read())  # "max" where there is none
+        with open(f"{_GROUP}/memory.current", encoding="ascii") as file:
+            used = int(file.read())
+        with open(f"{_GROUP}/memory.stat", encoding="ascii") as file:
+            pages = sum(int(line.split()[1]) for line in file if line.startswith("inactive_file "))
+    except (OSError, ValueError):
+        return None
+    return limit - used + pages
+
+
+def activation_bytes(graph: Graph) -> int:
+    """Memory that holding every value of the step would take, by their shapes: views count as if they were copies."""
+    return sum(i.numel * _BYTES.get(i.dtype, 4) for n in graph.nodes if n.kind == "op" for i in n.outputs)
+
+
+def bytes_of_values(tensors: Iterable[torch.Tensor], but: frozenset[int] | set[int]) -> int:
+    """Memory that tensors take, each piece of it once; without the pieces in ``but`` (see :func:`netwright.capture.facts.storage_of`)."""
+    sizes: dict[int, int] = {}
+    for tensor in tensors:
+        known = storage_of(tensor)
+        if known is not None and known not in but:
+            sizes[known] = tensor.untyped_storage().nbytes()
+    return sum(sizes.values())
+
+
+def bytes_of_tensors(tensors: Iterable[torch.Tensor]) -> int:
+    """Memory for a copy of each."""
+    return sum(t.numel() * t.element_size() for t in tensors)
