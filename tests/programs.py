@@ -7,6 +7,7 @@ import sys
 import tempfile
 import traceback
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 MARK = re.compile(r"#\s*\[(NW\d{3}(?:\s*,\s*NW\d{3})*)\]")
@@ -44,9 +45,7 @@ class Outcome:
 
 def examine(script: Path, *, check: bool = False, timeout: float = 120.0, **options: object) -> Outcome:
     """Run a script under ``netwright run`` (or ``check``) in a forked child of this process."""
-    import torch
-
-    torch.set_num_threads(1)
+    ready()
     with tempfile.TemporaryDirectory() as folder:
         paths = {k: Path(folder) / k for k in ("report.json", "out", "err")}
         sys.stdout.flush()
@@ -61,6 +60,19 @@ def examine(script: Path, *, check: bool = False, timeout: float = 120.0, **opti
         report = json.loads(text)
         assert report, f"no report (exit code {code}):\n{err}"
         return Outcome(report=report, code=code, stdout=out, stderr=err)
+
+
+@cache
+def ready() -> None:
+    """Have in this process what every child would load for itself: it is most of what a small program costs."""
+    import torch
+    from sklearn import datasets, preprocessing  # noqa: F401
+
+    from netwright import doctor  # noqa: F401
+    from netwright.rerun import watch  # noqa: F401
+
+    torch.set_num_threads(1)
+    torch.optim.SGD([torch.zeros(1)], lr=0.1)  # the first optimizer takes torch a second
 
 
 def _in_child(script: Path, paths: dict, check: bool, timeout: float, options: dict) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import BatchSampler
 
 from netwright.rerun.interventions import Hooks
+from netwright.rerun.interventions.hooks import number
 from netwright.rerun.plan import Setting
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
@@ -23,7 +24,7 @@ _STAYS = ("params", "maximize")  # which parameters, and uphill or downhill: no 
 def optimizer(hooks: Hooks, settings: Mapping[str, Setting]) -> None:
     """Every optimizer of the program becomes one of `kind` with `rate` and `decay`. Rates of parameter groups keep their ratios, and groups that are left out of the decay stay so."""
     kind, extra = OPTIMIZERS[str(settings["kind"])]
-    rate, decay = float(settings["rate"] or 0.0), float(settings["decay"] or 0.0)
+    rate, decay = number(settings, "rate"), number(settings, "decay")
     # Made once for its defaults, before the hook is there.
     defaults = kind([torch.nn.Parameter(torch.zeros(1))], lr=rate, weight_decay=decay, **extra).defaults  # type: ignore[call-arg]
     begun: set[int] = set()
@@ -50,7 +51,7 @@ def optimizer(hooks: Hooks, settings: Mapping[str, Setting]) -> None:
 
 def batches(hooks: Hooks, settings: Mapping[str, Setting]) -> None:
     """DataLoaders with these `turns` (numbers with commas, 0: the first one made) give batches of `size`. Those with a batch sampler of the program's own stay as they are."""
-    size = int(settings["size"] or 1)
+    size = int(number(settings, "size")) or 1
     turns = {int(turn) for turn in str(settings["turns"]).split(",")}
     made = 0
 

@@ -1,4 +1,4 @@
-"""Every remedy on the faulty program of each rule that it mends: what it makes of it is silent about that fault."""
+"""Every remedy on the faulty program of each rule that it mends: what it makes of it is silent about that fault, and where hooks can do the same, they train it to the same last bit."""
 
 import json
 from functools import cache
@@ -10,9 +10,11 @@ from netwright.evidence import EXPERIMENTS
 from netwright.registry import find_rule
 from netwright.remedies import Refused, all_remedies
 from netwright.report.json import from_json
+from netwright.rerun import Plan
 from netwright.rule import Severity, every
 
 from ..programs import examine
+from ..rerun.forked import rerun
 
 RULES = Path(__file__).parents[1] / "rules"
 PAIRS = [
@@ -37,23 +39,24 @@ def faulty(code):
     )
 
 
+def patched(remedy, code):
+    """The first finding that the remedy does not refuse, and the patch."""
+    why = []
+    assert faulty(code)
+    for finding in faulty(code):
+        try:
+            return finding, remedy.apply(finding)
+        except Refused as reason:
+            why.append(str(reason))
+    words = f"it refuses: {'; '.join(why)}"
+    return pytest.skip(words) if remedy.name in MAY_REFUSE.get(code, ()) else pytest.fail(words)
+
+
 @pytest.mark.parametrize(("name", "code"), sorted(PAIRS, key=lambda pair: pair[1]))
 def test_the_fault_is_gone(name, code, tmp_path):
     (remedy,) = [r for r in all_remedies() if r.name == name]
     script = RULES / code.lower() / "bad.py"
-    found = faulty(code)
-    assert found
-    why = []
-    for finding in found:
-        try:
-            patch = remedy.apply(finding)
-            break
-        except Refused as reason:
-            why.append(str(reason))
-    else:
-        pytest.skip(f"it refuses: {'; '.join(why)}") if name in MAY_REFUSE.get(code, ()) else pytest.fail(
-            f"it refuses: {'; '.join(why)}"
-        )
+    finding, patch = patched(remedy, code)
     assert patch.source.text == script.read_text()
     if name in EASES.get(code, ()):
         return
@@ -65,6 +68,43 @@ def test_the_fault_is_gone(name, code, tmp_path):
     assert [f.message for f in left] == [], patch.after
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    sorted(
+        ((n, c) for n, c in PAIRS for r in all_remedies() if r.name == n and r.hooks),
+        key=lambda pair: pair[1],
+    ),
+)
+def test_both_forms_train_identically(name, code, tmp_path):
+    (remedy,) = [r for r in all_remedies() if r.name == name]
+    script = RULES / code.lower() / "bad.py"
+    finding, patch = patched(remedy, code)
+    if name in BY_EDIT_ALONE.get(code, ()):
+        with pytest.raises(Refused):
+            remedy.treat(finding)
+        return
+    mended = tmp_path / "bad.py"
+    mended.write_text(patch.after)
+    treated = (remedy.treat(finding).intervention,)
+    edited, hooked, plain = (
+        rerun(path, Plan(digests=True, steps=_STEPS, interventions=made))
+        for path, made in ((mended, ()), (script, treated), (script, ()))
+    )
+    assert hooked.weights == edited.weights
+    if treated[0].name != "divide-loss":  # after what the trace notes as the loss
+        assert hooked.losses == edited.losses
+    if name != "evaluate-in-evaluation-mode":  # which trains as before
+        assert hooked.weights != plain.weights
+
+
+_STEPS = 12
+# What is not seen without the source: an epoch's end, which activation is meant, what sets the weights of a layer.
+BY_EDIT_ALONE = {
+    "NW204": ("remove-last-activation",),
+    "NW207": ("default-initialization",),
+    "NW407": ("default-initialization",),
+    "NW505": ("schedule-in-its-unit",),
+}
 # Where a remedy of the fault does not hold on the rule's own program, and says so.
 MAY_REFUSE = {
     "NW118": ("single-precision",),  # fractions are cut off there

@@ -110,6 +110,24 @@ def test_without_trials_the_terminal_says_how_to_prove_and_what_to_measure():
     assert "not proven" not in said(report(FIRST))  # not started by netwright: there is no command
 
 
+def test_what_is_proven_without_an_edit_is_told_as_work_by_hand():
+    hand = {"by_hand": "Weaker decay at train.py:35 (0.1 times weight_decay)", "why": "it is no number"}
+    first, second, *_ = PROVEN.edits
+    both = replace(PROVEN, edits=(first, replace(second, **hand)), left=None)
+    line = "By hand Weaker decay at train.py:35 (0.1 times weight_decay): tried without an edit of the source (it is no number), so no patch has it"
+    for made_of, patch in ((both, True), (replace(both, edits=both.edits[1:]), False)):
+        whole = diagnosed(made(SECOND, *([FIRST] if patch else [])), made_of)
+        assert ("Patch netwright fix --write train.py --epochs 3" in said(whole)) == patch
+        assert line in said(whole)
+        assert "proven by training without" in headline(whole)
+        page = to_html(whole)
+        assert ("netwright fix --write" in page) == patch
+        assert hand["by_hand"] in page
+        assert from_json(to_json(whole)).diagnosis == whole.diagnosis
+    helped = diagnosed(made(SECOND), replace(both, edits=(replace(both.edits[1], proved=Proved.HELPED),)))
+    assert "By hand" not in said(helped)
+
+
 def test_a_gain_without_proof_is_not_called_one():
     helped = Proof(
         yardstick="accuracy", edits=(edit(FIRST, Proved.HELPED, alone=0.3),), control=0.1, together=0.3

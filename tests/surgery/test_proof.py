@@ -10,8 +10,8 @@ import pytest
 from handmade import finding, report
 from netwright.diagnosis import Edit, Proved
 from netwright.evidence import Where
-from netwright.remedies import Patch, Source
-from netwright.rerun import Command, Trace
+from netwright.remedies import Patch, Source, Treatment
+from netwright.rerun import Command, Intervention, Trace
 from netwright.rerun.cache import state_of
 from netwright.surgery import proof as proofs
 from netwright.surgery.operation import Operation
@@ -108,6 +108,35 @@ def test_one_edit_that_two_findings_nominate_is_tried_for_both(tmp_path):
     whole = operation(tmp_path, replace(healed(), patches=(A,)))
     whole.nominated = [[A], [twin]]
     assert [e.proved for e in proofs.proof_of(whole).edits[:2]] == [Proved.PROVEN] * 2
+
+
+def test_a_remedy_at_hooks_says_what_to_change_by_hand(tmp_path):
+    at_hooks = {"call": "optimizer", "argument": "lr", "factor": 0.1, "file": "/project/train.py", "line": 2}
+    treated = Treatment(
+        remedy="smaller",
+        title="Smaller",
+        codes=B.codes,
+        where=B.where,
+        intervention=Intervention(name="argument", settings=at_hooks),
+        why="not a number",
+    )
+    cure = replace(
+        healed(), attempts=(attempt(0.9, A, treated), attempt(0.6, A)), patches=(A, treated), not_needed=()
+    )
+    whole = operation(tmp_path, cure)
+    whole.nominated = [[A], [treated]]
+    made = proofs.proof_of(whole)
+    known = {e.name: e for e in made.edits}
+    assert known["smaller"].proved is Proved.PROVEN
+    assert (known["smaller"].without, known["smaller"].where) == (0.6, place(2))
+    assert known["smaller"].by_hand == "Smaller at train.py:2 (0.1 times lr)"
+    assert known["smaller"].why == "not a number"
+    assert known["r1"].by_hand == ""
+    assert made.together == 0.9
+    assert {e.codes for e in made.edits if e.why == "netwright has no remedy for it"} == {
+        ("NW501",),
+        ("NW999",),
+    }
 
 
 def test_what_could_not_be_tried_with_others_says_why(tmp_path):

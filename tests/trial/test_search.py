@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from netwright.remedies import Patch, Source
+from netwright.remedies import Patch, Source, Treatment, interventions
 from netwright.remedies.source import Change
-from netwright.rerun import Metric, Trace
+from netwright.rerun import Intervention, Metric, Trace
 from netwright.trial import search
 from netwright.trial.yardstick import choose, sign_flip
 
@@ -179,3 +179,36 @@ def test_what_was_nominated_is_left_out_where_the_standard_remedy_does_it_alone(
 def test_nothing_nominated_and_nothing_standard_finds_nothing():
     run, _ = program(lambda s, seed: 0.5)
     assert search([], run).patches == ()
+
+
+def treatment(name, line, **settings):
+    at = {"call": "optimizer", "argument": "lr", "file": "train.py", "line": line, **settings}
+    return Treatment(
+        remedy=name, title=name, codes=("NW003",), intervention=Intervention(name="argument", settings=at)
+    )
+
+
+def test_a_treatment_is_tried_like_a_patch():
+    run, _ = program(lambda s, seed: 0.1 + 0.5 * ("a" in s) + 0.3 * ("t" in s))
+    cure = search([[A], [treatment("t", 3, factor=0.1)], [B]], run)
+    assert names(cure.patches) == {"a", "t"}
+    assert names(cure.not_needed) == {"b"}
+
+
+def test_two_treatments_of_one_argument_are_not_made_together():
+    run, seen = program(lambda s, seed: 0.9 if "t" in s else 0.1)
+    cure = search([[treatment("t", 3, factor=0.1)], [treatment("u", 3, value=1.0)]], run)
+    assert names(cure.patches) == {"t"}
+    assert any("u" in why for why in cure.refused)
+    assert not any({"t", "u"} <= s for s, _ in seen)
+
+
+def test_a_treatment_finds_its_line_where_a_patch_leaves_it():
+    above = Patch(
+        remedy="x", title="x", codes=(), source=SOURCE, changes=(SOURCE.before(SOURCE.statement(1), "n = 0"),)
+    )
+    below = replace(above, changes=(SOURCE.after(SOURCE.statement(2), "n = 0"),))
+    mine = treatment("t", 2)
+    (moved,) = interventions([above, below, mine])
+    assert moved.settings["line"] == 3
+    assert interventions([mine]) == (mine.intervention,)

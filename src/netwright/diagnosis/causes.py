@@ -76,6 +76,7 @@ def _cause(finding: Finding, proof: Proof | None) -> Cause:
             remedy=best.name,
             alone=best.alone,
             without=best.without,
+            by_hand=best.by_hand,
             why=best.why,
         )
     return cause if proof is None else replace(cause, why="it was not found when the remedies were tried")
@@ -107,6 +108,8 @@ def _unnamed(proof: Proof | None) -> list[Cause]:
             remedy=e.name,
             alone=e.alone,
             without=e.without,
+            by_hand=e.by_hand,
+            why=e.why,
         )
         for e in (proof.cure if proof else ())
         if not e.codes

@@ -26,7 +26,8 @@ class Edit:
     """One remedy and what its trials gave.
 
     ``codes`` and ``where`` are those of the finding that it mends (no code: a standard remedy, which nothing nominates). ``alone`` is the yardstick with this remedy alone, ``without`` with the whole set
-    but this one; ``None`` where that was not run or gave no result. ``why`` says why it was not tried.
+    but this one; ``None`` where that was not run or gave no result. ``by_hand`` says what to change in the source where it was tried without an edit of it, so that no patch has it. ``why`` says why it was not tried;
+    of one that helped, why there is no patch.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Edit:
     proved: Proved = Proved.NOT_TRIED
     alone: float | None = None
     without: float | None = None
+    by_hand: str = ""
     why: str = ""
 
 
@@ -87,7 +89,7 @@ class Proof:
 class Cause:
     """One explanation of what is wrong. ``code`` is empty for a setting that no rule names and a trial found.
 
-    ``remedy`` is the one that speaks for it, with its values ``alone`` and ``without`` as :class:`Edit` has them; ``why`` says why none was tried.
+    ``remedy`` is the one that speaks for it, with its ``alone``, ``without`` and ``by_hand`` as :class:`Edit` has them; ``why`` says why none was tried, or why there is no patch.
     """
 
     code: str
@@ -98,6 +100,7 @@ class Cause:
     remedy: str = ""
     alone: float | None = None
     without: float | None = None
+    by_hand: str = ""
     why: str = ""
 
 

@@ -1,4 +1,4 @@
-"""Ways to mend a program, one file each: an edit of the source that keeps everything else as it was typed."""
+"""Ways to mend a program, one file each: an edit of the source that keeps everything else as it was typed, and for some the same at the hooks of a re-run."""
 
 import pkgutil
 from functools import cache
@@ -6,6 +6,8 @@ from importlib import import_module
 
 from .remedy import Patch as Patch
 from .remedy import Remedy as Remedy
+from .remedy import Treatment as Treatment
+from .remedy import interventions as interventions
 from .remedy import merged as merged
 from .source import Refused as Refused
 from .source import Source as Source

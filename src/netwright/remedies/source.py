@@ -210,6 +210,12 @@ class Source:
             return Change(self.span(call.args[index - 1])[1], end, "")
         return Change(start, end, "")
 
+    def moved(self, line: int, changes: Iterable[Change]) -> int:
+        """Where a line stands after changes."""
+        start = self._starts[line - 1]
+        before = [c for c in changes if c.end <= start]
+        return line + sum(c.text.count("\n") - self.text[c.start : c.end].count("\n") for c in before)
+
     def changed(self, changes: Iterable[Change]) -> str:
         """The text with changes made.
 

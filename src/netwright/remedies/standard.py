@@ -1,21 +1,26 @@
-"""What is tried on a sick program when nothing that a finding nominates makes it better: a smaller and a larger learning rate, Adam, clipped gradients."""
+"""What is tried on a sick program when nothing that a finding nominates makes it better: a smaller and a larger learning rate, Adam, clipped gradients.
+
+Rate and optimizer are changed at the hooks of the re-runs where the source does not say them as numbers.
+"""
 
 from collections.abc import Callable, Iterable
 
 import libcst as cst
 
+from ..rerun import Intervention
+from ..rerun.plan import Setting
 from ._settings import number_of, set_setting
 from ._training import OPTIMIZERS
 from .gradients.clip_gradients import clipped
-from .remedy import Patch
+from .remedy import Patch, Treatment
 from .source import Change, Refused, Source, last_name, name_of
 
 _DEFAULTS = {"SGD": 1e-3, "Adam": 1e-3, "AdamW": 1e-3, "RMSprop": 1e-2, "NAdam": 2e-3, "RAdam": 1e-3}
 _ADAM = "3e-4"  # Karpathy, "A Recipe for Training Neural Networks" (2019), under "adam is safe"
 
 
-def standard(sources: Iterable[Source]) -> list[Patch]:
-    """The patches, for the program's one optimizer.
+def standard(sources: Iterable[Source]) -> list[Patch | Treatment]:
+    """The remedies, for the program's one optimizer.
 
     Args:
         sources: files of the program in which the optimizer may be made.
@@ -33,15 +38,34 @@ def standard(sources: Iterable[Source]) -> list[Patch]:
         ("adam", f"Adam with a learning rate of {_ADAM} instead of SGD", lambda: _adam(source, call)),
         ("clip-at-1", "Clip the norm of the gradients at 1", lambda: clipped(source)),
     )
-    found: list[Patch] = []
+    found: list[Patch | Treatment] = []
     for name, title, edit in wanted:
         try:
             changes = tuple(edit())
             source.changed(changes)
-        except Refused:
+        except Refused as why:
+            intervention = _hooked(source, call, name)
+            if intervention is not None:
+                found.append(
+                    Treatment(remedy=name, title=title, codes=(), intervention=intervention, why=str(why))
+                )
             continue
         found.append(Patch(remedy=name, title=title, codes=(), source=source, changes=changes))
     return found
+
+
+def _hooked(source: Source, call: cst.Call, name: str) -> Intervention | None:
+    """The same at the hooks, where the source is only not understood: what else a remedy refuses for holds there as well."""
+    at: dict[str, Setting] = {"file": str(source.path), "line": source.line_of(call)}
+    if name.startswith("rate"):
+        factor = 0.1 if name == "rate-divided-by-10" else 10.0
+        settings: dict[str, Setting] = {"call": "optimizer", "argument": "lr", "factor": factor}
+        return Intervention(name="argument", settings=settings | at)
+    if name == "adam" and last_name(call.func) == "SGD" and any(a.star for a in call.args):
+        return Intervention(
+            name="exchange-optimizer", settings={"optimizer": "Adam", "was": "SGD", "lr": float(_ADAM), **at}
+        )
+    return None
 
 
 def _rate(source: Source, call: cst.Call, factor: float) -> list[Change]:

@@ -18,7 +18,7 @@ from ..registry import find_rule
 from ..rule import Finding, every, gravest
 from .code import code_html, prose_html
 from .model import SICK, Pictures, Report
-from .proof import labels, next_words, no_help, not_proven, number, sentences
+from .proof import by_hand, labels, next_words, no_help, not_proven, number, patch, sentences
 from .proof_pictures import seeds, sets
 from .samples import draw
 from .source import excerpt
@@ -97,6 +97,7 @@ class Why:
     no_help: str
     following: str
     patch: str
+    by_hand: tuple[str, ...]
 
 
 def _diagnosis(report: Report) -> Why | None:
@@ -112,7 +113,8 @@ def _diagnosis(report: Report) -> Why | None:
         seeds=Markup(seeds(proof) if proof and proof.before else ""),
         no_help=no_help(proof) if proof else "",
         following=next_words(diagnosis),
-        patch=f"netwright fix --write {command}" if proof and proof.proven and command else "",
+        patch=patch(proof, command) if proof else "",
+        by_hand=by_hand(proof) if proof and proof.proven else (),
     )
 
 

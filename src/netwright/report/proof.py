@@ -93,6 +93,22 @@ def no_help(proof: Proof) -> str:
     return ", ".join(dict.fromkeys(e.name for e in proof.edits if not e.codes and e.proved is Proved.NO_HELP))
 
 
+def by_hand(proof: Proof) -> tuple[str, ...]:
+    """What of the set that heals no patch has, because it was tried without an edit of the source."""
+    said = (
+        f"{e.by_hand}: tried without an edit of the source{f' ({e.why})' if e.why else ''}, so no patch has it"
+        for e in proof.cure
+        if e.by_hand
+    )
+    return tuple(dict.fromkeys(said))
+
+
+def patch(proof: Proof, command: str) -> str:
+    """The command that writes what is proven; nothing where all of it is to be changed by hand, or the program cannot be started anew."""
+    has_one = proof.proven and any(not e.by_hand for e in proof.cure)
+    return f"netwright fix --write {command}" if has_one and command else ""
+
+
 def not_proven(diagnosis: Diagnosis, command: str) -> str:
     """What is said in place of a proof where nothing was tried; nothing where the program cannot be started anew."""
     if not command:

@@ -14,7 +14,7 @@ from rich.text import Text
 from ..evidence import ModuleCall
 from ..rule import Finding, Severity, gravest
 from .model import CANNOT_TELL, SICK, Report
-from .proof import next_words, no_help, not_proven, of_cause, sentences
+from .proof import by_hand, next_words, no_help, not_proven, of_cause, patch, sentences
 from .source import excerpt
 from .words import headline, place, relative, shapes, tally, task_words
 
@@ -173,8 +173,9 @@ def _show_proof(console: Console, report: Report) -> None:
         lines.append(("No help", no_help(proof)))
     lines += [("Open", line) for line in diagnosis.unexplained]
     lines.append(("Next", next_words(diagnosis)))
-    if proof is not None and proof.proven and command:
-        lines.append(("Patch", f"netwright fix --write {command}"))
+    if proof is not None and proof.proven:
+        lines.append(("Patch", patch(proof, command)))
+        lines += [("By hand", line) for line in by_hand(proof)]
     last = ""
     for label, text in lines:
         if text:

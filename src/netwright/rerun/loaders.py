@@ -1,6 +1,7 @@
 """The DataLoaders of a program that is run again: which are trained on, a part of one in place of all of it, an epoch that ends early."""
 
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -111,7 +112,9 @@ class Loaders:
 
     def _init(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def __init__(loader: Any, *args: Any, **kwargs: Any) -> None:
-            original(loader, *args, **kwargs)
+            self.hooks.calls.within(DataLoader, "__init__", original, sys._getframe(1))(
+                loader, *args, **kwargs
+            )
             if not self._elsewhere():
                 self._note(loader, construction_where(loader, 2))
                 for made in self.hooks.loader:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-Setting = float | int | str | bool | None
+Setting = float | int | str | bool | None | list[float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

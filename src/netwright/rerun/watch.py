@@ -5,6 +5,7 @@ import hashlib
 import math
 import os
 import struct
+import sys
 import threading
 import time
 import weakref
@@ -16,7 +17,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from ..capture.compiled import is_compiled
 from ..capture.flatten import tensors
-from ..capture.frames import user_where
+from ..capture.frames import user_frame, user_where
 from ..capture.patches import Patches
 from ..capture.sandbox import Unseen, insert_mode_below, remove_mode
 from ..launch import Stop
@@ -55,7 +56,7 @@ class Watch:
         self.plan, self.began, self.real = plan, began, real
         self.flush, self.ends = flush, ends
         self.patches = Patches()
-        self.hooks = Hooks(self.patches)
+        self.hooks = Hooks(self.patches, real)
         self.seeds = Seeds(plan.seed, self.patches)
         self.seen = Seen(at=real)
         self.mode = Metrics(self.seen)
@@ -70,10 +71,10 @@ class Watch:
         self._waiting: list[tuple[int, int, int, torch.Tensor, str | None]] = []
         self._counts: dict[int, int] = {}
         self._optimizers: list[weakref.ref[torch.optim.Optimizer]] = []
+        self._stepped: torch.optim.Optimizer | None = None
         self._digest = hashlib.blake2b(digest_size=16)
         self._inputs: Any = None
         self._scaled: tuple[weakref.ref[torch.Tensor], torch.Tensor] | None = None
-        self._known: set[int] = set()
         self._parameters: dict[int, weakref.ref[torch.Tensor]] = {}
         self._rows = self._samples = self._depth = self._stops = 0
         self._in_place = False
@@ -177,13 +178,11 @@ class Watch:
                 return original(module, *args, **kwargs)
             if self._late():
                 self._stop("seconds")
+            for call in self.hooks.network:
+                call(module, sys._getframe(1))
             grad = torch.is_grad_enabled()
             evaluating = not grad or not module.training
             self._safely(self._comes_in, module, args, kwargs, not grad)
-            if self.hooks.network and id(module) not in self._known:
-                self._known.add(id(module))
-                for call in self.hooks.network:
-                    call(module)
             self._leave()
             self._depth += 1
             compiled = is_compiled(module)
@@ -272,6 +271,8 @@ class Watch:
                 self._depth = depth
             self.backwards += 1
             self._tick()
+            for call in self.hooks.differentiated:
+                call(user_frame(sys._getframe(1))[0])
             return out
 
         return backward
@@ -327,6 +328,10 @@ class Watch:
         if self.elsewhere():
             return
         self._counts[id(optimizer)] = self._counts.get(id(optimizer), 0) + 1
+        if self.plan.digests:  # a program that trains in a function has let go of it at the end
+            self._stepped = optimizer
+        for call in self.hooks.stepped:
+            call(optimizer)
         if self._reached() and not self.plan.evaluate:
             self._stop("steps")
         self._tick()

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from ..options import NOT_PROVEN
-from ..remedies import Patch
+from ..remedies import Patch, Treatment
 from ..report.model import CANNOT_TELL, HEALTHY
 from ..report.terminal import make_console
 from ..report.words import headline
@@ -43,7 +43,7 @@ def run(
         _tell(str(why))
         return NOT_PROVEN
     show(operation, keep(operation), quiet=quiet)
-    patches = _chosen(operation, unproved=unproved)
+    patches = tuple(p for p in _chosen(operation, unproved=unproved) if isinstance(p, Patch))
     if patches:
         show_patch(patches, Path.cwd())
         if write:
@@ -52,8 +52,8 @@ def run(
     return 0 if proven else NOT_PROVEN
 
 
-def _chosen(operation: Operation, *, unproved: bool) -> tuple[Patch, ...]:
-    """The patches to show: those proven, or with ``unproved`` whatever holds."""
+def _chosen(operation: Operation, *, unproved: bool) -> tuple[Patch | Treatment, ...]:
+    """The remedies to show: those proven, or with ``unproved`` whatever holds."""
     cure = operation.cure
     if cure is not None and cure.patches and (cure.proven or unproved):
         return cure.patches

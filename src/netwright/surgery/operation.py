@@ -3,19 +3,20 @@
 Nothing of the user's is changed here; :func:`netwright.surgery.files.write` is asked for separately.
 """
 
+import contextlib
 import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
 from ..diagnosis import Edit
-from ..remedies import Patch, Refused, Source, merged, remedies_for
+from ..remedies import Patch, Refused, Remedy, Source, Treatment, interventions, merged, remedies_for
 from ..remedies.standard import standard
 from ..report.build import order
 from ..report.json import from_json
@@ -37,14 +38,14 @@ _SETS = 6  # sets of remedies that are tried besides the proof, as a rule
 class Operation:
     """What is known so far of one program.
 
-    ``nominated`` are the patches that remedies make for each finding, ``standard`` those that are tried where none of them makes it better, ``refused`` says why others do not hold, ``unmended`` are findings without a remedy. ``budget_s`` is the time for all re-runs, ``steps`` the length of one (``None``: to
+    ``nominated`` are the patches that remedies make for each finding, or treatments where no edit holds, ``standard`` those that are tried where none of them makes it better, ``refused`` says why others do not hold, ``unmended`` are findings that no edit mends. ``budget_s`` is the time for all re-runs, ``steps`` the length of one (``None``: to
     their own end), ``left`` what an examination finds in the mended program.
     """
 
     command: Command
     report: Report
-    nominated: list[list[Patch]] = field(default_factory=list[list[Patch]])
-    standard: list[Patch] = field(default_factory=list[Patch])
+    nominated: list[list[Patch | Treatment]] = field(default_factory=list[list[Patch | Treatment]])
+    standard: list[Patch | Treatment] = field(default_factory=list[Patch | Treatment])
     refused: list[Edit] = field(default_factory=list[Edit])
     unmended: list[Finding] = field(default_factory=list[Finding])
     budget_s: float = 0.0
@@ -87,25 +88,38 @@ def nominate(operation: Operation) -> None:
         for finding in every(top):
             if finding.severity is Severity.INFO:
                 continue
-            options: list[Patch] = []
-            known = remedies_for(finding.code)
-            for remedy in known:
+            options: list[Patch | Treatment] = []
+            refused: dict[str, str] = {}
+            for remedy in remedies_for(finding.code):
                 try:
                     options.append(remedy.apply(finding))
                 except Refused as why:
-                    operation.refused.append(
-                        Edit(
-                            name=remedy.name,
-                            title=remedy.title,
-                            codes=(finding.code,),
-                            where=finding.where,
-                            why=str(why),
-                        )
-                    )
+                    refused[remedy.name] = str(why)
+            if not options:
+                options = _treatments(finding, refused)
+            held = {o.remedy for o in options}
+            operation.refused += [
+                _refused(remedy, finding, refused[remedy.name])
+                for remedy in remedies_for(finding.code)
+                if remedy.name in refused and remedy.name not in held
+            ]
             if options:
                 operation.nominated.append(options)
-            elif finding is top:
+            if finding is top and not any(isinstance(o, Patch) for o in options):
                 operation.unmended.append(finding)
+
+
+def _refused(remedy: Remedy, finding: Finding, why: str) -> Edit:
+    return Edit(name=remedy.name, title=remedy.title, codes=(finding.code,), where=finding.where, why=why)
+
+
+def _treatments(finding: Finding, refused: Mapping[str, str]) -> list[Patch | Treatment]:
+    """What can be tried without an edit, where none holds: the source is not understood, and the program may be all the same."""
+    found: list[Patch | Treatment] = []
+    for remedy in remedies_for(finding.code):
+        with contextlib.suppress(Refused):
+            found.append(remedy.treat(finding, why=refused.get(remedy.name, "")))
+    return found
 
 
 def add_standard(operation: Operation) -> None:
@@ -205,16 +219,22 @@ class _Trials:
                 return max(1, int(scout.steps * min(share, 0.8)))
         return None
 
-    def _plan(self, patches: Sequence[Patch], seed: int) -> Plan:
+    def _plan(self, patches: Sequence[Patch | Treatment], seed: int) -> Plan:
         overlay = {os.path.realpath(p): text for p, text in merged(patches).items()}
-        return Plan(seed=seed, steps=self.steps, threads=self.threads, overlay=overlay)
+        return Plan(
+            seed=seed,
+            steps=self.steps,
+            threads=self.threads,
+            overlay=overlay,
+            interventions=interventions(patches),
+        )
 
     def _told(self) -> None:
         self.done += 1
         if callable(self.progress):
             self.progress(min(0.99, self.done / self.wanted))
 
-    def run(self, wanted: Sequence[tuple[tuple[Patch, ...], int]]) -> list[Trace]:
+    def run(self, wanted: Sequence[tuple[tuple[Patch | Treatment, ...], int]]) -> list[Trace]:
         """One re-run for each set of remedies and seed."""
         plans = [self._plan(patches, seed) for patches, seed in wanted]
         left = max(1.0, self.until - time.monotonic())
@@ -235,8 +255,10 @@ class _Trials:
 
 
 def _left(operation: Operation) -> tuple[Finding, ...] | None:
-    """What an examination still finds in the mended program; ``None`` where it could not be examined."""
+    """What an examination still finds in the mended program; ``None`` where it could not be examined: there is none without a patch for all of it."""
     assert operation.cure is not None
+    if any(isinstance(p, Treatment) for p in operation.cure.patches):
+        return None
     command = operation.command
     place = Place.make(command.folder)
     try:

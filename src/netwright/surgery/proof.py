@@ -9,19 +9,19 @@ from typing import Any, TextIO
 
 from .. import __version__
 from ..diagnosis import Edit, Left, Proof, Proved
-from ..remedies import Patch
-from ..remedies.source import Change
+from ..remedies import Treatment
 from ..report.model import Report
 from ..report.plain import from_plain, to_plain
 from ..rerun import Command
 from ..rerun.cache import fingerprint, keep_out, state_of
 from ..rule import Finding, Severity, every
 from ..trial import Cure
+from ..trial.search import Tried
 from .operation import Operation, operate
 
 FOLDER = Path(".netwright") / "proofs"
 _FORMAT = "1"
-_Key = tuple[str, tuple[Change, ...]]
+_Key = tuple[str, object]
 
 
 def proof_of(operation: Operation) -> Proof:
@@ -33,7 +33,7 @@ def proof_of(operation: Operation) -> Proof:
         why = _why(operation)
         untried = [_edit(p, why=why) for p in [*nominated, *operation.standard]]
         return Proof(why=why, edits=(*untried, *edits), budget_s=operation.budget_s)
-    tried = [_tried(p, cure) for p in _every_patch(operation)]
+    tried = [_tried(p, cure) for p in _every_remedy(operation)]
     ran = any(v is not None for v in (*cure.before, *cure.after))  # else the budget ended before the seeds
     return Proof(
         yardstick=cure.yardstick.name,
@@ -41,7 +41,7 @@ def proof_of(operation: Operation) -> Proof:
         budget_s=operation.budget_s,
         steps=operation.steps,
         control=cure.control.value,
-        together=_value(cure, map(_key, cure.patches)),
+        together=_value(cure, _keys(cure.patches)),
         before=cure.before if ran else (),
         after=cure.after if ran else (),
         better=sum(g > 0 for g in cure.gains),
@@ -59,31 +59,32 @@ def _why(operation: Operation) -> str:
     return "no remedy of netwright's holds for what was found, so nothing was tried"
 
 
-def _every_patch(operation: Operation) -> Iterable[Patch]:
-    """All patches that were thought of. One that the search made itself stands in the cure alone."""
+def _every_remedy(operation: Operation) -> Iterable[Tried]:
+    """All remedies that were thought of. One that the search made itself stands in the cure alone."""
     known = [p for options in operation.nominated for p in options] + operation.standard
-    keys = set(map(_key, known))
+    keys = _keys(known)
     cure = operation.cure.patches if operation.cure is not None else ()
-    return [*known, *(p for p in cure if _key(p) not in keys)]
+    return [*known, *(p for p in cure if p.key not in keys)]
 
 
-def _tried(patch: Patch, cure: Cure) -> Edit:
-    key, healing = _key(patch), set(map(_key, cure.patches))
+def _tried(patch: Tried, cure: Cure) -> Edit:
+    key, healing = patch.key, _keys(cure.patches)
     if key in healing:
         return _edit(
             patch,
             proved=Proved.PROVEN if cure.proven else Proved.HELPED,
             alone=_value(cure, [key]),
             without=_value(cure, healing - {key}),
+            why=patch.why if isinstance(patch, Treatment) else "",
         )
-    if any(key in map(_key, a.patches) for a in cure.attempts):
+    if any(key in _keys(a.patches) for a in cure.attempts):
         return _edit(patch, proved=Proved.NO_HELP, alone=_value(cure, [key]))
     clash = [line for line in cure.refused if line.startswith(f"{patch.remedy}: ")]
     return _edit(patch, why=clash[0] if clash else "its turn did not come")
 
 
 def _edit(
-    patch: Patch,
+    patch: Tried,
     *,
     proved: Proved = Proved.NOT_TRIED,
     alone: float | None = None,
@@ -98,19 +99,20 @@ def _edit(
         proved=proved,
         alone=alone,
         without=without,
+        by_hand=patch.by_hand if isinstance(patch, Treatment) else "",
         why=why,
     )
 
 
-def _key(patch: Patch) -> _Key:
-    """Two findings may nominate the same edit: it is known by what it changes."""
-    return str(patch.path), patch.changes
+def _keys(patches: Iterable[Tried]) -> set[_Key]:
+    """Two findings may nominate the same change: a remedy is known by what it changes."""
+    return {p.key for p in patches}
 
 
 def _value(cure: Cure, keys: Iterable[_Key]) -> float | None:
-    """What the program reached with just these patches, its own seed; ``None`` where that was not run."""
+    """What the program reached with just these remedies, its own seed; ``None`` where that was not run."""
     wanted = set(keys)
-    found = (a.value for a in cure.attempts if a.patches and set(map(_key, a.patches)) == wanted)
+    found = (a.value for a in cure.attempts if a.patches and _keys(a.patches) == wanted)
     return next(found, None)
 
 

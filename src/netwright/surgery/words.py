@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ..diagnosis import Proof
-from ..remedies import Patch
+from ..remedies import Patch, Treatment
 from ..report.build import diagnosed
 from ..report.model import CANNOT_TELL, HEALTHY, Report
-from ..report.proof import labels, next_words, of_cause
+from ..report.proof import by_hand, labels, next_words, of_cause
 from ..report.terminal import make_console
 from ..report.words import headline
 from ..rule import Finding
@@ -39,7 +39,7 @@ def show(operation: Operation, proof: Proof, *, quiet: bool = False, console: Co
     if cure is not None:
         if not quiet:
             _trials(out, operation, cure)
-        _proof(out, cure)
+        _proof(out, cure, proof)
     if not quiet and report.diagnosis is not None and (following := next_words(report.diagnosis)):
         _say(out, "Next", following)
     if operation.interrupted:
@@ -93,8 +93,12 @@ def _trials(out: Console, operation: Operation, cure: Cure) -> None:
     grid.add_column(overflow="fold")
     grid.add_row(" " * (_LABEL - 2), "as it is", _number(cure.control.value))
     for attempt in cure.attempts:
-        grid.add_row("", " + ".join(p.remedy for p in attempt.patches), _number(attempt.value))
+        grid.add_row("", " + ".join(map(_named, attempt.patches)), _number(attempt.value))
     out.print(grid)
+
+
+def _named(tried: Patch | Treatment) -> str:
+    return tried.remedy if isinstance(tried, Patch) else f"{tried.remedy} (hooks)"
 
 
 def _why_no_yardstick(cure: Cure) -> str:
@@ -103,7 +107,7 @@ def _why_no_yardstick(cure: Cure) -> str:
     return f"nothing that the program computes in its evaluation or prints of it tells whether it got better{ended}"
 
 
-def _proof(out: Console, cure: Cure) -> None:
+def _proof(out: Console, cure: Cure, proof: Proof) -> None:
     if cure.yardstick is None:
         return
     if not cure.patches:
@@ -121,6 +125,8 @@ def _proof(out: Console, cure: Cure) -> None:
     luck = f"; two seeds of the program as it is differ by {cure.luck:.2g}" if cure.luck is not None else ""
     p = f"; p = {cure.p:.3g}" if cure.p is not None else ""
     _say(out, "Proof", f"{said}{p}{luck})" + ("" if cure.proven else ": not proven"))
+    for line in by_hand(proof):
+        _say(out, "By hand", line)
     for patch in cure.not_needed:
         codes = f" ({', '.join(patch.codes)})" if patch.codes else ""
         _say(out, "Not needed", f"{patch.remedy}{codes}: as good without it")

@@ -5,12 +5,12 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ..remedies import Patch, Refused, merged
-from ..remedies.source import Change
+from ..remedies import Patch, Refused, Treatment, merged
 from ..rerun import Trace
 from .yardstick import Yardstick, choose, sign_flip
 
-Set = tuple[Patch, ...]
+Tried = Patch | Treatment
+Set = tuple[Tried, ...]
 Run = Callable[[Sequence[tuple[Set, int]]], Sequence[Trace]]
 _KEEPS = 0.95  # of the gain: a remedy without which this much is kept is not needed
 _MUCH = 1.25  # times the gain: what a standard remedy must come to on top of those that findings nominate
@@ -32,7 +32,7 @@ class Attempt:
 class Cure:
     """What the search found.
 
-    ``patches`` is the smallest set that heals, empty when none does. ``before`` and ``after`` are the values by seed, ``p`` that of the paired sign-flip test on them.
+    ``patches`` is the smallest set that heals (patches of the source, and treatments at hooks), empty when none does. ``before`` and ``after`` are the values by seed, ``p`` that of the paired sign-flip test on them.
     ``luck`` is how much two seeds of the program as it is differ (the median of all pairs). ``not_needed`` were taken away again without loss. ``refused`` says why remedies could not be tried together.
     """
 
@@ -63,7 +63,7 @@ class Cure:
 
 
 def search(
-    nominated: Sequence[Sequence[Patch]], run: Run, *, seeds: int = SEEDS, standard: Sequence[Patch] = ()
+    nominated: Sequence[Sequence[Tried]], run: Run, *, seeds: int = SEEDS, standard: Sequence[Tried] = ()
 ) -> Cure:
     """Find the smallest set of remedies that heals.
 
@@ -99,7 +99,7 @@ def search(
         more = run([(patches, 0) for patches in further])
         attempts += [_attempt(yardstick, s, t, before) for s, t in zip(further, more, strict=True)]
     best = max(attempts[1:], key=lambda a: (a.gain, -len(a.patches)), default=attempts[0])
-    not_needed: list[Patch] = []
+    not_needed: list[Tried] = []
     if best.gain > 0 and len(best.patches) > 1:
         best, not_needed = _smallest(best, attempts, run, yardstick, before)
     elif best.gain > 0:
@@ -121,7 +121,7 @@ def search(
 
 
 def _on_top(
-    best: Attempt, standard: Sequence[Patch], run: Run, yardstick: Yardstick, before: float | None
+    best: Attempt, standard: Sequence[Tried], run: Run, yardstick: Yardstick, before: float | None
 ) -> tuple[Attempt, list[Attempt]]:
     """What heals, with one standard remedy more, where that adds much: a small change for the worse or the better is none of a patch's business."""
     joined = [compatible([*best.patches, p]) for p in standard]
@@ -133,11 +133,11 @@ def _on_top(
     return (most if math.isfinite(best.gain) and most.gain > _MUCH * best.gain else best), more
 
 
-def _edits(patches: Set) -> frozenset[tuple[str, tuple[Change, ...]]]:
-    return frozenset((str(p.path), p.changes) for p in patches)
+def _edits(patches: Set) -> frozenset[tuple[str, object]]:
+    return frozenset(p.key for p in patches)
 
 
-def _further(together: Set, standard: Sequence[Patch]) -> list[Set]:
+def _further(together: Set, standard: Sequence[Tried]) -> list[Set]:
     """Each standard remedy alone, and with all that are nominated."""
     alone: list[Set] = [(p,) for p in standard]
     if not together:
@@ -146,12 +146,12 @@ def _further(together: Set, standard: Sequence[Patch]) -> list[Set]:
     return [*alone, *(both for both, refused in joined if not refused and len(both) > len(together))]
 
 
-def compatible(patches: Iterable[Patch]) -> tuple[Set, list[str]]:
+def compatible(patches: Iterable[Tried]) -> tuple[Set, list[str]]:
     """As many of the patches as can be made together, in order, and why the others cannot."""
-    kept: list[Patch] = []
+    kept: list[Tried] = []
     refused: list[str] = []
     for patch in patches:
-        if any(patch.changes == k.changes and patch.path == k.path for k in kept):
+        if any(patch.key == k.key for k in kept):
             continue
         try:
             merged([*kept, patch])
@@ -170,11 +170,11 @@ def _attempt(yardstick: Yardstick | None, patches: Set, trace: Trace, before: fl
 
 def _smallest(
     best: Attempt, attempts: list[Attempt], run: Run, yardstick: Yardstick, before: float | None
-) -> tuple[Attempt, list[Patch]]:
+) -> tuple[Attempt, list[Tried]]:
     """Take away one remedy after the other, the least telling first, as long as the gain stays."""
     alone = {a.patches[0]: a.gain for a in attempts if len(a.patches) == 1}
     target = best.gain
-    gone: list[Patch] = []
+    gone: list[Tried] = []
     for patch in sorted(best.patches, key=lambda p: alone.get(p, -math.inf)):
         rest = tuple(p for p in best.patches if p != patch)
         if not rest:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
 from .._settings import number_of, set_setting
 from ..remedy import Remedy
@@ -30,3 +31,18 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     if not changes:
         raise Refused("no DataLoader with this batch size is made in the file")
     return changes
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """Every loader that has the batch size that was seen."""
+    samples = finding.measured.get("samples")
+    if not isinstance(samples, int):
+        raise Refused("the batch size is not known")
+    settings = {
+        "call": "utils.data.DataLoader",
+        "argument": "batch_size",
+        "was": samples,
+        "value": int(_SIZE),
+    }
+    return Intervention(name="argument", settings=settings)

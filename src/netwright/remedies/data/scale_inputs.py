@@ -3,7 +3,10 @@
 import keyword
 from collections.abc import Sequence
 
+from ...rerun import Intervention
+from ...rerun.plan import Setting
 from ...rule import Finding
+from .._hooks import at
 from .._networks import first_statement, network_at, parameters_of
 from .._settings import numbers
 from ..remedy import Remedy
@@ -40,21 +43,51 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     return [source.before(first_statement(network.forward), f"{name} = {_scaled(finding, name)}")]
 
 
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """What the network called on the line gets."""
+    centre, width = _numbers(finding)
+    name = finding.measured.get("input")
+    settings: dict[str, Setting] = {"width": _read(width)}
+    if centre is not None:
+        settings["centre"] = _read(centre)
+    if isinstance(name, str):
+        settings["input"] = name
+    return at(finding, "scale-inputs", **settings)
+
+
+def _read(written: str | list[str]) -> float | list[float]:
+    return [float(w) for w in written] if isinstance(written, list) else float(written)
+
+
 def _scaled(finding: Finding, x: str) -> str:
+    centre, width = _numbers(finding)
+    if centre is None:
+        return f"{x} / {width}"
+    if isinstance(centre, list):
+        return f"({x} - {x}.new_tensor([{', '.join(centre)}])) / {x}.new_tensor([{', '.join(width)}])"
+    return f"({x} + {centre[1:]}) / {width}" if centre.startswith("-") else f"({x} - {centre}) / {width}"
+
+
+def _numbers(finding: Finding) -> tuple[str | list[str] | None, str | list[str]]:
+    """What is taken away, and what it is divided by, as they are written; lists for columns.
+
+    Raises:
+        Refused: they are not known.
+    """
     measured = finding.measured
     low, high = measured.get("min"), measured.get("max")
     if "raw values of 0 to 255" in finding.message and low is not None and high is not None:
-        return f"{x} / 255"
+        return None, "255"
     means, stds = numbers(measured.get("column_means")), numbers(measured.get("column_stds"))
     if means and stds and len(means) == len(stds):
         spread = [s if s > _CONSTANT * abs(m) and s > 0 else 1.0 for m, s in zip(means, stds, strict=True)]
         # As many digits as the spread asks for.
-        centre = ", ".join(f"{m:.{4 if s > 0.01 * abs(m) else 8}g}" for m, s in zip(means, stds, strict=True))
-        width = ", ".join(f"{s:.4g}" for s in spread)
-        return f"({x} - {x}.new_tensor([{centre}])) / {x}.new_tensor([{width}])"
+        centre = [f"{m:.{4 if s > 0.01 * abs(m) else 8}g}" for m, s in zip(means, stds, strict=True)]
+        return centre, [f"{s:.4g}" for s in spread]
     mean, std = measured.get("mean"), measured.get("std")
     if finding.code != "NW101" or not isinstance(mean, float | int) or not isinstance(std, float | int):
         raise Refused("mean and standard deviation of each column are not known")
     if not std > _CONSTANT * abs(mean):
         raise Refused("the input hardly varies: nothing to divide by")
-    return f"({x} - {mean:.4g}) / {std:.4g}" if mean >= 0 else f"({x} + {-mean:.4g}) / {std:.4g}"
+    return f"{mean:.4g}", f"{std:.4g}"

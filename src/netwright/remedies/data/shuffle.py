@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from ...rerun import Intervention
 from ...rule import Finding
+from .._hooks import argument
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, called
 
@@ -22,3 +24,9 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
             raise Refused("the loader has a sampler of its own, which decides on the order")
         return [source.set_argument(call, "shuffle", "True", position=2)]
     raise Refused("no DataLoader is made on the line")
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """The argument, as the loader made on the line gets it."""
+    return argument(finding, "utils.data.DataLoader", "shuffle", value=True)

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
+from .._hooks import at
 from .._training import backward_at, optimizer_near, steps_near
 from ..remedy import Remedy
 from ..source import Change, Source
@@ -38,3 +40,9 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
         assert outer is not None
         return [source.before(source.statement_of(backward), f"{optimizer_near(source, outer)}.zero_grad()")]
     return [source.before(source.statement_of(backward), f"{optimizer_near(source, backward)}.zero_grad()")]
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """The optimizer that steps after the line clears its gradients then."""
+    return at(finding, "clear-gradients")

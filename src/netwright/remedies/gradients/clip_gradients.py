@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
 from .._training import OPTIMIZERS, calls_of, is_schedule, receiver, scope
 from ..remedy import Remedy
@@ -80,3 +81,10 @@ def _parameters(source: Source, step: cst.Call, name: str) -> str:
             ):
                 return source.code(argument)
     return f'[p for group in {name}.param_groups for p in group["params"]]'
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """Before every step, whatever the optimizer is called."""
+    del finding
+    return Intervention(name="clip-gradients", settings={"norm": float(_LIMIT)})

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
+from .._hooks import at
 from .._training import calls_of, receiver
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, name_of
@@ -61,3 +63,11 @@ def _train(source: Source, line: int) -> Sequence[Change]:
             if name and loop is not None:
                 return [source.before(loop, f"{name}.train()")]
     raise Refused("the loop that trains is not found")
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """Evaluation mode at the line, training mode at the next pass from elsewhere."""
+    if "training_share" not in finding.measured:
+        raise Refused("which passes are to be in training mode is not known")
+    return at(finding, "evaluation-mode")

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
+from .._hooks import at
 from .._training import calls_of, optimizer_call, receiver
 from ..remedy import Remedy
 from ..source import Change, Refused, Source
@@ -35,3 +37,9 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     if any(True for _ in source.every(cst.DictElement, given)):
         raise Refused("the parameters are given in groups")
     return [source.replace(given, f"{'.'.join(next(iter(roots)))}.parameters()")]
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """The optimizer made on the line gets the parameters of the network that those it was given belong to."""
+    return at(finding, "optimize-all-parameters")

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
+from .._hooks import at
 from .._training import backward_at, optimizer_near, scope
 from ..remedy import Remedy
 from ..source import Change, Source, last_name
@@ -26,3 +28,9 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
             return [source.replace(expression.value, source.code(expression.value) + "()")]
     name = optimizer_near(source, backward)
     return [source.after(source.statement_of(backward), f"{name}.step()")]
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """The program's one optimizer steps after the line."""
+    return at(finding, "step-the-optimizer")

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
+from .._hooks import at
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name
 
@@ -27,3 +29,9 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     if not freezes:
         raise Refused("nothing is frozen on the line")
     return [source.delete(source.whole(statement, cst.For, cst.If, cst.With))]
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """What the line freezes stays as it is."""
+    return at(finding, "unfreeze")

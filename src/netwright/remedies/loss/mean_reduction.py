@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
 from .._activations import maker
+from .._hooks import LOSSES, argument
 from ..remedy import Remedy
 from ..source import Change, Refused, Source
 
@@ -43,3 +45,14 @@ def _divided(source: Source, finding: Finding, count: int) -> Sequence[Change]:
             if isinstance(call.func, cst.Attribute) and call.func.attr.value == "backward":
                 return [source.replace(call.func.value, f"({source.code(call.func.value)} / {count})")]
     raise Refused("the backward pass is not found")
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """The argument, as the loss made or called on the line gets it; an accumulated loss is divided before it is differentiated."""
+    count, padding = finding.measured.get("accumulated"), finding.measured.get("padding_idx")
+    if isinstance(count, int):
+        return Intervention(name="divide-loss", settings={"by": count})
+    if isinstance(padding, int):
+        return argument(finding, LOSSES, "ignore_index", value=padding)
+    return argument(finding, LOSSES, "reduction")

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from ...rerun import Intervention
 from ...rule import Finding
 from .._activations import activations_at, removal
+from .._hooks import SIGMOIDS, SOFTMAXES, at
 from ..remedy import Remedy
 from ..source import Change, Refused, Source
 
@@ -24,3 +26,11 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     if not found:
         raise Refused("no activation is written on the line")
     return [removal(source, found[0])]
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """What is made or applied on the line gives back what it gets."""
+    if finding.code not in _KINDS:
+        raise Refused("which activation is meant is not seen in a re-run")
+    return at(finding, "instead", call=SOFTMAXES if finding.code == "NW302" else SIGMOIDS)

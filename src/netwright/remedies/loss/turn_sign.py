@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
+from .._hooks import argument
 from .._training import optimizer_call
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, called
@@ -62,3 +64,13 @@ def _before_backward(source: Source, value: cst.BaseExpression) -> Change:
     if source.text[start - 1] == "(" and source.text[end] == ")" and len(value.lpar) == 1:
         start, end = start - 1, end + 1
     return Change(start, end, atom(source, value.expression))
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """The sign is turned before the loss is differentiated; ``maximize`` goes."""
+    if "accuracy_before" not in finding.measured:
+        raise Refused("the loss has no lower bound: its targets are wrong, and not its sign")
+    if "maximize" in finding.fix:
+        return argument(finding, "optimizer", "maximize")
+    return Intervention(name="divide-loss", settings={"by": -1})

@@ -6,6 +6,7 @@ from typing import cast
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
 from .._training import calls_of, receiver, scope
 from ..remedy import Remedy
@@ -96,11 +97,7 @@ def _appended(source: Source, line: int) -> list[Change]:
 
 def _in_forward(source: Source, finding: Finding) -> list[Change]:
     """``x = self.a(x)`` becomes ``x = torch.relu(self.a(x))``, for each first layer of a pair."""
-    pairs = finding.measured.get("pairs")
-    named = [finding.where.module or ""]
-    if isinstance(pairs, list | tuple):
-        named += [str(pair[0]) for pair in cast("list[list[object]]", pairs) if pair]
-    first = {f"self.{n.rpartition('.')[2]}" for n in named if n}
+    first = {f"self.{n.rpartition('.')[2]}" for n in _first(finding)}
     assert finding.where.line is not None
     changes: list[Change] = []
     for call in source.at(cst.Call, finding.where.line):
@@ -125,3 +122,21 @@ def _relu(source: Source) -> str:
     if "F" in names:
         return "F.relu"
     raise Refused("torch is not imported by its name")
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """Behind the first layer of each pair."""
+    names = _first(finding)
+    if not names:
+        raise Refused("the layers have no names")
+    return Intervention(name="activate-layers", settings={"layers": " ".join(names)})
+
+
+def _first(finding: Finding) -> list[str]:
+    """The first layer of each pair, by its path."""
+    pairs = finding.measured.get("pairs")
+    named = [finding.where.module or ""]
+    if isinstance(pairs, list | tuple):
+        named += [str(pair[0]) for pair in cast("list[list[object]]", pairs) if pair]
+    return [n for n in dict.fromkeys(named) if n]

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
+from .._hooks import argument
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name
 
@@ -46,3 +48,12 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
             raise Refused("batch_first is set already")
         return [source.drop_argument(call, argument)]
     raise Refused("no layer that has batch_first is made on the line")
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """The other of the two, as the layer made on the line gets it."""
+    now = finding.measured.get("batch_first", False)
+    if now is True and finding.code != "NW219":
+        raise Refused("batch_first is set already")
+    return argument(finding, " ".join(f"nn.{layer}" for layer in _LAYERS), "batch_first", value=not now)

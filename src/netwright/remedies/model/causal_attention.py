@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from ...rerun import Intervention
 from ...rule import Finding
+from .._hooks import argument
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, called
 
@@ -25,3 +27,11 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
             raise Refused("the attention has a mask of its own")
         return [source.set_argument(call, "is_causal", "True", position=5)]
     raise Refused("scaled_dot_product_attention is not called on the line")
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """The argument, as the call on the line gets it."""
+    return argument(
+        finding, "nn.functional.scaled_dot_product_attention", "is_causal", value=True, position=5
+    )

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
+from .._hooks import at
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name, name_of
 
@@ -42,3 +44,11 @@ def _initializes(source: Source, call: cst.Call) -> bool:
     name = last_name(call.func)
     known = "init" in name_of(call.func).split(".")[:-1] or name in _METHODS
     return name.endswith("_") and known and isinstance(source.parent(call), cst.Expr)
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """What sets weights on the line does nothing."""
+    if finding.code in ("NW207", "NW407"):
+        raise Refused("the line is that of the layer, and not of what sets its weights")
+    return at(finding, "instead", call="nn.init.* " + " ".join(f"Tensor.{m}" for m in sorted(_METHODS)))

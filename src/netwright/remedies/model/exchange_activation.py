@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
 from .._activations import FUNCTIONS, activations_at, maker, makes_module
 from .._calls import is_function, renamed
+from .._hooks import at
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name, name_of
 
@@ -88,3 +90,12 @@ def _taken_up(source: Source, call: cst.Call, function: cst.FunctionDef) -> bool
         return False
     layer = source.parent(above)
     return isinstance(layer, cst.Call) and name_of(layer.func).startswith("self.")
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """What is made or applied on the line; which ones are hidden is not seen in a re-run."""
+    if finding.code == "NW406":
+        raise Refused("which activations are hidden is not seen in a re-run")
+    calls = " ".join([*_FLAT, *(f"nn.{FUNCTIONS[name]}" for name in _FLAT)])
+    return at(finding, "instead", call=calls, function="relu", module="ReLU")

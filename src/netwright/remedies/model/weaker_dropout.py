@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
 from .._activations import maker
 from .._calls import is_function
+from .._hooks import DROPOUTS, argument
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name
 
@@ -40,3 +42,9 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
                 return [source.set_argument(call, "training", "self.training", 2)]
             return [source.set_argument(call, "p", _RATE, 1)]
     raise Refused("no dropout is written on the line")
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """The rate, as the dropout made or applied on the line gets it."""
+    return argument(finding, DROPOUTS, "p", value=float(_RATE), position=1)

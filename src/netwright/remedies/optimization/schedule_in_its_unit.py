@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
+from .._hooks import argument
 from .._training import calls_of, is_schedule, receiver
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name
@@ -54,3 +56,13 @@ def _once_an_epoch(source: Source, finding: Finding) -> Sequence[Change]:
             raise Refused("the optimizer is not stepped in the same loop")
         return [source.delete(statement), source.after(inner, source.line_code(statement))]
     raise Refused("where the scheduler is stepped is not seen")
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """The length alone: when an epoch ends is the program's own business."""
+    planned = finding.measured.get("planned")
+    if not isinstance(planned, int):
+        raise Refused("when an epoch ends is not seen in a re-run")
+    schedulers = " ".join(f"optim.lr_scheduler.{name}" for name in _LENGTHS)
+    return argument(finding, schedulers, " ".join(name for name, _ in _LENGTHS.values()), value=planned)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
+from .._hooks import argument
 from .._settings import numbers, set_setting
 from .._training import optimizer_call
 from ..remedy import Remedy
@@ -25,37 +27,53 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     """What torch has as a default, or what recipes use; betas that are swapped are swapped back."""
     assert finding.where.line is not None
     call = optimizer_call(source, finding.where.line)
+    setting, value = _usual(finding)
+    position = {"lr": 1, "betas": 2, "momentum": 2 if last_name(call.func) == "SGD" else None}.get(setting)
+    written = source.argument(call, setting, position)
+    if written is None:
+        raise Refused(f"{setting} is not written in the call of the optimizer")
+    if value is None:
+        return [source.drop_argument(call, written)]
+    if isinstance(value, list):
+        text = ", ".join(f"{v:g}" for v in value)
+        # The parentheses of a tuple are not part of its span.
+        closed = isinstance(written.value, cst.Tuple) and bool(written.value.lpar)
+        return [source.replace(written.value, text if closed else f"({text})")]
+    return [set_setting(source, call, setting, value, position)]
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """The setting, as the optimizer gets it."""
+    setting, value = _usual(finding)
+    if value is None:
+        return argument(finding, "optimizer", setting)
+    return argument(finding, "optimizer", setting, value=value if isinstance(value, list) else float(value))
+
+
+def _usual(finding: Finding) -> tuple[str, str | list[float] | None]:
+    """The setting that is wrong and what it is to be (``None``: it is left out).
+
+    Raises:
+        Refused: that is not known.
+    """
     setting, value = finding.measured.get("setting"), finding.measured.get("value")
     if not isinstance(setting, str):
         raise Refused("which setting is wrong is not known")
     if setting in _LEFT_OUT:
-        argument = source.argument(call, setting)
-        if argument is None:
-            raise Refused(f"{setting} is not written in the call of the optimizer")
-        return [source.drop_argument(call, argument)]
+        return setting, None
     if setting == "betas":
         pair = numbers(value) or []
         swapped = len(pair) == 2 and all(0 <= b < 1 for b in pair) and pair[1] < pair[0]
-        text = f"({pair[1]:g}, {pair[0]:g})" if swapped else "(0.9, 0.999)"
-        argument = source.argument(call, "betas", 2)
-        if argument is None:
-            raise Refused("betas are not written in the call of the optimizer")
-        # The parentheses of a tuple are not part of its span.
-        written = isinstance(argument.value, cst.Tuple) and bool(argument.value.lpar)
-        return [source.replace(argument.value, text[1:-1] if written else text)]
+        return setting, [pair[1], pair[0]] if swapped else [0.9, 0.999]
     if not isinstance(value, int | float):
         raise Refused("its value is not known")
-    position = {"lr": 1, "momentum": 2 if last_name(call.func) == "SGD" else None}.get(setting)
     if setting in ("lr", "weight_decay") and value < 0:
-        text = f"{-value:g}"
-    elif setting == "weight_decay":
-        text = f"{min(value / 100, 1e-2):g}"
-    elif setting == "lr":
-        text = _RATE
-    elif setting in _USUAL and value >= 0:
-        text = _USUAL[setting]
-    else:
-        raise Refused(f"{setting} has no usual value")
-    if source.argument(call, setting, position) is None:
-        raise Refused(f"{setting} is not written in the call of the optimizer")
-    return [set_setting(source, call, setting, text, position)]
+        return setting, f"{-value:g}"
+    if setting == "weight_decay":
+        return setting, f"{min(value / 100, 1e-2):g}"
+    if setting == "lr":
+        return setting, _RATE
+    if setting in _USUAL and value >= 0:
+        return setting, _USUAL[setting]
+    raise Refused(f"{setting} has no usual value")

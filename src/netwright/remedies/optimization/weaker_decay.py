@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from ...rerun import Intervention
 from ...rule import Finding
+from .._hooks import argument
 from .._settings import number_of, set_setting
 from .._training import optimizer_call
 from ..remedy import Remedy
@@ -24,3 +26,9 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     if not decay:
         raise Refused("the decay is not written as a number")
     return [set_setting(source, call, "weight_decay", f"{decay / 100:.3g}")]
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """A hundredth of what the optimizer gets."""
+    return argument(finding, "optimizer", "weight_decay", factor=0.01)
