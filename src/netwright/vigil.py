@@ -99,7 +99,7 @@ class Vigil:
             return None
         watcher.close()
         if self.finite is not None:
-            self.finite.at_end()
+            watcher.work(self.finite.at_end)
         self.traces += [t for t in (watcher.broken, *speaker.traces) if t]
         if watcher.watched:
             self.notes.append(

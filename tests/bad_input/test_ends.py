@@ -137,7 +137,7 @@ def test_the_report_cannot_be_written(tmp_path):
     assert ours.stdout == plain.stdout
     assert ours.returncode == plain.returncode == 3
     assert "nothing to mend" in ours.stderr
-    assert "could not be written to .netwright" in words(ours.stderr).replace(str(tmp_path) + "/", "")
+    assert "cannot be recorded in .netwright" in words(ours.stderr).replace(str(tmp_path) + "/", "")
     assert "Traceback" not in ours.stderr
 
 

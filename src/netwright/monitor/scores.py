@@ -208,7 +208,9 @@ class Scores:
     def _enters(self, module: torch.nn.Module, args: Any, kwargs: Any) -> None:
         with self.account.charged():
             self.leave()
-            if not self._training or torch.is_grad_enabled():
+            if self._training and not torch.is_grad_enabled():
+                return
+            with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
                 first = next((t for _, t in tensors((args, kwargs))), None)
                 self._rows = first.shape[0] if first is not None and first.dim() else 0
 
