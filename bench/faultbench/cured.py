@@ -179,13 +179,19 @@ def _failures(group: Sequence[Cured], first: Mapping[str, Cured]) -> Iterator[st
     yield ""
     for c in group:
         if not c.cured:
-            why = page.REASONS["cure"].get("/".join(c.id.split("/")[1:-1]), "not looked at")
+            why = page.REASONS["cure"].get(_key(c.id), "not looked at")
             yield f"- `{c.id}` ({_ended(c)}): {why}"
     yield ""
     looked = [c.id for c in group if c.id in first]
     if looked:
         yield f"Tried again after what was mended for their class of fault, the others not: {', '.join(f'`{name}`' for name in looked)}."
         yield ""
+
+
+def _key(name: str) -> str:
+    """How misses.toml names a program."""
+    kind, *rest = name.split("/")
+    return rest[0] if kind == "real" else "/".join(rest[:-1])
 
 
 def _ended(c: Cured) -> str:
