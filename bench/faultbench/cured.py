@@ -48,7 +48,7 @@ def _page(results: Mapping[str, Any]) -> Iterator[str]:
     )
     yield ""
     yield (
-        "*Chosen* by their training time alone: for each fault operator the quickest recipe on which it bites, where that trains within seconds, and the quickest real programs and healthy recipes. *Cured*: a patch was written, "
+        "*Chosen* by their training time alone: for each fault operator the quickest recipe on which it bites, where that trains within seconds, and the quickest real programs and healthy recipes; of those that this gives, the ones that were measured so far stand here. *Cured*: a patch was written, "
         f"and the program that was written, trained by itself, comes back to at least {BACK:.0%} of the way to the healthy recipe (the published fix, for a real program; means of three seeds), from the trivial predictor where one is stated, else from the faulty program. "
         "Square brackets hold 95 % intervals (Wilson)."
     )
@@ -124,7 +124,7 @@ def _baselines(baselines: Mapping[str, Any], done: Mapping[str, Cured]) -> Itera
     yield (
         "On the same faulty program, for the same processor time as `netwright fix` took with its examination and its proof (not wall time: the machine was shared): learning rate (log-uniform, 1e-6 to 10), optimizer (SGD, SGD with momentum, Adam, AdamW), weight decay, "
         "clipping, and batch size where there is a DataLoader. Drawn at random or by Optuna's TPE (first draws at random), judged by the number that the program's own evaluation computes, one seed; the program as it is takes part. "
-        f"Cured is what the program prints with the best of them, by the same rule, and nothing is proven over seeds. {len(common)} programs: every third of the faulty ones."
+        f"Cured is what the program prints with the best of them, by the same rule, and nothing is proven over seeds. {len(common)} programs, from every third of the faulty ones."
     )
     yield ""
     yield "| | cured | trials (median) | netwright alone cures | it alone cures | exact sign test, two-sided |\n|---|---|---|---|---|---|"
@@ -179,13 +179,19 @@ def _failures(group: Sequence[Cured], first: Mapping[str, Cured]) -> Iterator[st
     yield ""
     for c in group:
         if not c.cured:
-            why = page.REASONS["cure"].get("/".join(c.id.split("/")[1:-1]), "not looked at")
+            why = page.REASONS["cure"].get(_key(c.id), "not looked at")
             yield f"- `{c.id}` ({_ended(c)}): {why}"
     yield ""
     looked = [c.id for c in group if c.id in first]
     if looked:
         yield f"Tried again after what was mended for their class of fault, the others not: {', '.join(f'`{name}`' for name in looked)}."
         yield ""
+
+
+def _key(name: str) -> str:
+    """How misses.toml names a program."""
+    kind, *rest = name.split("/")
+    return rest[0] if kind == "real" else "/".join(rest[:-1])
 
 
 def _ended(c: Cured) -> str:

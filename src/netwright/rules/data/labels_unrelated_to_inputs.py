@@ -32,6 +32,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("E2", "T0"),
     explains=("NW122", "NW601", "NW605", "NW701", "NW707"),
+    remedies=("one-permutation",),
     thresholds={
         "p": Threshold(
             value=0.02,

@@ -34,6 +34,7 @@ rule = Rule(
     kind=Kind.DATA,
     guides=("T4",),
     explains=("NW111", "NW702", "NW705"),
+    remedies=("prepare-alike",),
     thresholds={
         "scale": Threshold(
             value=3.0,

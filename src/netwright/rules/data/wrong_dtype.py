@@ -33,6 +33,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("T4", "T6"),
     explains=("NW103", "NW216", "NW701"),
+    remedies=("single-precision",),
     thresholds={
         "left": Threshold(
             value=0.2, unit="share of the distinct values", source="four of five levels of the data are gone"

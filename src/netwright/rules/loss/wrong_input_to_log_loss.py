@@ -44,7 +44,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T4",),
-    remedies=("log-probabilities",),
+    remedies=("add-last-activation", "log-probabilities"),
     explains=("NW301", "NW404", "NW406", "NW415", "NW216", "NW207", "NW701"),
     thresholds={
         "positive": Threshold(

@@ -36,7 +36,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("H7",),
     explains=("NW301", "NW404", "NW406", "NW415", "NW207", "NW104", "NW601", "NW605", "NW611", "NW701"),
-    remedies=("remove-last-activation",),
+    remedies=("remove-last-activation", "sigmoid-for-one-output"),
     thresholds={
         "outside": Threshold(
             value=0.01, unit="share of targets", source="outliers clipped on purpose are rarer"
