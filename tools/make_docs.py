@@ -18,6 +18,7 @@ from netwright.catalogue import CODES, FAMILIES  # noqa: E402
 from netwright.page import page  # noqa: E402
 from netwright.registry import all_rules  # noqa: E402
 from netwright.remedies import all_remedies  # noqa: E402
+from netwright.remedies.standard import USUAL  # noqa: E402
 from netwright.rule import Rule  # noqa: E402
 
 RULES = ROOT / "docs" / "rules"
@@ -109,7 +110,23 @@ def remedies_page() -> str:
         codes = ", ".join(f"[{code}](rules/{code}.md)" for code in remedy.mends)
         forms = "edit, hooks" if remedy.hooks else "edit"
         lines.append(f"| `{remedy.name}` | {codes} | {remedy.title} | {forms} | {remedy.assumes} |")
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, *standard_table(), ""])
+
+
+def standard_table() -> Iterator[str]:
+    """What is tried without a finding, in its order."""
+    yield ""
+    yield "## Standard remedies"
+    yield ""
+    yield (
+        "Tried where nothing that a finding nominates makes a sick program better: the learning rate divided and multiplied by ten, Adam at 3e-4 instead of SGD, gradients clipped at 1, "
+        "then these, in this order, until there are eight that hold."
+    )
+    yield ""
+    yield "| remedy | what it does | what it assumes, and refuses without |"
+    yield "| --- | --- | --- |"
+    for remedy in USUAL:
+        yield f"| `{remedy.name}` | {remedy.title} | {remedy.assumes} |"
 
 
 def main() -> int:

@@ -332,3 +332,60 @@ def test_inputs_and_targets_keep_one_order(before, wanted, gone):
 def test_orders_that_cannot_be_joined_are_refused(before):
     with pytest.raises(Refused):
         mended("one-permutation", "NW109", before + "loss(x, y)\n", "loss(")
+
+
+LEAK = """\
+    import torch
+    net = nn.Sequential(nn.Linear(4, 2))
+    for x, y in loader:
+        loss = F.mse_loss(net(x), y)  # here
+    print(net(table[400:]))
+    """
+
+
+def test_a_leaking_column_is_kept_from_the_network():
+    after = mended("drop-leaking-column", "NW119", LEAK, "# here", columns=[3])
+    assert changed(LEAK, after) == [
+        "loss = F.mse_loss(net(x.index_fill(-1, torch.tensor([3], device=x.device), 0)), y)  # here",
+        "print(net(table[400:].index_fill(-1, torch.tensor([3], device=table.device), 0)))",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("net(x)", "net(f(x))"), ("net(x)", "net(x, z)"), ("import torch", "")]
+)
+def test_a_table_without_a_name_stays(old, new):
+    with pytest.raises(Refused):
+        mended("drop-leaking-column", "NW119", LEAK.replace(old, new), "# here", columns=[3])
+
+
+AUGMENTED = """\
+    net = nn.Sequential(a, b)
+    for x, y in loader:
+        x = spoil(x)  # here
+        loss = F.cross_entropy(net(x), y)
+    """
+
+
+def test_an_augmentation_is_taken_out():
+    after = mended("remove-augmentation", "NW120", AUGMENTED, "# here", left=0.1)
+    assert "spoil" not in after
+    assert changed(AUGMENTED, after) == []
+    text = AUGMENTED.replace("        x = spoil(x)  # here\n", "").replace("net(x)", "net(spoil(x))")
+    after = mended("remove-augmentation", "NW120", text, "loss", left=0.1)
+    assert changed(text, after) == ["loss = F.cross_entropy(net(x), y)"]
+
+
+@pytest.mark.parametrize(("statement", "measured"), [("x = spoil(z)", {"left": 0.1}), ("x = spoil(x)", {})])
+def test_what_gives_the_batch_stays(statement, measured):
+    with pytest.raises(Refused):
+        mended(
+            "remove-augmentation", "NW120", AUGMENTED.replace("x = spoil(x)", statement), "# here", **measured
+        )
+
+
+def test_a_leaking_column_has_no_value_left():
+    seen = {"x": torch.ones(5, 4), "nn": torch.nn, "out": []}
+    text = "import torch\nnet = nn.Sequential(nn.Identity())\nout = net(x[:, :])  # here\n"
+    exec(mended("drop-leaking-column", "NW119", text, "# here", columns=[1, 3]), seen)
+    assert seen["out"].tolist() == [[1, 0, 1, 0]] * 5

@@ -209,3 +209,73 @@ def test_in_forward_gates_and_outputs_stay():
             text.replace("torch.sigmoid", "act").replace("F.tanh", "act"),
             "self.a",
         )
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("h = nn.ReLU(inplace=True)", "h = nn.LeakyReLU(inplace=True)"),
+        ("h = nn.ReLU(True)", "h = nn.LeakyReLU()"),
+        ("h = F.relu(self.a(x))", "h = torch.nn.functional.leaky_relu(self.a(x))"),
+        ("h = self.a(x).relu()", "h = torch.nn.functional.leaky_relu(self.a(x))"),
+    ],
+)
+def test_units_that_die_get_a_small_slope(line, wanted):
+    assert (
+        mended("leaky-activation", "NW606", f"import torch\n{line}\n", "h =") == f"import torch\n{wanted}\n"
+    )
+
+
+def test_where_no_relu_stands_none_is_exchanged():
+    with pytest.raises(Refused):
+        mended("leaky-activation", "NW606", "h = self.a(x)\n", "h =")
+
+
+ATTENTION = """\
+    import torch
+    class Block(nn.Module):
+        def __init__(self):
+            self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+        def forward(self, h):
+            w = torch.softmax(scores / 4, dim=-1)
+            return self.attention(h, h, h)[0]
+    """
+
+
+def test_attention_written_out_gets_a_causal_mask():
+    text = ATTENTION.replace("scores / 4", "scores")
+    after = mended("causal-mask", "NW218", text, "softmax", op="softmax")
+    mask = "torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)"
+    assert changed(text, after) == [f'w = torch.softmax(scores.masked_fill({mask}, float("-inf")), dim=-1)']
+    after = mended("causal-mask", "NW218", text, "return", op="multi_head_attention_forward")
+    mask = "torch.ones(h.shape[1], h.shape[1], dtype=torch.bool, device=h.device).triu(1)"
+    assert changed(text, after) == [f"return self.attention(h, h, h, attn_mask={mask})[0]"]
+
+
+@pytest.mark.parametrize(("mark", "op"), [("softmax", "softmax"), ("return", "softmax"), ("return", "lstm")])
+def test_what_is_no_attention_gets_no_mask(mark, op):
+    with pytest.raises(Refused):
+        mended("causal-mask", "NW218", ATTENTION, mark, op=op)
+
+
+@pytest.mark.parametrize(
+    ("line", "op", "wanted"),
+    [
+        ("w = s.softmax(0)", "softmax", "w = s.softmax(-1)"),
+        ("w = F.softmax(s, dim=0)", "softmax", "w = F.softmax(s, dim=-1)"),
+        ("h = h - h.mean(0)", "mean", "h = h - h.mean(1, keepdim=True)"),
+        ("h = h / torch.std(h, dim=0, keepdim=True)", "std", "h = h / torch.std(h, dim=1, keepdim=True)"),
+        ("h = F.normalize(h, dim=0)", "normalize", "h = F.normalize(h, dim=-1)"),
+    ],
+)
+def test_samples_are_taken_each_by_itself(line, op, wanted):
+    assert mended("within-samples", "NW217", line + "\n", " = ", op=op) == wanted + "\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "op"),
+    [("h = h.mean()", "mean"), ("h = h.mean(1)", "mean"), ("h = a(h)", "mean"), ("h = f(h)", "view")],
+)
+def test_what_is_not_over_the_batch_stays(line, op):
+    with pytest.raises(Refused):
+        mended("within-samples", "NW217", line + "\n", " = ", op=op)

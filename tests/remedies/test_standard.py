@@ -42,6 +42,16 @@ def test_a_rate_that_is_not_written_is_the_default_of_torch():
     assert "adam" not in found
 
 
+def test_they_are_few():
+    text = PROGRAM.replace(
+        "import torch\n",
+        "import torch\nmodel = torch.nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))\n",
+    )
+    found = list(patches("loader = DataLoader(data, 64)\n" + text))
+    assert len(found) == 8
+    assert found[:4] == ["rate-divided-by-10", "rate-times-10", "adam", "clip-at-1"]
+
+
 def test_nothing_where_it_is_not_clear_which_optimizer():
     assert patches(PROGRAM + "other = torch.optim.Adam(p)\n") == {}
     assert patches("import torch\n") == {}
@@ -73,6 +83,9 @@ def test_a_sick_program_gets_them(tmp_path):
         "rate-times-10",
         "adam",
         "clip-at-1",
+        "no-weight-decay",
+        "warm-up",
+        "noisy-inputs",
     ]
 
 

@@ -170,6 +170,22 @@ def test_standard_remedies_are_tried_after_and_with_those_that_do_not_help_alone
     assert ({"a"}, 0) in seen
 
 
+def test_standard_remedies_are_tried_where_the_nominated_come_to_nothing():
+    run, _ = program(lambda s, seed: 0.8 + 0.001 * seed if "s" in s else None)
+    cure = search([[A]], run, standard=[S, T])
+    assert names(cure.patches) == {"s"}
+    assert cure.proven
+
+
+def test_only_the_first_standard_remedies_are_tried_on_top_of_others():
+    more = [patch(f"s{i}", 2) for i in range(6)]
+    run, seen = program(lambda s, seed: 0.5)
+    search([[A]], run, standard=more)
+    alone = {s for s, _ in seen if len(s) == 1}
+    assert len(alone) == 7
+    assert {s for s, _ in seen if len(s) == 2} == {frozenset({"a", f"s{i}"}) for i in range(4)}
+
+
 def test_what_was_nominated_is_left_out_where_the_standard_remedy_does_it_alone():
     run, _ = program(lambda s, seed: 0.9 if "s" in s else 0.1)
     cure = search([[A]], run, standard=[S, T])

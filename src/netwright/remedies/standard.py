@@ -1,9 +1,11 @@
-"""What is tried on a sick program when nothing that a finding nominates makes it better: a smaller and a larger learning rate, Adam, clipped gradients.
+"""What is tried on a sick program when nothing that a finding nominates makes it better: a smaller and a larger learning rate, Adam, clipped gradients, then the files of ``usual``.
 
-Rate and optimizer are changed at the hooks of the re-runs where the source does not say them as numbers.
+The likeliest come first, and what changes one setting before what changes the network or the data: every one costs the search a run of the program. Rate and optimizer are changed at the hooks of the re-runs
+where the source does not say them as numbers.
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import libcst as cst
 
@@ -13,10 +15,51 @@ from ._settings import number_of, set_setting
 from ._training import OPTIMIZERS
 from .gradients.clip_gradients import clipped
 from .remedy import Patch, Treatment
-from .source import Change, Refused, Source, last_name, name_of
+from .source import Change, Refused, Source, last_name
+from .usual import (
+    add_decay,
+    add_dropout,
+    best_epoch,
+    cosine_decay,
+    decoupled_decay,
+    initialization,
+    larger_batches,
+    longer,
+    lstm,
+    mirrored_images,
+    noisy_inputs,
+    normalization,
+    remove_decay,
+    remove_dropout,
+    sgd_with_momentum,
+    smaller_batches,
+    warm_up,
+)
+from .usual._optimizer import exchanged
+from .usual._usual import Usual
 
 _DEFAULTS = {"SGD": 1e-3, "Adam": 1e-3, "AdamW": 1e-3, "RMSprop": 1e-2, "NAdam": 2e-3, "RAdam": 1e-3}
 _ADAM = "3e-4"  # Karpathy, "A Recipe for Training Neural Networks" (2019), under "adam is safe"
+_MOST = 8  # patches: a search makes each of them alone
+USUAL: tuple[Usual, ...] = (
+    normalization.remedy,
+    smaller_batches.remedy,
+    sgd_with_momentum.remedy,
+    lstm.remedy,
+    initialization.remedy,
+    remove_dropout.remedy,
+    remove_decay.remedy,
+    warm_up.remedy,
+    cosine_decay.remedy,
+    larger_batches.remedy,
+    decoupled_decay.remedy,
+    add_dropout.remedy,
+    add_decay.remedy,
+    mirrored_images.remedy,
+    noisy_inputs.remedy,
+    best_epoch.remedy,
+    longer.remedy,
+)
 
 
 def standard(sources: Iterable[Source]) -> list[Patch | Treatment]:
@@ -26,7 +69,7 @@ def standard(sources: Iterable[Source]) -> list[Patch | Treatment]:
         sources: files of the program in which the optimizer may be made.
 
     Returns:
-        Those that hold. None where not exactly one optimizer is made in all files: which of several is sick is not known.
+        The first eight of those that hold. None where not exactly one optimizer is made in all files: which of several is sick is not known.
     """
     made = [(s, c) for s in sources for c in s.every(cst.Call) if last_name(c.func) in OPTIMIZERS]
     if len(made) != 1:
@@ -35,11 +78,18 @@ def standard(sources: Iterable[Source]) -> list[Patch | Treatment]:
     wanted: tuple[tuple[str, str, Callable[[], list[Change]]], ...] = (
         ("rate-divided-by-10", "Divide the learning rate by ten", lambda: _rate(source, call, 0.1)),
         ("rate-times-10", "Multiply the learning rate by ten", lambda: _rate(source, call, 10)),
-        ("adam", f"Adam with a learning rate of {_ADAM} instead of SGD", lambda: _adam(source, call)),
+        (
+            "adam",
+            f"Adam with a learning rate of {_ADAM} instead of SGD",
+            lambda: [exchanged(source, call, ("SGD",), "Adam", f"lr={_ADAM}")],
+        ),
         ("clip-at-1", "Clip the norm of the gradients at 1", lambda: clipped(source)),
+        *((r.name, r.title, partial(r.changes, source, call)) for r in USUAL),
     )
     found: list[Patch | Treatment] = []
     for name, title, edit in wanted:
+        if len(found) == _MOST:
+            break
         try:
             changes = tuple(edit())
             source.changed(changes)
@@ -78,26 +128,3 @@ def _rate(source: Source, call: cst.Call, factor: float) -> list[Change]:
     if rate is None:
         raise Refused("the rate is not written as a number")
     return [set_setting(source, call, "lr", f"{rate * factor:.3g}", position=1)]
-
-
-def _adam(source: Source, call: cst.Call) -> list[Change]:
-    """The call anew, with the parameters and the weight decay that it had."""
-    library = name_of(call.func).rpartition(".")[0]
-    if last_name(call.func) != "SGD" or not (library or _imported(source, "Adam")):
-        raise Refused("the optimizer is not SGD, or Adam is not at hand")
-    if (
-        any(a.star for a in call.args)
-        or "#" in source.code(call)
-        or len([a for a in call.args if a.keyword is None]) > 2
-    ):
-        raise Refused("the arguments of the optimizer are not all understood")
-    parameters, decay = source.argument(call, "params", 0), source.argument(call, "weight_decay")
-    if parameters is None or "lr" in source.code(parameters.value):
-        raise Refused("the parameters have rates of their own")
-    rest = f", weight_decay={source.code(decay.value)}" if decay is not None else ""
-    name = f"{library}.Adam" if library else "Adam"
-    return [source.replace(call, f"{name}({source.code(parameters.value)}, lr={_ADAM}{rest})")]
-
-
-def _imported(source: Source, name: str) -> bool:
-    return any(name_of(a.name) == name for a in source.every(cst.ImportAlias))

@@ -23,7 +23,7 @@ def _product(crash: Crash, match: "re.Match[str]") -> Told:
             f"{name(crash)} expects {want} features but gets {got}: its input has shape {shape} and was not flattened ({per_sample} values per sample)",
             "flatten the input before it: x.flatten(1) or nn.Flatten()",
             _flatten_place(crash),
-            measured,
+            (*measured, ("form", "flatten")),
         )
     if len(shape) == 4:
         return Told(
@@ -43,7 +43,7 @@ def _product(crash: Crash, match: "re.Match[str]") -> Told:
         f"{name(crash)} expects {want} features but gets {got} (input of shape {shape})",
         f"set in_features={got} at {built(crash).at} (nn.Linear({got}, {out})), or make what comes before give {want} features",
         built(crash),
-        measured,
+        (*measured, ("setting", "in_features")),
     )
 
 
@@ -62,7 +62,7 @@ def _channels(crash: Crash, match: "re.Match[str]") -> Told:
             f"{name(crash)} expects {want} channels in dimension 1 but gets {got}: the input {shape} has its channels last",
             fix,
             crash.where,
-            measured,
+            (*measured, ("form", "channels-first")),
         )
     if unbatched is not None and len(unbatched) == len(shape) - 1 and want == 1:
         fix = "add the channel dimension: x.unsqueeze(1)"
@@ -70,13 +70,13 @@ def _channels(crash: Crash, match: "re.Match[str]") -> Told:
             f"{name(crash)} expects {want} channel but takes the batch of {got} for channels: the input {unbatched} has no channel dimension",
             fix,
             crash.where,
-            measured,
+            (*measured, ("form", "add-channels")),
         )
     return Told(
         f"{name(crash)} expects {want} channels in dimension 1 but gets {got} (input {shape}, weight {weight})",
         f"set in_channels={got} at {built(crash).at}, or make what comes before give {want} channels",
         built(crash),
-        measured,
+        (*measured, ("setting", "in_channels")),
     )
 
 
@@ -86,7 +86,7 @@ def _norm(crash: Crash, match: "re.Match[str]") -> Told:
         f"{name(crash)} was made for {want} channels in dimension 1 but gets {got}",
         f"set num_features={got} at {built(crash).at}",
         built(crash),
-        (("expected_size", want), ("got_size", got)),
+        (("expected_size", want), ("got_size", got), ("setting", "num_features")),
     )
 
 
@@ -106,7 +106,7 @@ def _recurrent(crash: Crash, match: "re.Match[str]") -> Told:
         f"{name(crash)} expects {want} features in the last dimension but gets {got} (input of shape {input_shape(crash)})",
         f"set input_size={got} at {built(crash).at}, or give it inputs with {want} features",
         built(crash),
-        (("expected_size", want), ("got_size", got)),
+        (("expected_size", want), ("got_size", got), ("setting", "input_size")),
     )
 
 

@@ -15,6 +15,7 @@ Run = Callable[[Sequence[tuple[Set, int]]], Sequence[Trace]]
 _KEEPS = 0.95  # of the gain: a remedy without which this much is kept is not needed
 _MUCH = 1.25  # times the gain: what a standard remedy must come to on top of those that findings nominate
 _MOST_SINGLE = 8
+_JOINED = 4  # standard remedies, of which the likeliest come first, that are tried on top of others as well
 SEEDS = 5  # one-sided sign-flip test: p = 1/32 when every seed gains
 
 
@@ -91,6 +92,10 @@ def search(
     loss_stays = not any(p.bends_loss for p in [*first, *others])
     # A remedy that makes the program crash says nothing of what the program computes; the program as it is does, where all do.
     yardstick = choose([t for t in traces[1:] if t.whole] or traces[:1], loss_stays=loss_stays)
+    if yardstick is None and further:  # all that was nominated comes to nothing
+        traces += run([(patches, 0) for patches in further])
+        sets, further = [*sets, *further], []
+        yardstick = choose([t for t in traces[1:] if t.whole], loss_stays=loss_stays)
     if yardstick is None:
         return Cure(yardstick=None, control=_attempt(None, (), traces[0], None), refused=tuple(refused))
     before = yardstick.value(traces[0])
@@ -124,7 +129,7 @@ def _on_top(
     best: Attempt, standard: Sequence[Tried], run: Run, yardstick: Yardstick, before: float | None
 ) -> tuple[Attempt, list[Attempt]]:
     """What heals, with one standard remedy more, where that adds much: a small change for the worse or the better is none of a patch's business."""
-    joined = [compatible([*best.patches, p]) for p in standard]
+    joined = [compatible([*best.patches, p]) for p in standard[:_JOINED]]
     sets = [both for both, refused in joined if not refused and len(both) > len(best.patches)]
     if not sets:
         return best, []
@@ -138,11 +143,11 @@ def _edits(patches: Set) -> frozenset[tuple[str, object]]:
 
 
 def _further(together: Set, standard: Sequence[Tried]) -> list[Set]:
-    """Each standard remedy alone, and with all that are nominated."""
+    """Each standard remedy alone, and the likeliest with all that are nominated."""
     alone: list[Set] = [(p,) for p in standard]
     if not together:
         return alone
-    joined = [compatible([*together, p]) for p in standard]
+    joined = [compatible([*together, p]) for p in standard[:_JOINED]]
     return [*alone, *(both for both, refused in joined if not refused and len(both) > len(together))]
 
 

@@ -54,18 +54,20 @@ class Yardstick:
 
 
 def choose(traces: Sequence[Trace], *, loss_stays: bool) -> Yardstick | None:
-    """The first of these that most of the re-runs give: accuracy, squared error, absolute error, a metric that is printed, and, where no remedy changes it, the loss.
+    """The first of these that most of the re-runs give that give any (what came to NaN gives none): accuracy, squared error, absolute error, a metric that is printed, and, where no remedy changes it, the loss.
 
     A loss that a remedy exchanges or rescales says nothing of what the remedy is worth.
     """
     names = (ACCURACY, SQUARED, ABSOLUTE)
     losses = (LOSS, TRAINING) if loss_stays else ()
-    for yardstick in (
+    known = (
         *(Yardstick(name=name) for name in names),
         *(Yardstick(name=name, as_printed=True) for name in HIGHER),
         *(Yardstick(name=name) for name in losses),
-    ):
-        if sum(yardstick.value(t) is not None for t in traces) * 2 > len(traces):
+    )
+    telling = [t for t in traces if any(y.value(t) is not None for y in known)]
+    for yardstick in known:
+        if sum(yardstick.value(t) is not None for t in telling) * 2 > len(telling):
             return yardstick
     return None
 

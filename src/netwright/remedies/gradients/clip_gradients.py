@@ -12,7 +12,7 @@ from ..source import Change, Refused, Source, last_name, name_of
 
 remedy = Remedy(
     name="clip-gradients",
-    mends=("NW407",),
+    mends=("NW407", "NW414", "NW603"),
     assumes="the optimizer is stepped by a statement of its own, without a closure or a scaler, and nothing clips yet",
 )
 _LIMIT = "1.0"  # Pascanu et al. (2013): the norm that gradients usually have; recipes of language models use 0.25 to 5
@@ -21,7 +21,8 @@ _LIMIT = "1.0"  # Pascanu et al. (2013): the norm that gradients usually have; r
 @remedy.edit
 def edit(source: Source, finding: Finding) -> Sequence[Change]:
     """``clip_grad_norm_`` before ``step``."""
-    del finding
+    if finding.code == "NW414" and finding.measured.get("phase") != "update":
+        raise Refused("the values do not grow out of range from step to step")
     return clipped(source)
 
 

@@ -30,6 +30,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("T6", "T4"),
     explains=("NW106",),
+    remedies=("larger-embedding",),
 )
 
 

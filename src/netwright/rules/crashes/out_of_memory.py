@@ -30,6 +30,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T6",),
+    remedies=("smaller-batches",),
     thresholds={
         "absurd": Threshold(
             value=1e12,

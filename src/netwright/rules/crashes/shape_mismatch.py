@@ -28,6 +28,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T6", "T4"),
+    remedies=("layer-size",),
 )
 
 

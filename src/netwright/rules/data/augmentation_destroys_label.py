@@ -30,6 +30,7 @@ rule = Rule(
     kind=Kind.DATA,
     guides=("E3",),
     explains=("NW111", "NW702", "NW705", "NW707"),
+    remedies=("remove-augmentation",),
     thresholds={
         "left": Threshold(
             value=0.4,

@@ -46,6 +46,7 @@ rule = Rule(
         "NW603",
         "NW610",
     ),
+    remedies=("fill-non-finite",),
     thresholds={"share": Threshold(value=0.0, unit="share of the values", source="one NaN is enough")},
 )
 
@@ -57,7 +58,12 @@ def check(inputs: TrainInputs, targets: Targets, events: Events) -> list[Finding
         return []
     doors = [t for t in inputs.tensors if not _mask(t)]
     wanted = [t for t in targets.tensors if t is not None]
-    return [_finding(t) for t in (*doors, *wanted) if t.stats.nonfinite > rule["share"]]
+    return [
+        _finding(t, is_target=is_target)
+        for tensors, is_target in ((doors, False), (wanted, True))
+        for t in tensors
+        if t.stats.nonfinite > rule["share"]
+    ]
 
 
 def _mask(tensor: DoorTensor) -> bool:
@@ -66,7 +72,7 @@ def _mask(tensor: DoorTensor) -> bool:
     return s.nan == 0 and s.std == 0 and s.mean == 0
 
 
-def _finding(tensor: DoorTensor) -> Finding:
+def _finding(tensor: DoorTensor, *, is_target: bool) -> Finding:
     s = tensor.stats
     bad = [f.index for f in tensor.features if f.stats.nonfinite > 0]
     what = "NaN" if s.nan >= s.nonfinite else "infinite" if s.nan == 0 else "NaN or infinite"
@@ -79,4 +85,6 @@ def _finding(tensor: DoorTensor) -> Finding:
         nonfinite=s.nonfinite,
         nan=s.nan,
         columns=bad[:100],
+        input=tensor.name,
+        is_target=is_target,
     )

@@ -27,6 +27,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.DATA,
     guides=("T9",),
+    remedies=("drop-leaking-column",),
     thresholds={
         "accuracy": Threshold(
             value=0.995,

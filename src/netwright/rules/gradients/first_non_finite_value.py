@@ -29,7 +29,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("T4", "S4"),
     explains=("NW404", "NW406", "NW407", "NW409", "NW501", "NW502", "NW602", "NW603", "NW610", "NW701"),
-    remedies=("stable-form",),
+    remedies=("clip-gradients", "fill-non-finite", "finite-form", "lower-learning-rate"),
 )
 
 _ROOTS = frozenset(
@@ -194,6 +194,7 @@ def _found(
         loss=loss if loss is not None and abs(loss) < float("inf") else None,
         nan=first.nan,
         op=first.op,
+        input=first.name,
         replayed=first.replayed,
         parameters=list(first.parameters[:20]),
     )

@@ -29,7 +29,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("T4", "S4"),
     explains=("NW301", "NW703"),
-    remedies=("causal-attention",),
+    remedies=("causal-attention", "causal-mask"),
     thresholds={
         "change": Threshold(
             value=1e-4,

@@ -30,7 +30,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("T4", "S4"),
     explains=("NW406", "NW601", "NW701"),
-    remedies=("batch-first",),
+    remedies=("batch-first", "within-samples"),
     thresholds={
         "change": Threshold(
             value=1e-4,

@@ -28,6 +28,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.HYPERPARAMETER,
     guides=("T7", "H6"),
+    remedies=("lower-learning-rate",),
     thresholds={
         "turning": Threshold(
             value=4.0, unit="standard errors above 2/3", source="p = 3e-5 for noise without memory"

@@ -29,6 +29,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("T4", "T7"),
     explains=("NW601", "NW604", "NW610"),
+    remedies=("clip-gradients", "lower-learning-rate"),
     thresholds={
         "samples": Threshold(
             value=8, unit="last samples", source="what came back to numbers long ago does no harm now"

@@ -26,6 +26,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.FIT,
     guides=("H2", "H8", "T7"),
+    remedies=("lower-learning-rate",),
     thresholds={
         "spread": Threshold(
             value=0.01,

@@ -27,6 +27,7 @@ rule = Rule(
     kind=Kind.HYPERPARAMETER,
     guides=("S4", "E10", "H6"),
     explains=("NW601",),
+    remedies=("higher-learning-rate",),
     thresholds={
         "ratio": Threshold(
             value=1e-5, unit="of the weight in a step", source="a hundredth of the usual 1e-3"
