@@ -21,6 +21,7 @@ from .evaluations import WANTED, EvaluationWatch
 from .frames import user_frame, user_where, where_of
 from .gathering import Gathering
 from .graphs import GraphCapture, build, data_of, measure
+from .kept import KeptWatch
 from .looking_back import look_back, look_into
 from .loops import loops_around
 from .measure import number_of
@@ -70,6 +71,7 @@ class Session:
         self.recorder = Recorder()
         self.recording = Recording()
         self.parameters = ParameterWatch()
+        self.kept = KeptWatch()
         self.patches = Patches()
         self.warnings = Attribution()
         self.mode = RecordingMode(self.recorder)
@@ -101,6 +103,7 @@ class Session:
         """Begin. Safe to call when torch has just been imported, and later."""
         self._random = states()
         self.recorder.on_clip = self._on_clip
+        self.recorder.on_wait = self._on_wait
         self.recorder.on_manual = self._on_manual
         self.recorder.on_network = self._on_network
         self.recorder.on_new_iteration = self.iteration_without_optimizer
@@ -232,6 +235,10 @@ class Session:
 
     def _on_clip(self, where: Where, kind: str, limit: float | None) -> None:
         self.note("clip", where, kind=kind, limit=limit)
+
+    def _on_wait(self, where: Where, op: str, device: torch.device) -> None:
+        if where.known:
+            self.recording.waits.setdefault((where, op, device.type), set()).add(self.recording.steps)
 
     def _on_manual(self, where: Where, tensor: torch.Tensor, op: str, call: Call) -> None:
         storage = tensor.untyped_storage()._cdata  # pyright: ignore[reportPrivateUsage]
@@ -515,6 +522,7 @@ class Session:
                 record.effective += changed > 0
                 record.backward_since = False
                 self._amend_step(index, changed)
+                self.kept.look(sys._getframe(1), self.recorder.tape)
                 self.evaluation.flush([])
                 self.recorder.next_tape()
             self.phase = "forward"
