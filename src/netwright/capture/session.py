@@ -87,6 +87,9 @@ class Session:
         self._own = 0
         self._depth = 0
         self.scaled = False
+        self.unscaled: float | None = (
+            None  # the loss that a gradient scaler was given since the last backward
+        )
         self.other_thread = False
         self.scheduling = False  # inside a scheduler's step
         self._process = os.getpid()
@@ -397,6 +400,7 @@ class Session:
             scaled=self.scaled,
         )
         scaled, self.scaled = self.scaled, False
+        loss, self.unscaled = value if self.unscaled is None else self.unscaled, None
         self.parameters.after_backward(reached, before, after)
         for tracked in reached:
             tracked.filled, tracked.stepped_since_fill = True, False
@@ -414,8 +418,8 @@ class Session:
         if not all(v is None or math.isfinite(v) for v in [value, *after]):
             look_into(recording, self.recorder.networks.values(), capture, scaled=scaled)
         self.recorder.differentiated = tape.calls[-1].index + 1 if tape.calls else 0
-        if value is not None and recording.captures and recording.captures[0].graph.backward == where:
-            recording.losses.append(value)
+        if loss is not None and recording.captures and recording.captures[0].graph.backward == where:
+            recording.losses.append(loss)
 
     def look_back(
         self, frame: FrameType | None, loss: float | None, *, scaled: bool = False
