@@ -14,6 +14,7 @@ from .compiled import call_compiled, is_compiled, needs_fast_path
 from .frames import construction_where, is_user, user_frame, user_where, where_of
 from .loops import loops_around
 from .measure import number_of
+from .sandbox import Unseen
 from .schedules import parts
 from .tape import Call
 

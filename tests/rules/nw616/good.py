@@ -9,7 +9,7 @@ torch.manual_seed(0)
 
 class Points(Dataset):
     def __init__(self):
-        self.x = torch.randn(3200, 8)
+        self.x = torch.randn(2400, 8)
 
     def __len__(self):
         return len(self.x)
