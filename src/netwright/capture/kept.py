@@ -1,9 +1,11 @@
 """What a program keeps of the graphs of earlier steps: containers that get more tensors with a history in each, and tensors computed from themselves."""
 
+import contextlib
 import itertools
 import linecache
 import re
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
 
@@ -55,12 +57,9 @@ class KeptWatch:
 
     def _look_at_containers(self, frame: FrameType | None) -> None:
         now: dict[Spot, int] = {}
-        for user in user_stack(frame):
-            for name, value in list(user.f_locals.items()):
-                for path, tensor in inside(value):
-                    if path and has_history(tensor):
-                        spot = Spot(user.f_code, name, path[:-1])
-                        now[spot] = now.get(spot, 0) + 1
+        with contextlib.suppress(RuntimeError):  # another thread is filling one of them at this moment
+            for spot in _holders(frame):
+                now[spot] = now.get(spot, 0) + 1
         for spot in now:
             if spot not in self._containers:
                 self._containers[spot] = _Container(spot.code, [0] * self.looks)
@@ -79,6 +78,15 @@ class KeptWatch:
         for where in again & {w for w in made.values() if w.known}:
             self._sums[where] = self._sums.get(where, 0) + 1
         self._made = [(weakref.ref(t), made[v.index]) for t, v in tape.living() if v.index in made]
+
+
+def _holders(frame: FrameType | None) -> Iterator[Spot]:
+    """The container of each tensor with a history that stands in one."""
+    for user in user_stack(frame):
+        for name, value in list(user.f_locals.items()):
+            for path, tensor in inside(value):
+                if path and has_history(tensor):
+                    yield Spot(user.f_code, name, path[:-1])
 
 
 def _growth(counts: list[int]) -> float | None:
