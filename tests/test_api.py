@@ -8,6 +8,8 @@ from torch import nn
 
 import netwright
 from netwright import api
+from netwright.runs import Run
+from netwright.runs.repeat import CannotRepeat, changed_since
 
 
 def _parts(softmax=True):
@@ -134,3 +136,52 @@ def test_nothing_of_ours_stays_behind():
     assert not model._forward_hooks
     assert not model._forward_pre_hooks
     assert api.check is netwright.check
+
+
+def _broken_later(seen, **options):
+    """A loop that is watched and comes to NaN at step 20."""
+    torch.manual_seed(0)
+    model = nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    x = torch.randn(64, 4)
+    with netwright.watch(model, optimizer, quiet=True, **options) as found:
+        for step in range(60):
+            optimizer.zero_grad()
+            scale = 1.0 if step < 20 else float("nan")
+            (model(x).square().mean() * scale).backward()
+            optimizer.step()
+            seen.append(step)
+        seen.append("end of the block")
+    return model, found
+
+
+def test_on_error_stop_leaves_the_block_and_the_program_goes_on(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    _, found = _broken_later(seen, on_error="stop")
+    assert seen[-1] == 19  # the step that was to come next was not made
+    assert _serious(found.report) & {"NW603", "NW414"}
+    assert any("--on-error stop" in note for note in found.report.notes)
+    assert not torch.overrides._get_current_function_mode_stack()
+    assert not list(tmp_path.iterdir()), "nothing is written unless asked for"
+    seen.clear()
+    _broken_later(seen)
+    assert seen[-1] == "end of the block"
+
+
+def test_watch_leaves_a_record_where_one_is_asked_for(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    _, found = _broken_later([], record=True, on_error="snapshot")
+    (folder,) = (tmp_path / ".netwright" / "runs").iterdir()
+    assert found.folder == folder
+    assert {p.name for p in folder.iterdir()} >= {"record.sqlite", "report.json", "report.html"}
+    assert list(folder.glob("state-NW*.pt"))
+    run = Run(folder)
+    assert (run.status, run.command["kind"]) == ("finished", "watch")
+    assert run.history.series["loss/0"].steps[-1] == 59
+    assert {f["code"] for f in run.findings} & {"NW603", "NW414"}
+    with pytest.raises(CannotRepeat, match=r"watched by nw\.watch"):
+        changed_since(run)
+    _, other = _broken_later([], record=tmp_path / "elsewhere", on_error="stop")
+    assert other.folder.parent == tmp_path / "elsewhere" / ".netwright" / "runs"
+    assert Run(other.folder).status == "stopped"

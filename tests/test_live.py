@@ -99,6 +99,21 @@ def test_a_consequence_is_not_said_beside_its_cause():
     assert [line.split()[1] for line in said if line.startswith("netwright")] == ["NW603"]
 
 
+def test_what_comes_to_stand_beneath_a_cause_is_not_taken_back():
+    run = Run(rule("NW602", explains=("NW601",)), rule("NW601"))
+    run.look(NW601=1)
+    assert run.look(NW601=1)
+    run.look(NW601=1, NW602=1)
+    (said, _) = run.look(NW601=2, NW602=1)
+    assert "NW602" in said
+    assert run.look(NW601=3, NW602=1) == []
+    heard = next(h for h in run.speaker.heard if h.finding.code == "NW601")
+    assert (heard.state, heard.last, heard.withdrawn) == (State.SAID, 60, None)
+    assert heard.finding.measured["value"] == 3
+    assert run.look(NW602=1) == []
+    assert run.look(NW602=1) == ["netwright: NW601 at step 80: no longer seen"]
+
+
 def test_severities_and_codes_left_out_hold_here_too():
     assert Run(rule(severity=Severity.ERROR), ignore={"NW601": "by request"}).look(NW601=1) == []
     assert Run(rule(), severity={"NW601": Severity.ERROR}).look(NW601=1)

@@ -10,6 +10,7 @@ from netwright.registry import find_rule
 from .programs import allowed, examine, marks
 
 FOLDER = Path(__file__).parent / "rules"
+ASKS_FOR_RANK = {"nw613"}
 CODES = sorted(p.name for p in FOLDER.iterdir() if (p / "bad.py").exists())
 
 
@@ -30,10 +31,15 @@ def interval(code):
     return 8 if any(k is History for p, k in rule.needs.items() if p not in rule.optional) else None
 
 
+def options(code):
+    """How a program is watched: with the series that its rule looks at, where these are on request."""
+    return {"watch_every": interval(code), "watch_rank": code in ASKS_FOR_RANK}
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_faulty_program(code):
     script = FOLDER / code / "bad.py"
-    outcome = examine(script, verbose=True, experiments=experiments(code), watch_every=interval(code))
+    outcome = examine(script, verbose=True, experiments=experiments(code), **options(code))
     name = code.upper()
     expected = marks(script)
     assert name in expected, f"{script} marks no line with # [{name}]"
@@ -53,9 +59,10 @@ def test_faulty_program(code):
 
 @pytest.mark.parametrize("code", CODES)
 def test_healthy_twin(code):
-    outcome = examine(FOLDER / code / "good.py", experiments=experiments(code), watch_every=interval(code))
+    outcome = examine(FOLDER / code / "good.py", experiments=experiments(code), **options(code))
     assert not outcome.fired, outcome.describe()
     assert outcome.report["verdict"] == "healthy", outcome.describe()
+    assert code.upper() not in {f["code"] for f in _all(outcome.report["findings"])}
     assert outcome.code == 0, outcome.stderr
     broken = [c for c in outcome.report["checked"] if c["state"] == "broken"]
     assert not broken, broken

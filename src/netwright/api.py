@@ -10,11 +10,11 @@ from typing import Any, Literal, cast
 
 import torch
 
-from . import doctor, launch
+from . import doctor, launch, logbook
 from .capture.sandbox import untouched
 from .evidence import History
 from .options import RunOptions
-from .report.deliver import deliver
+from .report.deliver import deliver, new_run_dir
 from .report.model import Report
 
 _TARGETS = ("labels", "label", "target", "targets", "y")
@@ -143,11 +143,18 @@ def _restored(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Itera
         optimizer.load_state_dict(state)
 
 
+def _run_dir(record: bool | str | Path) -> Path | None:
+    if record is False:
+        return None
+    return new_run_dir(None if record is True else Path(record))
+
+
 class Watch:
-    """What ``with netwright.watch(...) as w`` gives: ``w.report`` is there once the block has ended, ``w.history`` also while it runs."""
+    """What ``with netwright.watch(...) as w`` gives: ``w.report`` is there once the block has ended, ``w.history`` also while it runs, ``w.folder`` is where the run is recorded, if it is."""
 
     def __init__(self) -> None:
         self.report: Report | None = None
+        self.folder: Path | None = None
         self.history: Callable[[], History | None] = lambda: None
 
 
@@ -164,26 +171,33 @@ def _examined(
 ) -> Iterator[Watch]:
     """Record what happens in the block, and report when it ends, however it ends."""
     patient = doctor.admit(options)
+    logbook.prepare(patient, kind="watch")
     doctor.begin(patient)
     if patient.session is not None:
         patient.session.follow(model, optimizer)
     found = Watch()
+    found.folder = patient.options.run_dir
     found.history = lambda: _history(patient)
     ending = launch.Ending()
     try:
         yield found
     except launch.Stop:  # on_error="stop"
         ending = launch.Ending(stopped=True)
+    except KeyboardInterrupt:  # also the stop button of a notebook
+        ending = launch.Ending(interrupted=True)
+        raise
     except Exception as error:
         ending = launch.Ending(code=1, error=error)
         raise
     finally:
         try:
-            found.report = doctor.conclude(patient, ending, time.perf_counter())
+            report = found.report = doctor.conclude(patient, ending, time.perf_counter())
         finally:
+            logbook.conclude(patient, ending, found.report)
             if patient.session is not None:
                 patient.session.close()
-        deliver(found.report, options)
+        told = patient.logbook is not None and patient.logbook.failed
+        deliver(report, patient.options, told=told)
 
 
 @contextmanager
@@ -200,6 +214,7 @@ def watch(
     rank: bool = False,
     histograms: bool = False,
     on_error: Literal["warn", "stop", "snapshot"] = "warn",
+    record: bool | str | Path = False,
 ) -> Iterator[Watch]:
     """Watch the training loop in the block, in a script or a notebook; the report is printed when the block ends.
 
@@ -218,7 +233,8 @@ def watch(
         rank: also the effective rank of the modules' outputs in each sample.
         histograms: also quantiles of weights and gradients in each sample.
         on_error: what to do when something grave is found while the loop runs (NaN, a loss that grows without bound): say it and go on, leave the block (what comes after it runs), or also
-            keep weights, optimizer state and batch in a file under ``.netwright/``.
+            keep weights, optimizer state and batch in a file of the run's folder or ``.netwright/``.
+        record: leave a record of the run and its report for ``netwright runs``: ``True`` in ``.netwright/runs/`` of the working folder, or that of another folder. Nothing is written unless asked for.
     """
     options = RunOptions(
         target=_caller(3),
@@ -231,6 +247,7 @@ def watch(
         watch_rank=rank,
         watch_histograms=histograms,
         on_error=on_error,
+        run_dir=_run_dir(record),
     )
     with _examined(options, model, optimizer) as found:
         yield found

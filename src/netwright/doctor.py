@@ -53,7 +53,7 @@ def run(options: RunOptions, *, proofs: "Proofs | None" = None) -> int:
     patient.proofs = proofs
     patient.environment = dict(os.environ)
     patient.command = shlex.join([*(["-m"] if options.is_module else []), options.target, *options.argv])
-    logbook.prepare(patient)
+    logbook.prepare(patient, kind="check" if options.stop_after_preflight else "run")
     finder = launch.AfterImport("torch", lambda: begin(patient))
     if "torch" in sys.modules:
         begin(patient)

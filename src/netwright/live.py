@@ -11,7 +11,7 @@ from .evidence import Finiteness, History
 from .report.build import arrange
 from .report.model import Live
 from .report.words import place
-from .rule import Finding, Rule, Severity
+from .rule import Finding, Rule, Severity, every
 
 GROWTH = 1.1  # a look is due when the run is a tenth longer than at the last one...
 EVERY_S = 30.0  # ...or this long after it
@@ -107,11 +107,16 @@ class Speaker:
         self._take(arrange(judgement.findings, self.rules), history.steps)
 
     def _take(self, findings: Iterable[Finding], step: int) -> None:
+        findings = tuple(findings)
         now = {_key(f): f for f in findings}
+        beneath = {_key(f): f for top in findings for f in every(top)}
         for key, finding in now.items():
             self._seen(key, finding, step)
         for key in self._heard.keys() - now.keys():
-            self._missed(key, step)
+            if key in beneath:
+                self._still_seen(key, beneath[key], step)
+            else:
+                self._missed(key, step)
 
     def _seen(self, key: Key, finding: Finding, step: int) -> None:
         old = self._heard.get(key)
@@ -129,6 +134,13 @@ class Speaker:
             # It came back: said once is enough.
             new = replace(new, state=State.SAID, withdrawn=None)
         self._heard[key] = new
+
+    def _still_seen(self, key: Key, finding: Finding, step: int) -> None:
+        """It has come to stand beneath another finding: it is there, and not said."""
+        old = self._heard[key]
+        state = State.SEEN if old.said is None else State.SAID
+        looks = max(old.looks, 0)
+        self._heard[key] = replace(old, finding=finding, last=step, looks=looks, state=state, withdrawn=None)
 
     def _missed(self, key: Key, step: int) -> None:
         old = self._heard[key]

@@ -31,10 +31,10 @@ _HASHED = 1 << 18  # numbers of a tensor that a fingerprint is made of
 
 
 class Logbook:
-    """Keeps the record of one program. ``record`` is there once the program has loaded torch."""
+    """Keeps the record of one program. ``record`` is there once the program has loaded torch. ``kind`` is how it is examined: ``run``, ``check`` or ``watch``."""
 
-    def __init__(self, options: RunOptions) -> None:
-        self.options = options
+    def __init__(self, options: RunOptions, *, kind: str) -> None:
+        self.options, self.kind = options, kind
         self.arguments = Arguments()
         self.record: Record | None = None
         self._folder = Path.cwd()
@@ -58,7 +58,7 @@ class Logbook:
                     options.target,
                     options.argv,
                     is_module=options.is_module,
-                    kind="check" if options.stop_after_preflight else "run",
+                    kind=self.kind,
                     folder=self._folder,
                 )
             },
@@ -152,10 +152,10 @@ class Logbook:
         record.close()
 
 
-def prepare(patient: Patient) -> None:
-    """Before the program begins: from now on its settings are heard of."""
+def prepare(patient: Patient, *, kind: str) -> None:
+    """Before the program begins, where it is to be recorded: from now on its settings are heard of. ``kind``: as for :class:`Logbook`."""
     if patient.options.run_dir is not None and patient.options.record:
-        patient.logbook = Logbook(patient.options)
+        patient.logbook = Logbook(patient.options, kind=kind)
         patient.logbook.arguments.start()
 
 
@@ -181,9 +181,10 @@ def note_training(patient: Patient) -> None:
 
 
 def conclude(patient: Patient, ending: Ending, report: Report | None) -> None:
-    """The program is over."""
+    """The program is over: the record ends, and says how."""
     if patient.logbook is None:
         return
+    patient.logbook.arguments.stop()
     try:
         patient.logbook.close(ending, report)
     except Exception:  # the harm boundary: what is recorded stays

@@ -185,10 +185,10 @@ def test_a_gradient_scaler_is_seen_and_taken_out_of_the_loss():
             scaler.step(optimizer)
             scaler.update()
     series = kept[0].history().series
-    assert kept[0].steps == 2
-    assert series["loss/0"].values == pytest.approx((bare[0], (bare[1] + bare[2]) / 2))
-    assert series["scaler/0/scale"].values[0] == 8.0
-    assert series["scaler/0/skipped"].values == (0.0, 1.0)
+    assert kept[0].steps == 3
+    assert series["loss/0"].values == pytest.approx(bare)
+    assert series["scaler/0/scale"].values == (8.0, 8.0, 4.0)
+    assert series["scaler/0/skipped"].values == (0.0, 1.0, 0.0)
 
 
 class Clock:

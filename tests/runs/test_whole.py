@@ -108,7 +108,7 @@ def test_findings_are_recorded(program):
 def test_without_a_record(tmp_path):
     for record, run_dir in ((False, tmp_path / "a"), (True, None)):
         patient = doctor.admit(RunOptions(target="train.py", record=record, run_dir=run_dir))
-        logbook.prepare(patient)
+        logbook.prepare(patient, kind="run")
         logbook.begin(patient)
         assert patient.logbook is None
     assert not list(tmp_path.iterdir())

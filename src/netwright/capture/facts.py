@@ -23,6 +23,7 @@ _MODE_SENSITIVE = (
     torch.nn.modules.batchnorm._NormBase,  # pyright: ignore[reportPrivateUsage]
     torch.nn.RReLU,
 )
+_WAITS = frozenset("item tolist cpu numpy __float__ __int__ __bool__ __index__ __array__".split())
 
 
 def sensitive_modules(network: torch.nn.Module) -> tuple[tuple[str, bool], ...]:
@@ -61,6 +62,16 @@ def has_history(tensor: torch.Tensor) -> bool:
         return tensor.grad_fn is not None
     except RuntimeError:
         return True
+
+
+def waits(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a call gives its result only once the device has computed it: a number, or values in main memory."""
+    if name != "to":
+        return name in _WAITS
+    given = [*args[1:], kwargs.get("device")]
+    return not kwargs.get("non_blocking") and any(
+        str(g) == "cpu" for g in given if isinstance(g, str | torch.device)
+    )
 
 
 def clip_limit() -> float | None:

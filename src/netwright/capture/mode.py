@@ -31,6 +31,8 @@ class RecordingMode(TorchFunctionMode):
         info = describe(func)
         if not recorder.paused and info.name in ("set_requires_grad", "requires_grad_"):
             recorder.note_freezing(args, kwargs)
+        if not recorder.paused and info.name in ("__repr__", "__format__"):
+            recorder.note_print(info.name, args)
         if recorder.paused or not info.record or torch._C._are_functorch_transforms_active():  # pyright: ignore[reportPrivateUsage]
             return func(*args, **kwargs)
         call = recorder.before(func, info, args, kwargs)

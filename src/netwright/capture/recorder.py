@@ -30,6 +30,7 @@ from .facts import (
     sensitive_modules,
     shorten,
     storage_of,
+    waits,
     write_target,
 )
 from .flatten import tensors
@@ -99,6 +100,7 @@ class Recorder:
         self.on_manual: Callable[[Where, torch.Tensor, str, Call], None] = lambda where, tensor, op, call: (
             None
         )
+        self.on_wait: Callable[[Where, str, torch.device], None] = lambda where, op, device: None
         self.on_new_iteration: Callable[[], None] = lambda: None
         self.updated_by_hand = False
         self.differentiated: int | None = None
@@ -164,6 +166,8 @@ class Recorder:
         call.args = self._record(args, found)  # type: ignore[assignment]
         call.kwargs = self._record(kwargs, found)  # type: ignore[assignment]
         call.reads = tuple(v.index for _, v in found)
+        if found and not self.evaluating and not via and waits(info.name, args, kwargs):
+            self.on_wait(where, info.name, found[0][0].device)
         call.inplace = info.inplace or kwargs.get("out") is not None or kwargs.get("inplace") is True
         target = write_target(args, kwargs) if call.inplace else None
         # Writing numbers into a parameter (initialization, a clamp) does not make it a result of the step.
@@ -306,6 +310,14 @@ class Recorder:
                 self.frozen.pop(id(tensor), None)
             else:
                 self.frozen[id(tensor)] = (weakref.ref(tensor), user_where(2))
+        except Exception:
+            self.give_up()
+
+    def note_print(self, name: str, args: tuple[Any, ...]) -> None:
+        """Remember the line that prints a tensor."""
+        try:
+            if not self.evaluating and isinstance(args[0], torch.Tensor):
+                self.on_wait(user_where(2), name, args[0].device)
         except Exception:
             self.give_up()
 

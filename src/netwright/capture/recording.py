@@ -57,6 +57,9 @@ class Recording:
     schedulers: list[SchedulerRecord] = field(default_factory=list[SchedulerRecord])
     loaders: list[LoaderRecord] = field(default_factory=list[LoaderRecord])
     losses: list[float] = field(default_factory=list[float])
+    waits: dict[tuple[Where, str, str], set[int]] = field(
+        default_factory=dict[tuple[Where, str, str], set[int]]
+    )
     seeds: dict[str, Where] = field(default_factory=dict[str, Where])
     loaded: list[tuple["weakref.ref[torch.nn.Module]", Where, int]] = field(
         default_factory=list[tuple["weakref.ref[torch.nn.Module]", Where, int]]

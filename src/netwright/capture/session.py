@@ -21,6 +21,7 @@ from .evaluations import WANTED, EvaluationWatch
 from .frames import user_frame, user_where, where_of
 from .gathering import Gathering
 from .graphs import GraphCapture, build, data_of, measure
+from .kept import KeptWatch
 from .looking_back import look_back, look_into
 from .loops import loops_around
 from .measure import number_of
@@ -70,6 +71,7 @@ class Session:
         self.recorder = Recorder()
         self.recording = Recording()
         self.parameters = ParameterWatch()
+        self.kept = KeptWatch()
         self.patches = Patches()
         self.warnings = Attribution()
         self.mode = RecordingMode(self.recorder)
@@ -85,6 +87,9 @@ class Session:
         self._own = 0
         self._depth = 0
         self.scaled = False
+        self.unscaled: float | None = (
+            None  # the loss that a gradient scaler was given since the last backward
+        )
         self.other_thread = False
         self.scheduling = False  # inside a scheduler's step
         self._process = os.getpid()
@@ -101,6 +106,7 @@ class Session:
         """Begin. Safe to call when torch has just been imported, and later."""
         self._random = states()
         self.recorder.on_clip = self._on_clip
+        self.recorder.on_wait = self._on_wait
         self.recorder.on_manual = self._on_manual
         self.recorder.on_network = self._on_network
         self.recorder.on_new_iteration = self.iteration_without_optimizer
@@ -232,6 +238,10 @@ class Session:
 
     def _on_clip(self, where: Where, kind: str, limit: float | None) -> None:
         self.note("clip", where, kind=kind, limit=limit)
+
+    def _on_wait(self, where: Where, op: str, device: torch.device) -> None:
+        if where.known:
+            self.recording.waits.setdefault((where, op, device.type), set()).add(self.recording.steps)
 
     def _on_manual(self, where: Where, tensor: torch.Tensor, op: str, call: Call) -> None:
         storage = tensor.untyped_storage()._cdata  # pyright: ignore[reportPrivateUsage]
@@ -390,6 +400,7 @@ class Session:
             scaled=self.scaled,
         )
         scaled, self.scaled = self.scaled, False
+        loss, self.unscaled = value if self.unscaled is None else self.unscaled, None
         self.parameters.after_backward(reached, before, after)
         for tracked in reached:
             tracked.filled, tracked.stepped_since_fill = True, False
@@ -407,8 +418,8 @@ class Session:
         if not all(v is None or math.isfinite(v) for v in [value, *after]):
             look_into(recording, self.recorder.networks.values(), capture, scaled=scaled)
         self.recorder.differentiated = tape.calls[-1].index + 1 if tape.calls else 0
-        if value is not None and recording.captures and recording.captures[0].graph.backward == where:
-            recording.losses.append(value)
+        if loss is not None and recording.captures and recording.captures[0].graph.backward == where:
+            recording.losses.append(loss)
 
     def look_back(
         self, frame: FrameType | None, loss: float | None, *, scaled: bool = False
@@ -515,6 +526,7 @@ class Session:
                 record.effective += changed > 0
                 record.backward_since = False
                 self._amend_step(index, changed)
+                self.kept.look(sys._getframe(1), self.recorder.tape)
                 self.evaluation.flush([])
                 self.recorder.next_tape()
             self.phase = "forward"

@@ -40,9 +40,9 @@ def spots(wanted: Mapping[int, torch.Tensor], frame: FrameType | None) -> dict[i
     """The first variable in which each of some tensors stands, innermost function first. Keys are those of ``wanted``."""
     keys = {id(tensor): key for key, tensor in wanted.items()}
     found: dict[int, Spot] = {}
-    for user in _frames(frame):
+    for user in user_stack(frame):
         for name, value in list(user.f_locals.items()):
-            for path, tensor in _inside(value):
+            for path, tensor in inside(value):
                 key = keys.get(id(tensor))
                 if key is not None and key not in found:
                     found[key] = Spot(user.f_code, name, path)
@@ -53,7 +53,7 @@ def spots(wanted: Mapping[int, torch.Tensor], frame: FrameType | None) -> dict[i
 
 def fetch(spot: Spot, frame: FrameType | None) -> torch.Tensor | None:
     """The tensor that stands there now, ``None`` where there is none."""
-    for user in _frames(frame):
+    for user in user_stack(frame):
         if user.f_code is spot.code and spot.name in user.f_locals:
             value: Any = user.f_locals[spot.name]
             for step in spot.path:
@@ -62,7 +62,8 @@ def fetch(spot: Spot, frame: FrameType | None) -> torch.Tensor | None:
     return None
 
 
-def _frames(frame: FrameType | None) -> Iterator[FrameType]:
+def user_stack(frame: FrameType | None) -> Iterator[FrameType]:
+    """The frames of the user's own functions at or above one, innermost first."""
     seen = 0
     while frame is not None and seen < _DEPTH:
         if is_user(frame.f_code):
@@ -70,7 +71,7 @@ def _frames(frame: FrameType | None) -> Iterator[FrameType]:
         frame, seen = frame.f_back, seen + 1
 
 
-def _inside(value: object) -> Iterator[tuple[tuple[object, ...], torch.Tensor]]:
+def inside(value: object) -> Iterator[tuple[tuple[object, ...], torch.Tensor]]:
     """The tensors of a variable: itself, those of a list, tuple or mapping, those of an object's attributes; two levels."""
     if isinstance(value, torch.Tensor):
         yield (), value

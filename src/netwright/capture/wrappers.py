@@ -13,6 +13,8 @@ from ..evidence import Where
 from .compiled import call_compiled, is_compiled, needs_fast_path
 from .frames import construction_where, is_user, user_frame, user_where, where_of
 from .loops import loops_around
+from .measure import number_of
+from .sandbox import Unseen
 from .schedules import parts
 from .tape import Call
 
@@ -267,7 +269,11 @@ def _scaler(session: "Session", original: Original, kind: str) -> Original:
         optimizer = args[0] if args and isinstance(args[0], torch.optim.Optimizer) else None
         index = session.optimizer_index(optimizer) if optimizer is not None else None
         skipped = kind == "scaler_step" and unmoved
-        session.scaled |= kind == "scale" and bool(scaler.is_enabled())
+        if kind == "scale" and scaler.is_enabled():
+            session.scaled = True
+            given = args[0] if args else None
+            with Unseen():
+                session.unscaled = number_of(given) if isinstance(given, torch.Tensor) else None
         session.note(kind, where, index, enabled=bool(scaler.is_enabled()), skipped=skipped)
 
     return wrapper

@@ -87,6 +87,10 @@ from .program import Crash as Crash
 from .program import InPlaceWrite as InPlaceWrite
 from .program import ModuleCall as ModuleCall
 from .program import Program as Program
+from .resources import Kept as Kept
+from .resources import KeptGraphs as KeptGraphs
+from .resources import Wait as Wait
+from .resources import Waits as Waits
 from .splits import Separation as Separation
 from .splits import Splits as Splits
 from .task import LossTerm as LossTerm

@@ -74,8 +74,8 @@ def _scaler_step(watcher: "Watcher", original: Original) -> Original:
         if watcher.awake:
             watcher.work(watcher.reader.scaler_steps, self)
         out = original(self, *args, **kwargs)
-        if watcher.awake and watcher.steps == before:
-            watcher.work(watcher.reader.scaler_skipped, self)
+        if watcher.steps == before:
+            watcher.step_skipped(self, args[0] if args else kwargs.get("optimizer"))
         return out
 
     return step

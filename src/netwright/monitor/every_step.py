@@ -121,7 +121,7 @@ class StepReader:
             moment.hold([name + "scale"], scale.detach().clone().reshape(1))
 
     def scaler_skipped(self, scaler: Any) -> None:
-        """The scaler has left the step out: what it would have been is still the same moment."""
+        """The scaler has left the step out."""
         if self.moment is not None and scaler.is_enabled():
             self.moment.values[self._scaler(scaler) + "skipped"] = 1.0
 

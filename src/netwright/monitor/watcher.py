@@ -288,7 +288,20 @@ class Watcher:
         self.reader.in_step = False
         if self.awake:
             self.work(self._stepped, optimizer, _closure(args, kwargs))
+        else:
+            self._passed_over()
+
+    def step_skipped(self, scaler: Any, optimizer: Any) -> None:
+        """A gradient scaler has left out a step, which counts as one: a run whose steps are all left out goes on all the same."""
+        if threading.get_ident() != self._thread or not scaler.is_enabled():
             return
+        if self.awake:
+            self.work(self._skipped, scaler, optimizer)
+        else:
+            self._passed_over()
+
+    def _passed_over(self) -> None:
+        """A step that is not read is over."""
         self.steps += 1
         self.account.spent += self.account.entry_s
         if self.steps % self._thinned == 0:
@@ -307,13 +320,23 @@ class Watcher:
         if moment is None:
             return
         self._by_hand = False
-        now = self.account.clock()
         index = self._index(optimizer)
         self._active[index] = self.steps
         self.reader.rates(optimizer, index)
         if self.sampling:
             with torch.no_grad():
                 self.parameters.after(optimizer, moment, gradients=closure)
+        self._over(moment, index)
+
+    def _skipped(self, scaler: Any, optimizer: Any) -> None:
+        self.reader.scaler_skipped(scaler)
+        if self.reader.moment is not None and isinstance(optimizer, torch.optim.Optimizer):
+            self._over(self.reader.moment, self._index(optimizer))
+
+    def _over(self, moment: Moment, index: int) -> None:
+        """A step of an optimizer is over, made or left out."""
+        now = self.account.clock()
+        if self.sampling:
             self._due.discard(index)
             self._window += 1
             if not self._due or self._window >= _WINDOW:

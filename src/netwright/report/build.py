@@ -12,6 +12,7 @@ from ..evidence import (
     Crash,
     EvalInputs,
     Graphs,
+    History,
     ModuleCall,
     ModuleInfo,
     Modules,
@@ -24,6 +25,7 @@ from ..evidence import (
 )
 from ..registry import all_rules
 from ..rule import Finding, Kind, Rule, Severity, every, gravest
+from .course import courses
 from .graph_table import tabulate
 from .model import CANNOT_TELL, HEALTHY, SICK, Live, Pictures, Report, Sample
 from .tried import charts, reasons, sentences
@@ -91,6 +93,7 @@ def build_report(
             samples=tuple(samples),
             calls=_plain_calls(_get(evidence, Crash)),
             charts=tuple(charts(evidence)),
+            courses=tuple(courses(history)) if (history := _get(evidence, History)) else (),
         ),
     )
     return diagnosed(report)

@@ -17,6 +17,7 @@ from ..evidence import DoorTensor, FeatureStats, Signals, Where
 from ..registry import find_rule
 from ..rule import Finding, every, gravest
 from .code import code_html, prose_html
+from .curves import curves
 from .model import SICK, Pictures, Report
 from .proof import by_hand, labels, next_words, no_help, not_proven, number, patch, sentences
 from .proof_pictures import seeds, sets
@@ -72,6 +73,7 @@ def to_html(report: Report) -> str:
             for c in pictures.charts
             if (p := line_chart(c.names, c.series, label=c.title, log=c.log))
         ],
+        courses=[(c, Markup(p)) for c in pictures.courses if (p := curves(c, _moments(report)))],
         graphs=_graphs(pictures),
         modules=pictures.modules,
         calls=pictures.calls,
@@ -290,6 +292,11 @@ def _signals(signals: Signals | None) -> Iterator[tuple[str, Markup]]:
         )
         if picture:
             yield title, Markup(picture)
+
+
+def _moments(report: Report) -> list[tuple[int, str]]:
+    """The steps at which something was said while the program ran, with what."""
+    return [(x.said, x.code) for x in report.live if x.said is not None]
 
 
 def _graphs(pictures: Pictures) -> list[object]:

@@ -81,6 +81,27 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """One line over optimizer steps; ``None`` where the value was no number. ``low`` and ``high`` are the ends of what a point stands for (empty: for itself)."""
+
+    name: str
+    steps: tuple[int, ...]
+    values: tuple[float | None, ...]
+    low: tuple[float | None, ...] = ()
+    high: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """Curves of the watched run in one picture. ``mark`` is a level to compare them with."""
+
+    title: str
+    curves: tuple[Curve, ...]
+    log: bool = False
+    mark: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pictures:
     """Evidence that is drawn rather than judged. Every part may be missing. ``calls`` lead up to a crash."""
 
@@ -93,6 +114,7 @@ class Pictures:
     samples: tuple[Sample, ...] = ()
     calls: tuple[ModuleCall, ...] = ()
     charts: tuple[Chart, ...] = ()
+    courses: tuple[Course, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from html import escape
 _BINS = 48
 
 
-def _n(value: float) -> str:
+def number(value: float) -> str:
+    """A coordinate."""
     return f"{value:.1f}".rstrip("0").rstrip(".")
 
 
@@ -22,22 +23,25 @@ def short(value: float) -> str:
     return f"{value:.0f}" if value == round(value) and abs(value) < 1e5 else f"{value:.3g}"
 
 
-def _svg(width: float, height: float, body: Iterable[str], label: str) -> str:
+def picture(width: float, height: float, body: Iterable[str], label: str) -> str:
+    """Everything of one picture; ``label`` is for those who do not see it."""
     return (
-        f'<svg viewBox="0 0 {_n(width)} {_n(height)}" role="img" aria-label="{escape(label)}" preserveAspectRatio="xMidYMid meet">'
+        f'<svg viewBox="0 0 {number(width)} {number(height)}" role="img" aria-label="{escape(label)}" preserveAspectRatio="xMidYMid meet">'
         f"<title>{escape(label)}</title>{''.join(body)}</svg>"
     )
 
 
-def _text(
-    x: float, y: float, text: str, *, anchor: str = "middle", kind: str = "tick", rotate: float = 0
+def text(
+    x: float, y: float, word: str, *, anchor: str = "middle", kind: str = "tick", rotate: float = 0
 ) -> str:
-    turn = f' transform="rotate({_n(rotate)} {_n(x)} {_n(y)})"' if rotate else ""
-    return f'<text x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}" class="{kind}"{turn}>{escape(text)}</text>'
+    """A word at a place."""
+    turn = f' transform="rotate({number(rotate)} {number(x)} {number(y)})"' if rotate else ""
+    return f'<text x="{number(x)}" y="{number(y)}" text-anchor="{anchor}" class="{kind}"{turn}>{escape(word)}</text>'
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
-    return f'<line x1="{_n(x1)}" y1="{_n(y1)}" x2="{_n(x2)}" y2="{_n(y2)}" class="{kind}"/>'
+def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+    """A straight line of a CSS class."""
+    return f'<line x1="{number(x1)}" y1="{number(y1)}" x2="{number(x2)}" y2="{number(y2)}" class="{kind}"/>'
 
 
 def nice_ticks(low: float, high: float, about: int = 5) -> list[float]:
@@ -72,26 +76,28 @@ def histogram(values: Sequence[float], other: Sequence[float] = (), *, label: st
     body: list[str] = []
     if low < 1 and high > -1:
         a, b = x(max(low, -1)), x(min(high, 1))
-        body.append(f'<rect x="{_n(a)}" y="4" width="{_n(b - a)}" height="{_n(floor - 4)}" class="band"/>')
+        body.append(
+            f'<rect x="{number(a)}" y="4" width="{number(b - a)}" height="{number(floor - 4)}" class="band"/>'
+        )
     for i, share in enumerate(main):
         if share:
             h = max(1.0, share / top * (floor - 10))
             title = f"{short(low + i * span / _BINS)} to {short(low + (i + 1) * span / _BINS)}: {share:.1%}"
             body.append(
-                f'<rect x="{_n(left + i * step + 0.4)}" y="{_n(floor - h)}" width="{_n(step - 0.8)}" height="{_n(h)}" class="bar">'
+                f'<rect x="{number(left + i * step + 0.4)}" y="{number(floor - h)}" width="{number(step - 0.8)}" height="{number(h)}" class="bar">'
                 f"<title>{escape(title)}</title></rect>"
             )
     if second:
         points = " ".join(
-            f"{_n(left + (i + e) * step)},{_n(floor - s / top * (floor - 10))}"
+            f"{number(left + (i + e) * step)},{number(floor - s / top * (floor - 10))}"
             for i, s in enumerate(outline)
             for e in (0, 1)
         )
         body.append(f'<polyline points="{points}" class="outline"/>')
-    body.append(_line(left, floor, width - left, floor, "axis"))
+    body.append(line(left, floor, width - left, floor, "axis"))
     for tick in nice_ticks(low, high):
-        body += [_line(x(tick), floor, x(tick), floor + 4, "axis"), _text(x(tick), height - 6, short(tick))]
-    return _svg(width, height, body, label)
+        body += [line(x(tick), floor, x(tick), floor + 4, "axis"), text(x(tick), height - 6, short(tick))]
+    return picture(width, height, body, label)
 
 
 def _shares(values: Sequence[float], low: float, span: float) -> list[float]:
@@ -109,19 +115,19 @@ def bars(counts: Mapping[str, float], *, label: str) -> str:
     width, height, floor = 460.0, 170.0, 148.0
     top = max(max(v for _, v in items), 1e-12)
     step = (width - 16) / len(items)
-    body = [_line(8, floor, width - 8, floor, "axis")]
+    body = [line(8, floor, width - 8, floor, "axis")]
     for i, (name, value) in enumerate(items):
         x, h = 8 + i * step, value / top * (floor - 22)
         body.append(
-            f'<rect x="{_n(x + step * 0.12)}" y="{_n(floor - h)}" width="{_n(step * 0.76)}" height="{_n(h)}" class="bar">'
+            f'<rect x="{number(x + step * 0.12)}" y="{number(floor - h)}" width="{number(step * 0.76)}" height="{number(h)}" class="bar">'
             f"<title>{escape(name)}: {short(value)}</title></rect>"
         )
         if len(items) <= 24:
             body += [
-                _text(x + step / 2, height - 6, name[:8]),
-                _text(x + step / 2, floor - h - 4, short(value)),
+                text(x + step / 2, height - 6, name[:8]),
+                text(x + step / 2, floor - h - 4, short(value)),
             ]
-    return _svg(width, height, body, label)
+    return picture(width, height, body, label)
 
 
 def ranges(features: Sequence[tuple[int, float, float, float, float]], *, label: str) -> str:
@@ -137,21 +143,21 @@ def ranges(features: Sequence[tuple[int, float, float, float, float]], *, label:
         return floor - (min(max(value, low), high) - low) / (high - low) * (floor - 8)
 
     step = (width - left - right) / len(features)
-    body = [_line(left, y(t), width - right, y(t), "grid") for t in nice_ticks(low, high, 4)]
-    body += [_text(left - 6, y(t) + 4, short(t), anchor="end") for t in nice_ticks(low, high, 4)]
+    body = [line(left, y(t), width - right, y(t), "grid") for t in nice_ticks(low, high, 4)]
+    body += [text(left - 6, y(t) + 4, short(t), anchor="end") for t in nice_ticks(low, high, 4)]
     thick = max(1.0, min(9.0, step * 0.6))
     every = max(1, math.ceil(len(features) / 12))
     for i, (index, mean, std, least, most) in enumerate(features):
         x = left + (i + 0.5) * step
         title = f"<title>feature {index}: mean {mean:.3g}, std {std:.3g}, {least:.3g} to {most:.3g}</title>"
-        body.append(f"<g>{title}{_line(x, y(least), x, y(most), 'whisker')}")
+        body.append(f"<g>{title}{line(x, y(least), x, y(most), 'whisker')}")
         a, b = y(mean + std), y(mean - std)
         body.append(
-            f'<rect x="{_n(x - thick / 2)}" y="{_n(a)}" width="{_n(thick)}" height="{_n(max(1.5, b - a))}" class="bar"/></g>'
+            f'<rect x="{number(x - thick / 2)}" y="{number(a)}" width="{number(thick)}" height="{number(max(1.5, b - a))}" class="bar"/></g>'
         )
         if i % every == 0:
-            body.append(_text(x, height - 8, str(index)))
-    return _svg(width, height, body, label)
+            body.append(text(x, height - 8, str(index)))
+    return picture(width, height, body, label)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,8 +181,8 @@ def line_chart(
     known = [v for s in series for v in s.values if v is not None and math.isfinite(v) and (v > 0 or not log)]
     if not known or not names:
         return ""
-    ticks = _decades(known) if log else _steps(known)
-    low, high = ticks[0][0], ticks[-1][0]
+    levels = decades(known) if log else ticks(known)
+    low, high = levels[0][0], levels[-1][0]
     longest = min(26, max(len(n) for n in names))
     width, left, right, foot = size[0], 58.0, 16.0, 18.0 + longest * 4.6
     height = size[1] + foot
@@ -191,33 +197,34 @@ def line_chart(
         return floor - ((math.log10(value) if log else value) - low) / (high - low) * (floor - top)
 
     body: list[str] = []
-    for position, text in ticks:
+    for position, word in levels:
         level = floor - (position - low) / (high - low) * (floor - top)
         body += [
-            _line(left, level, width - right, level, "grid"),
-            _text(left - 8, level + 4, text, anchor="end"),
+            line(left, level, width - right, level, "grid"),
+            text(left - 8, level + 4, word, anchor="end"),
         ]
     every = max(1, math.ceil(len(names) / 40))
     for i, name in enumerate(names):
         if i % every == 0:
-            text = name if len(name) <= 26 else "…" + name[-25:]
-            body.append(_text(left + (i + 0.5) * step + 4, floor + 14, text, anchor="end", rotate=-45))
+            word = name if len(name) <= 26 else "…" + name[-25:]
+            body.append(text(left + (i + 0.5) * step + 4, floor + 14, word, anchor="end", rotate=-45))
     for s in series:
         points = [(left + (i + 0.5) * step, y(v), v, names[i]) for i, v in enumerate(s.values)]
         for run in _runs(points):
             body.append(
-                f'<polyline points="{" ".join(f"{_n(px)},{_n(py)}" for px, py, _, _ in run)}" class="line {s.kind}"/>'
+                f'<polyline points="{" ".join(f"{number(px)},{number(py)}" for px, py, _, _ in run)}" class="line {s.kind}"/>'
             )
             for px, py, value, name in run if len(names) <= 160 else []:
                 hollow = " hollow" if log and value <= 0 else ""
                 body.append(
-                    f'<circle cx="{_n(px)}" cy="{_n(py)}" r="3.2" class="dot {s.kind}{hollow}">'
+                    f'<circle cx="{number(px)}" cy="{number(py)}" r="3.2" class="dot {s.kind}{hollow}">'
                     f"<title>{escape(name)}: {escape(s.name)} {value:.3g}</title></circle>"
                 )
-    return _svg(width, height, body, label)
+    return picture(width, height, body, label)
 
 
-def _decades(values: Sequence[float]) -> list[tuple[float, str]]:
+def decades(values: Sequence[float]) -> list[tuple[float, str]]:
+    """Powers of ten around some values, as exponents, with what a logarithmic axis says of each."""
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
     high = max(high, low + 2)
     every = max(1, math.ceil((high - low) / 8))
@@ -225,14 +232,15 @@ def _decades(values: Sequence[float]) -> list[tuple[float, str]]:
     return [(power, f"1e{power}") for power in powers]
 
 
-def _steps(values: Sequence[float]) -> list[tuple[float, str]]:
+def ticks(values: Sequence[float]) -> list[tuple[float, str]]:
+    """Round levels of a linear axis from below the least value to above the largest, with what the axis says of each."""
     low, high = min(values), max(values)
     if not high > low:
         low, high = low - 0.5, high + 0.5
-    ticks = nice_ticks(low, high)
-    gap = ticks[1] - ticks[0] if len(ticks) > 1 else high - low
-    ticks = [ticks[0] - gap, *ticks, ticks[-1] + gap]
-    return [(t, short(t)) for t in ticks if low - gap < t < high + gap]
+    found = nice_ticks(low, high)
+    gap = found[1] - found[0] if len(found) > 1 else high - low
+    found = [found[0] - gap, *found, found[-1] + gap]
+    return [(t, short(t)) for t in found if low - gap < t < high + gap]
 
 
 def _runs(
@@ -257,14 +265,14 @@ def strip(values: Sequence[float], *, label: str) -> str:
     width, height = 160.0, 60.0
     step = width / len(finite)
     zero = 2 + high / span * (height - 4)
-    body = [_line(0, zero, width, zero, "axis")]
+    body = [line(0, zero, width, zero, "axis")]
     for i, value in enumerate(finite):
         h = abs(value) / span * (height - 4)
         top = zero - h if value > 0 else zero
         body.append(
-            f'<rect x="{_n(i * step)}" y="{_n(top)}" width="{_n(max(0.8, step * 0.8))}" height="{_n(h)}" class="bar"/>'
+            f'<rect x="{number(i * step)}" y="{number(top)}" width="{number(max(0.8, step * 0.8))}" height="{number(h)}" class="bar"/>'
         )
-    return _svg(width, height, body, label)
+    return picture(width, height, body, label)
 
 
 def png(rows: Sequence[Sequence[tuple[float, ...]]]) -> str:

@@ -21,7 +21,7 @@ _VARIABLES = re.compile(
 def command(
     target: str, argv: Sequence[str], *, is_module: bool, kind: str, folder: Path
 ) -> dict[str, object]:
-    """How the program was started. ``kind`` is ``run`` or ``check``."""
+    """How the program was started. ``kind`` is ``run``, ``check`` or ``watch``."""
     given = masked(argv)
     return {
         "kind": kind,

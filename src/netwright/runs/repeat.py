@@ -24,11 +24,15 @@ def changed_since(run: Run) -> tuple[str, str]:
     """What is not as it was: the diff of the program's files from then to now, and the rest in lines.
 
     Raises:
-        CannotRepeat: its folder or its script is gone, or its command line held secrets, which are not recorded.
+        CannotRepeat: it was a loop within a program, its folder or its script is gone, or its command line held secrets, which are not recorded.
     """
     folder = Path(str(run.command.get("folder", "")))
     if not run.command.get("target"):
         raise CannotRepeat(f"{run.id} does not say how it was started")
+    if run.command.get("kind") == "watch":
+        raise CannotRepeat(
+            f"{run.id} is a loop watched by nw.watch; run its program again, and compare the runs"
+        )
     if not folder.is_dir():
         raise CannotRepeat(f"the folder that {run.id} was started in is gone: {folder}")
     if run.command.get("masked"):

@@ -18,7 +18,7 @@ Pettitt, "A non-parametric approach to the change-point problem" (1979); Goodfel
 
 from ...evidence import History, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._history import current_loss, levels, place, rate_share, since, usual
+from .._history import beginning, current_loss, levels, place, rate_share, since, usual
 from .._trends import change_point, stands_still
 
 rule = Rule(
@@ -50,18 +50,18 @@ def check(history: History, task: Task | None) -> Finding | None:
     name, series = current_loss(history, task)
     if len(series) < rule["steps"]:
         raise NotApplicable("the loss was not seen for long enough")
-    medians = levels(series)
     span = series.steps[-1] - series.steps[0]
     late = since(series, series.steps[0] + rule["share"] * span)
-    if not medians or rate_share(history) < rule["rate"]:
+    if not levels(series) or rate_share(history) < rule["rate"]:
         return None
-    fallen = medians[0] - usual(late)
+    first = beginning(series)
+    fallen = first - usual(late)
     if fallen <= 0 or not stands_still(late.steps, late.values, rule["still"] * fallen):
         return None
     change = change_point(series.steps, series.values)
     step = round(change.step) if change is not None else late.steps[0]
     return rule.found(
-        f"the loss fell from {medians[0]:.3g} to {usual(late):.3g} and has stood there for the last {series.steps[-1] - late.steps[0]} steps",
+        f"the loss fell from {first:.3g} to {usual(late):.3g} and has stood there for the last {series.steps[-1] - late.steps[0]} steps",
         where=place(history, name),
         expected="a loss that still falls, or a run that ends",
         fix="lower the learning rate, or stop here; a larger network if the loss is too high",

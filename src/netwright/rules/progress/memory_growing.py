@@ -16,10 +16,10 @@ Memory grows in the first steps (caches, optimizer states, workers) and with a b
 PyTorch documentation, "Frequently asked questions: my model reports cuda runtime error(2): out of memory": do not accumulate history across your training loop.
 """
 
-from ...evidence import History, Series
+from ...evidence import History
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._history import place, since
-from .._trends import Slope, slope
+from .._history import place
+from .._memory import Growth, growing
 
 rule = Rule(
     code="NW614",
@@ -45,39 +45,28 @@ rule = Rule(
 @rule.check
 def check(history: History) -> list[Finding]:
     """Both kinds of memory."""
-    seen = [(n, s) for n, s in history.under("run") if n in ("memory_bytes", "device_memory_bytes")]
-    if not any(len(s) >= rule["samples"] for _, s in seen):
+    seen = [s for n, s in history.under("run") if n in ("memory_bytes", "device_memory_bytes")]
+    if not any(len(s) >= rule["samples"] for s in seen):
         raise NotApplicable("memory was not looked at often enough")
-    return [f for name, series in seen if (f := _kind(history, name, series)) is not None]
+    found = growing(
+        history,
+        samples=rule["samples"],
+        even=rule["even"],
+        size=rule["bytes"],
+        share=rule["share"],
+    )
+    return [_finding(history, growth) for growth in found]
 
 
-def _kind(history: History, name: str, series: Series) -> Finding | None:
-    if len(series) < rule["samples"]:
-        return None
-    # The first eighth is where programs make what they keep anyway.
-    settled = since(series, series.steps[len(series) // 8])
-    middle = settled.steps[len(settled) // 2]
-    first = slope(settled.steps[: len(settled) // 2], settled.values[: len(settled) // 2])
-    late = since(settled, middle)
-    second = slope(late.steps, late.values)
-    if first is None or second is None or not (first.rises and second.rises):
-        return None
-    grown = first.change + second.change
-    if second.per_step < rule["even"] * first.per_step or grown < max(
-        rule["bytes"], rule["share"] * settled.values[0]
-    ):
-        return None
-    return _finding(history, name, settled, second, grown)
-
-
-def _finding(history: History, name: str, series: Series, pace: Slope, grown: float) -> Finding:
-    where = "device" if name.startswith("device") else "process"
+def _finding(history: History, growth: Growth) -> Finding:
+    where = "device" if growth.name.startswith("device") else "process"
     losses = [place(history, n) for n in history.places if n.startswith("loss/")]
+    steps, pace = growth.series.steps, growth.pace.per_step
     return rule.found(
-        f"the memory of the {where} has grown by {grown / 2**20:.0f} MiB in {series.steps[-1] - series.steps[0]} steps and goes on, by {pace.per_step / 2**10:.0f} KiB a step",
-        where=losses[0] if losses else place(history, f"run/{name}"),
+        f"the memory of the {where} has grown by {growth.grown / 2**20:.0f} MiB in {steps[-1] - steps[0]} steps and goes on, by {pace / 2**10:.0f} KiB a step",
+        where=losses[0] if losses else place(history, f"run/{growth.name}"),
         expected="memory that stays as it is after the first steps",
         fix="do not keep tensors with their graph: add up loss.item(), and detach what goes into lists and hidden states",
-        bytes_per_step=pace.per_step,
-        grown=grown,
+        bytes_per_step=pace,
+        grown=growth.grown,
     )

@@ -26,6 +26,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.HYPERPARAMETER,
     guides=("H8", "E10", "S4"),
+    explains=("NW611",),
     remedies=("leaky-activation", "lower-learning-rate"),
     thresholds={
         "share": Threshold(

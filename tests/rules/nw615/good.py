@@ -1,0 +1,18 @@
+"""Points in four groups."""
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+centers = torch.randn(4, 10)
+y = torch.randint(0, 4, (2000,))
+x = centers[y] + 0.5 * torch.randn(2000, 10)
+model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 4))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.2)
+for step in range(600):
+    rows = torch.randint(0, 2000, (64,))
+    optimizer.zero_grad()
+    loss = nn.functional.cross_entropy(model(x[rows]), y[rows])
+    loss.backward()
+    optimizer.step()
+print(loss.item())
