@@ -69,6 +69,7 @@ from .graph import Ref as Ref
 from .history import History as History
 from .history import Sample as Sample
 from .history import Series as Series
+from .memory import StepMemory as StepMemory
 from .model import LayerSignal as LayerSignal
 from .model import ModuleInfo as ModuleInfo
 from .model import Modules as Modules
