@@ -13,7 +13,7 @@ _PART = 3  # of the free memory
 _MOST = 512 << 20  # bytes that are taken beyond those of the smallest batch
 _SEEN = 1 << 20  # bytes: of less the allocator's own pieces are a part
 _GROWS = 1.5  # times the peak of half the samples: then it is the samples that make it
-_REPEATS = 3
+_REPEATS = 2
 _STRAIGHT = 0.1  # of the peak that a line may miss
 
 
@@ -31,7 +31,7 @@ def growth(run: Callable[[int], object], *, most: int, free: int, device: torch.
     """Measure it.
 
     Batches are doubled until it is their samples that make the peak: on few, what a step holds whatever its batch (gradients, at the end of backward) stands higher, and the slope found there would be too
-    flat. What torch makes is counted exactly. What kernels take for themselves shows only in what the system counts: on a processor the last two batches are run once more for that, and the steeper line counts.
+    flat. What torch makes is counted exactly. What kernels take for themselves shows only in what the system counts: on a processor two larger batches are run for that, and the steeper line counts.
 
     Args:
         run: makes a step of so many samples. What it returns is let go.
@@ -50,11 +50,14 @@ def growth(run: Callable[[int], object], *, most: int, free: int, device: torch.
         sizes.append(2 * sizes[-1])
         peaks.append(_counted(run, sizes[-1]))
     slope, fixed = _line(sizes[-2:], peaks[-2:])
-    held = [p for k in sizes[-2:] if (p := _system_peak(run, k)) is not None] if device.type == "cpu" else []
+    large = min(most, int((min(free / _PART, peaks[0] + _MOST) - fixed) / slope))
+    more = [max(2, large // 2), large] if device.type == "cpu" and large > sizes[-1] else []
+    held = [p for k in more if (p := _system_peak(run, k)) is not None]
     if len(held) == 2:
-        steep, base = _line(sizes[-2:], held)
+        steep, base = _line(more, held)
+        sizes, peaks = [*sizes, *more], [*peaks, *held]
         if steep > slope:
-            slope, fixed, peaks[-2:] = steep, base, held
+            slope, fixed = steep, max(fixed, base)
     return Growth(per_sample=slope, fixed=max(0, int(fixed)), sizes=tuple(sizes), peaks=tuple(peaks))
 
 
