@@ -60,7 +60,7 @@ def step_memory(error: BaseException, session: "Session") -> StepMemory | None:
     try:
         with untouched():
             run = _Step(network, given, batch, dim)
-            found = growth(run, most=batch, free=free, device=device)
+            found = growth(run, most=batch, free=free, system=device.type == "cpu")
     except _FAILED:
         if counted <= 0:
             return None

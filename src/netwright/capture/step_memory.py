@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import torch
-
 from ..rule import NotApplicable
 from . import memory
 from .meter import Meter
@@ -27,7 +25,7 @@ class Growth:
     peaks: tuple[int, ...]
 
 
-def growth(run: Callable[[int], object], *, most: int, free: int, device: torch.device) -> Growth:
+def growth(run: Callable[[int], object], *, most: int, free: int, system: bool) -> Growth:
     """Measure it.
 
     Batches are doubled until it is their samples that make the peak: on few, what a step holds whatever its batch (gradients, at the end of backward) stands higher, and the slope found there would be too
@@ -37,7 +35,7 @@ def growth(run: Callable[[int], object], *, most: int, free: int, device: torch.
         run: makes a step of so many samples. What it returns is let go.
         most: samples that there are.
         free: bytes that can be taken; a third of them is.
-        device: where the step is run. On a processor the system's mark of the most memory that this process had is set back: not for a program that goes on.
+        system: whether to look at what the system counts as well (processors). Its mark of the most memory that this process had is set back for that: not for a program that goes on.
 
     Raises:
         NotApplicable: not so many samples can be run, or the memory grows by no line.
@@ -51,7 +49,7 @@ def growth(run: Callable[[int], object], *, most: int, free: int, device: torch.
         peaks.append(_counted(run, sizes[-1]))
     slope, fixed = _line(sizes[-2:], peaks[-2:])
     large = min(most, int((min(free / _PART, peaks[0] + _MOST) - fixed) / slope))
-    more = [max(2, large // 2), large] if device.type == "cpu" and large > sizes[-1] else []
+    more = [max(2, large // 2), large] if system and large > sizes[-1] else []
     held = [p for k in more if (p := _system_peak(run, k)) is not None]
     if len(held) == 2:
         steep, base = _line(more, held)
