@@ -179,6 +179,7 @@ REAL = {
         lambda: r(10**6, 1).matmul(r(1, 10**8)),
         lambda: np.zeros((10**7, 10**7)),
         lambda: torch.empty(2**62),
+        lambda: [0] * 2**60,
     ],
     "NW905": [
         lambda: nn.Embedding(10, 4)(labels(10)),

@@ -240,7 +240,7 @@ def _terminated(patient: Patient, name: str) -> None:
     patient.notes.append(f"the program was ended from outside ({name})")
     patient.proofs = None  # no time for trials
     with contextlib.suppress(Exception):  # the harm boundary: the process must end
-        _finish(patient, launch.Ending(code=1))
+        _finish(patient, launch.Ending(code=1, terminated=True))
 
 
 def _proven(patient: Patient, report: Report, ending: launch.Ending, stream: TextIO) -> Report:

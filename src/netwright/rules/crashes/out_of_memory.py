@@ -23,6 +23,7 @@ The messages of PyTorch 2.13 on CPU (produced by small programs) and of its sour
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ...evidence import Crash, StepMemory
 from ...rule import Finding, Kind, Rule, Severity, Threshold
@@ -151,7 +152,7 @@ PATTERNS = (
     pattern(r"not enough memory: you tried to allocate (?P<size>\d+) (?P<unit>bytes)", _asked),
     pattern(r"Unable to allocate (?P<size>[\d.]+) (?P<unit>\w+) for an array", _asked),
     pattern(
-        r"(?:Storage size calculation overflowed|CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|MPS backend out of memory)",
+        r"(?:Storage size calculation overflowed|CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|^MemoryError$|MPS backend out of memory)",
         _asked,
     ),
 )
@@ -160,4 +161,6 @@ PATTERNS = (
 @rule.check
 def check(crash: Crash) -> Finding:
     """Explain a message about memory."""
+    if crash.type == "MemoryError" and not crash.message:  # Python's own says nothing
+        crash = replace(crash, message="MemoryError")
     return explain(rule, crash, PATTERNS, "a step that fits into memory")
