@@ -28,7 +28,13 @@ def available_memory(device: torch.device | None = None) -> int:
     if device is not None and device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    found = [n for n in (_of_machine(), _of_container(), _of_process()) if n is not None]
+    own = _of_process()
+    return shared_memory() if own is None else max(0, min(own, shared_memory()))
+
+
+def shared_memory() -> int:
+    """Bytes that processes other than this one can take, too: of the machine, or of the container's limit where that is less."""
+    found = [n for n in (_of_machine(), _of_container()) if n is not None]
     return max(0, min(found, default=_UNKNOWN))
 
 

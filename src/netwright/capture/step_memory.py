@@ -11,7 +11,6 @@ _PART = 3  # of the free memory
 _MOST = 512 << 20  # bytes that are taken beyond those of the smallest batch
 _SEEN = 1 << 20  # bytes: of less the allocator's own pieces are a part
 _GROWS = 1.5  # times the peak of half the samples: then it is the samples that make it
-_REPEATS = 2
 _STRAIGHT = 0.1  # of the peak that a line may miss
 
 
@@ -29,7 +28,7 @@ def growth(run: Callable[[int], object], *, most: int, free: int, system: bool) 
     """Measure it.
 
     Batches are doubled until it is their samples that make the peak: on few, what a step holds whatever its batch (gradients, at the end of backward) stands higher, and the slope found there would be too
-    flat. What torch makes is counted exactly. What kernels take for themselves shows only in what the system counts: on a processor two larger batches are run for that, and the steeper line counts.
+    flat. What torch makes is counted exactly. What kernels take for themselves shows only in what the system counts: on a processor a larger batch is run for that, and the line is as much steeper as the system counts more.
 
     Args:
         run: makes a step of so many samples. What it returns is let go.
@@ -49,13 +48,11 @@ def growth(run: Callable[[int], object], *, most: int, free: int, system: bool) 
         peaks.append(_counted(run, sizes[-1]))
     slope, fixed = _line(sizes[-2:], peaks[-2:])
     large = min(most, int((min(free / _PART, peaks[0] + _MOST) - fixed) / slope))
-    more = [max(2, large // 2), large] if system and large > sizes[-1] else []
-    held = [p for k in more if (p := _system_peak(run, k)) is not None]
-    if len(held) == 2:
-        steep, base = _line(more, held)
-        sizes, peaks = [*sizes, *more], [*peaks, *held]
-        if steep > slope:
-            slope, fixed = steep, max(fixed, base)
+    held = _system_peak(run, large) if system and large > sizes[-1] else None
+    if held is not None:
+        more = held / (fixed + slope * large)
+        slope, fixed = max(1.0, more) * slope, max(1.0, more) * fixed
+        sizes, peaks = [*sizes, large], [*peaks, held]
     return Growth(per_sample=slope, fixed=max(0, int(fixed)), sizes=tuple(sizes), peaks=tuple(peaks))
 
 
@@ -79,14 +76,13 @@ def _counted(run: Callable[[int], object], samples: int) -> int:
 
 
 def _system_peak(run: Callable[[int], object], samples: int) -> int | None:
-    """By how many bytes the memory of this process grew over a few steps, as the system counts it (None: it does not say). The mark that the system keeps is set back for that."""
+    """By how many bytes the memory of this process grew in a step, as the system counts it (None: it does not say). The mark that the system keeps is set back for that."""
     memory.given_back()
     try:
         with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
             file.write("5")
         before = _marked("VmRSS")
-        for _ in range(_REPEATS):  # what one step leaves in pieces the next cannot take
-            run(samples)
+        run(samples)
         return _marked("VmHWM") - before
     except (OSError, ValueError, KeyError):
         return None

@@ -75,6 +75,32 @@ def largest_batch(material: Material, *, seconds: float, progress: Progress) -> 
     )
 
 
+def after_crash(command: Command, step: StepMemory, *, seconds: float, progress: Progress) -> LargestBatch:
+    """The same for a program that has died for want of memory: between no sample and the batch that it died of, beginning with what the measured step says.
+
+    Args:
+        command: the program.
+        step: what a step takes, measured after the crash.
+        seconds: for all runs.
+        progress: called with the share that is done.
+    """
+    began = time.monotonic()
+    search = _Search(command, step.batch, began + seconds)
+    runs: list[BatchRun] = []
+    for run in search.runs(min(max(step.fits, 1), step.batch - 1), ran=0, failed=step.batch):
+        runs.append(run)
+        progress(min(1.0, len(runs) / _MOST))
+    return LargestBatch(
+        batch=step.batch,
+        step=step,
+        runs=tuple(runs),
+        fits=max((r.batch for r in runs if r.ran), default=None),
+        fails=min([step.batch, *(r.batch for r in runs if not r.ran)]),
+        why_not_run=search.why,
+        seconds=time.monotonic() - began,
+    )
+
+
 def _in_use(material: Material) -> int | None:
     """The batch size of the DataLoader that was trained on."""
     for record in material.session.recording.loaders:
@@ -129,9 +155,9 @@ class _Search:
         self.whole: int | None = None
         self._longest = 0.0
 
-    def runs(self, first: int) -> Iterator[BatchRun]:
-        """Begin with ``first``, then go between the largest that ran and the smallest that did not."""
-        ran, failed, size = self.batch, 0, first
+    def runs(self, first: int, *, ran: int | None = None, failed: int = 0) -> Iterator[BatchRun]:
+        """Begin with ``first``, then go between the largest that ``ran`` (at the start: the one in use) and the smallest that ``failed`` (0: none has)."""
+        ran, size = self.batch if ran is None else ran, first
         for _ in range(_MOST):
             trace = self._run(size)
             if trace is None:
@@ -159,7 +185,7 @@ class _Search:
         began = time.monotonic()
         changes = (
             Intervention(name="batch-size", settings={"was": self.batch, "becomes": size}),
-            Intervention(name="limit-memory", settings={"bytes": int(_GIVEN * memory.available_memory())}),
+            Intervention(name="limit-memory", settings={"bytes": int(_GIVEN * memory.shared_memory())}),
         )
         plan = Plan(seed=0, steps=_STEPS, evaluate=False, interventions=changes)
         (trace,) = rerun(self.command, [plan], at_once=1, seconds=left, cache=False)
@@ -171,7 +197,7 @@ class _Search:
         elif not trace.whole or not trace.points:
             self.why = f"with batches of {size}, {trace.why()}"
             return None
-        elif trace.points[0].samples <= self.batch < size:
+        elif size != self.batch >= trace.points[0].samples != size:
             self.why = "its batch size is set by no DataLoader that could be changed, or the training set has no more samples"
             return None
         return trace

@@ -55,6 +55,17 @@ def test_it_ends_between_what_fits_and_what_does_not(monkeypatch, tmp_path, larg
     assert len(runs) == module._MOST or failed <= module._NEAR * ran + 1
 
 
+def test_after_a_crash_it_looks_below_the_batch_that_failed(monkeypatch, tmp_path):
+    for largest in (1, 7, 30):
+        found = search(monkeypatch, tmp_path, largest)
+        monkeypatch.setattr(module, "_Search", lambda *_, made=found: made)
+        step = replace(STEP, batch=32, free=20 << 20)
+        told = module.after_crash(found.command, step, seconds=60.0, progress=lambda share: None)
+        assert told.fits <= largest < told.fails
+        assert told.fails <= module._NEAR * told.fits + 1
+        monkeypatch.undo()
+
+
 def test_no_more_than_the_training_set(monkeypatch, tmp_path):
     found = search(monkeypatch, tmp_path, 10**9, samples=500)
     assert [(r.batch, r.ran) for r in found.runs(100)] == [(100, True), (200, True), (400, True), (500, True)]

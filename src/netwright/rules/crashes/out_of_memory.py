@@ -15,7 +15,7 @@ sums, mixed precision, checkpointing.
 
 ## Known false alarms
 None: the exception has happened. The largest batch is worked out, not tried: of the free memory nine tenths are counted on. Where the tensors of a step are smaller than 32 MiB each the C library
-keeps them in one heap, whose gaps may take up as much again; once the program runs with a smaller batch, ``netwright check --only largest-batch`` tries larger ones.
+keeps them in one heap, whose gaps may take up as much again; ``netwright check --only largest-batch`` runs the program with smaller batches and tells.
 
 ## Source
 The messages of PyTorch 2.13 on CPU (produced by small programs) and of its source for CUDA; Tobin, "Troubleshooting deep neural networks" (out of memory: scale back one by one).
