@@ -1,5 +1,10 @@
 """What torch really says, and which rule explains it: the messages come from small failing calls, those of CUDA by hand."""
 
+import io
+import os
+import pickle
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +18,7 @@ from netwright.rule import NotApplicable
 META = torch.device("meta")
 HERE = Where(file="/project/train.py", line=40, function="<module>", code="out = model(x)")
 MADE = Where(file="/project/model.py", line=12, function="__init__", code="self.fc = nn.Linear(400, 120)")
-CODES = [f"NW90{i}" for i in range(1, 8)]
+CODES = [f"NW90{i}" for i in range(1, 10)] + ["NW910"]
 
 
 def labels(*values):
@@ -56,6 +61,40 @@ def number_backward():
     loss.backward()
 
 
+class Killed(torch.utils.data.Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def worker_killed():
+    list(torch.utils.data.DataLoader(Killed(), num_workers=1))
+
+
+def loaded(into, state):
+    return lambda: into.load_state_dict(state)
+
+
+def named(prefix, network):
+    return {prefix + k: v for k, v in network.state_dict().items()}
+
+
+def saved_with_a_lambda():
+    network = nn.Linear(3, 4)
+    network.activate = lambda x: x
+    torch.save(network, io.BytesIO())
+
+
+def saved_whole():
+    file = io.BytesIO()
+    torch.save(nn.Linear(2, 2), file)
+    file.seek(0)
+    torch.load(file)
+
+
+ADAM = torch.optim.Adam
 r = torch.randn
 REAL = {
     "NW901": [
@@ -140,6 +179,7 @@ REAL = {
         lambda: r(10**6, 1).matmul(r(1, 10**8)),
         lambda: np.zeros((10**7, 10**7)),
         lambda: torch.empty(2**62),
+        lambda: [0] * 2**60,
     ],
     "NW905": [
         lambda: nn.Embedding(10, 4)(labels(10)),
@@ -161,6 +201,22 @@ REAL = {
         lambda: r(3).sum().backward(),
         lambda: nn.Linear(4, 4)(r(2, 4)).backward(),
         lambda: torch.autograd.grad(nn.Linear(4, 1)(r(2, 4)).sum(), [r(3, requires_grad=True)]),
+    ],
+    "NW908": [worker_killed],
+    "NW909": [
+        loaded(nn.Linear(3, 4), named("module.", nn.Linear(3, 4))),
+        loaded(nn.Sequential(nn.Linear(3, 4)), nn.Linear(3, 4).state_dict()),
+        loaded(nn.Linear(3, 4), nn.Linear(3, 5).state_dict()),
+        loaded(nn.Linear(3, 4), nn.Linear(3, 4)),
+        lambda: ADAM(nn.Linear(3, 4).parameters()).load_state_dict(ADAM([r(2)]).state_dict()),
+        lambda: ADAM([r(2)]).load_state_dict(ADAM([{"params": [r(2)]}, {"params": [r(2)]}]).state_dict()),
+    ],
+    "NW910": [
+        saved_with_a_lambda,
+        saved_whole,
+        lambda: pickle.dumps(i for i in range(3)),
+        lambda: pickle.dumps(lambda: 3),
+        lambda: pickle.loads(b"cnetwright\nNothing\n."),
     ],
 }
 BY_HAND = [
@@ -189,6 +245,22 @@ BY_HAND = [
         "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 7.79 GiB of which 12.06 MiB is free. "
         "Of the allocated memory 7.30 GiB is allocated by PyTorch",
     ),
+    (
+        "NW908",
+        "DataLoader worker (pid 4242) is killed by signal: Bus error. It is possible that dataloader's workers are out of shared memory. Please try to raise your shared memory limit.",
+    ),
+    ("NW908", "DataLoader worker (pid 4242) is killed by signal: Killed. "),
+    ("NW908", "DataLoader timed out after 30 seconds"),
+    ("NW908", "received 0 items of ancdata"),
+    (
+        "NW910",
+        "Cannot re-initialize CUDA in forked subprocess. To use CUDA with multiprocessing, you must use the 'spawn' start method",
+    ),
+    (
+        "NW910",
+        "An attempt has been made to start a new process before the\n        current process has finished its bootstrapping phase.",
+    ),
+    ("NW910", "Can't get local object 'main.<locals>.<lambda>'"),
     (
         "NW905",
         "CUDA error: device-side assert triggered\nCUDA kernel errors might be asynchronously reported",
@@ -301,3 +373,36 @@ def test_memory_is_shown_by_what_holds_it():
     found = judge("NW904", crash(error, bytes_by_kind=held))
     assert "optimizer 2 GiB, parameters 1 GiB" in found.message
     assert found.measured["asked_bytes"] == 2 * 2**30
+
+
+@pytest.mark.parametrize(
+    ("into", "state", "says", "does"),
+    [
+        (nn.Linear(3, 4), named("module.", nn.Linear(3, 4)), "DataParallel", "if_present(state, 'module.')"),
+        (
+            nn.Linear(3, 4),
+            named("_orig_mod.", nn.Linear(3, 4)),
+            "torch.compile",
+            "if_present(state, '_orig_mod.')",
+        ),
+        (
+            nn.ModuleDict({"module": nn.Linear(3, 4)}),
+            nn.Linear(3, 4).state_dict(),
+            "is wrapped",
+            "before the",
+        ),
+        (
+            nn.Linear(3, 4),
+            nn.Linear(3, 5).state_dict(),
+            "(5, 3) in the checkpoint and (4, 3)",
+            "strict=False",
+        ),
+        (nn.Sequential(nn.Linear(3, 4)), nn.Linear(3, 4).state_dict(), "2 names are missing", "as it was"),
+    ],
+)
+def test_what_a_checkpoint_lacks_is_named(into, state, says, does):
+    with pytest.raises(RuntimeError) as info:
+        into.load_state_dict(state)
+    found = judge("NW909", crash(info.value))
+    assert says in found.message
+    assert does in found.fix

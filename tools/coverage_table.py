@@ -79,7 +79,7 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "T6": (
         "Get it to run",
         ("netwright.crash.describe",),
-        "memory by parameter, gradient, state and activation; largest batch that fits",
+        "the largest batch was measured on processors only, not on an accelerator",
     ),
     "T7": (
         "Overfit one batch",

@@ -2,13 +2,17 @@
 
 # pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
 
+import re
 import traceback
 from typing import TYPE_CHECKING
 
 from .evidence import NOWHERE, Crash, InPlaceWrite, ModuleCall, Where
 
 if TYPE_CHECKING:
+    from .capture.recorder import Failure
     from .capture.session import Session
+
+_MEMORY = re.compile(r"out of memory|(can't allocate|not enough) memory|CUBLAS_STATUS_ALLOC_FAILED")
 
 
 def describe(error: BaseException, session: "Session | None") -> Crash:
@@ -47,8 +51,22 @@ def _with_session(crash: Crash, error: BaseException, session: "Session") -> Cra
         writes=_writes(session),
         carried=_carried(session),
     )
-    if failure is None:
-        return crash
+    if failure is not None:
+        crash = _with_failure(crash, failure)
+    if session.phase != "before training" and _for_memory(error) and phase != "evaluation":
+        from ._crash_memory import step_memory
+
+        crash = replace(crash, memory=step_memory(error, session))  # last: it lets go of what the step held
+    return crash
+
+
+def _for_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or bool(_MEMORY.search(str(error)))
+
+
+def _with_failure(crash: Crash, failure: "Failure") -> Crash:
+    from dataclasses import replace
+
     return replace(
         crash,
         op=failure.op,

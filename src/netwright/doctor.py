@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TextIO
 from . import launch, logbook
 from .config import left_out, load_config
 from .engine import Checked, Judgement, State, judge
-from .evidence import History
+from .evidence import Crash, History
 from .measuring import crash_of, measure_rest, measure_training, program_of
 from .notes import notes, without_values
 from .options import FAILED_ON, USAGE_ERROR, RunOptions
@@ -27,7 +27,7 @@ from .report.build import build_report, diagnosed
 from .report.deliver import deliver, exit_code
 from .report.model import CANNOT_TELL, HEALTHY, SICK, Report
 from .rule import NotApplicable, override_thresholds
-from .trying import experiment, judged
+from .trying import batch_that_fits, experiment, judged
 
 if TYPE_CHECKING:
     from .capture.session import Session
@@ -240,7 +240,7 @@ def _terminated(patient: Patient, name: str) -> None:
     patient.notes.append(f"the program was ended from outside ({name})")
     patient.proofs = None  # no time for trials
     with contextlib.suppress(Exception):  # the harm boundary: the process must end
-        _finish(patient, launch.Ending(code=1))
+        _finish(patient, launch.Ending(code=1, terminated=True))
 
 
 def _proven(patient: Patient, report: Report, ending: launch.Ending, stream: TextIO) -> Report:
@@ -279,6 +279,8 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
             logbook.note_training(patient)
             if patient.options.experiments and ending.error is None:
                 experiment(patient)
+            elif isinstance(crash, Crash) and crash.memory is not None:
+                batch_that_fits(patient, crash.memory)
         session.evaluation_ends()
     patient.evidence[History] = _watched(patient)
     measure_rest(patient, crash)
@@ -292,7 +294,7 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
         patient.evidence,
         program=program_of(patient),
         rules=patient.rules,
-        notes=[*patient.notes, *notes(session, ended_early=ending.stopped)],
+        notes=[*patient.notes, *notes(session, ended_early=ending.stopped, reran=patient.reran)],
         samples=patient.samples,
         seconds=seconds,
         steps=_seen(session),

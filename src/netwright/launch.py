@@ -26,12 +26,13 @@ class Stop(BaseException):
 
 @dataclass(slots=True)
 class Ending:
-    """How the program ended: its exit code, and the exception if there was one."""
+    """How the program ended: its exit code, and the exception if there was one. ``terminated``: a signal from outside ends it."""
 
     code: int = 0
     error: BaseException | None = None
     stopped: bool = False
     interrupted: bool = False
+    terminated: bool = False
 
 
 class AfterImport(MetaPathFinder):

@@ -197,6 +197,8 @@ def _status(ending: Ending) -> str:
         return "stopped"
     if ending.interrupted:
         return "interrupted"
+    if ending.terminated:
+        return "terminated"
     return "crashed" if ending.error is not None else "failed" if ending.code else "finished"
 
 

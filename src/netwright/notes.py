@@ -8,14 +8,14 @@ if TYPE_CHECKING:
     from .capture.session import Session
 
 
-def notes(session: "Session | None", *, ended_early: bool) -> Iterator[str]:
+def notes(session: "Session | None", *, ended_early: bool, reran: bool = False) -> Iterator[str]:
     """What could not be seen of a program that has ended, or was ended by ``check`` (``ended_early``)."""
     if session is None:
         yield "the program never imported torch, so there was nothing to look at"
         return
     recording = session.recording
     if not recording.backwards:
-        yield _what_was_seen(session)
+        yield _what_was_seen(session, reran)
     elif not recording.evaluations:
         yield "no evaluation was seen" + (
             " before the check ended (--wait-evaluation SECONDS waits longer)" if ended_early else ""
@@ -49,7 +49,8 @@ def without_values(session: "Session") -> str | None:
     return None
 
 
-def _what_was_seen(session: "Session") -> str:
+def _what_was_seen(session: "Session", reran: bool) -> str:
+    """``reran``: child processes were netwright's own."""
     recorder, recording = session.recorder, session.recording
     if session.other_thread:
         return "the training ran in another thread than the one that started the program; only the first is looked at"
@@ -61,7 +62,7 @@ def _what_was_seen(session: "Session") -> str:
         seen.append(f"{len(recording.optimizers)} optimizer(s) made")
     if recording.loaders:
         seen.append(f"{len(recording.loaders)} DataLoader(s) made")
-    if (busy := os.times().children_user) > 1.0:
+    if (busy := os.times().children_user) > 1.0 and not reran:
         seen.append(
             f"child processes that worked for {busy:.0f} s (training in them is not seen: netwright looks at this one)"
         )

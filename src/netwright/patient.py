@@ -45,6 +45,7 @@ class Patient:
     deadline: float | None = None
     stops: int = 0
     tried: bool = False
+    reran: bool = False
     logbook: "Logbook | None" = None
     only_shown: set[type] = field(default_factory=set[type])
     stream: TextIO = field(default_factory=lambda: sys.stderr)

@@ -5,7 +5,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from .diagnosis.measurement import LEFT_OUT
-from .evidence import Forms
+from .evidence import Forms, LargestBatch, StepMemory
 from .patient import Patient
 from .rule import NotApplicable
 
@@ -48,6 +48,24 @@ def experiment(patient: Patient) -> None:
         patient.notes.append(
             f"left out, as the {patient.options.budget:g} s for experiments were over: {', '.join(left)} (--budget SECONDS gives more, --only NAME runs one of them)"
         )
+
+
+def batch_that_fits(patient: Patient, step: StepMemory) -> None:
+    """The program died for want of memory: where it was asked for, find by running it which batch fits."""
+    if LargestBatch.experiment not in patient.options.experiments or patient.tried:
+        return
+    patient.tried = True
+    from .experiments.largest_batch import after_crash
+    from .report.progress import shown
+
+    name, seconds = LargestBatch.experiment, patient.options.budget
+    try:
+        with shown(name, patient.stream, quiet=patient.options.quiet) as progress:
+            found = after_crash(patient.again(), step, seconds=seconds, progress=progress)
+        patient.evidence[LargestBatch], patient.reran = found, True
+    except Exception as error:  # the harm boundary
+        patient.traces.append(traceback.format_exc())
+        patient.evidence[LargestBatch] = NotApplicable(f"it failed: {type(error).__name__}: {error}")
 
 
 def _do(

@@ -26,7 +26,7 @@ def command(folder, text):
 def test_all_leaves_them_out():
     names = {e.name for e, _ in planned(("all",), 60.0)}
     again = {e.name for e in all_experiments() if e.reruns}
-    assert again == {"repeat-run", "seeds", "learning-curve"}
+    assert again == {"repeat-run", "seeds", "learning-curve", "largest-batch"}
     assert not names & again
     assert [e.name for e, _ in planned(("seeds",), 60.0)] == ["seeds"]
 

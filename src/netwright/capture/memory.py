@@ -1,13 +1,15 @@
 """How much memory is free, and how much the values of a step take."""
 
+import ctypes
 from collections.abc import Iterable
 
 import torch
 
-from ..evidence import Graph
+from ..evidence import Graph, TensorInfo
 from .facts import storage_of
 
 _UNKNOWN = 4 << 30
+_SIZES = {"VmSize": "RLIMIT_AS", "VmData": "RLIMIT_DATA"}
 _GROUP = "/sys/fs/cgroup"
 _BYTES = {
     "float64": 8,
@@ -26,8 +28,54 @@ def available_memory(device: torch.device | None = None) -> int:
     if device is not None and device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    own = _of_process()
+    return shared_memory() if own is None else max(0, min(own, shared_memory()))
+
+
+def shared_memory() -> int:
+    """Bytes that processes other than this one can take, too: of the machine, or of the container's limit where that is less."""
     found = [n for n in (_of_machine(), _of_container()) if n is not None]
     return max(0, min(found, default=_UNKNOWN))
+
+
+def _of_process() -> int | None:
+    """What is left below the limit that this process was given for its addresses or its data (``ulimit -v``, ``ulimit -d``)."""
+    try:
+        import resource
+
+        with open("/proc/self/status", encoding="ascii") as file:
+            sizes = {
+                k: int(v.split()[0]) * 1024 for k, _, v in (x.partition(":") for x in file) if k in _SIZES
+            }
+    except (ImportError, OSError, ValueError):
+        return None
+    left = [
+        limit - sizes[name]
+        for name, kind in _SIZES.items()
+        if (limit := resource.getrlimit(getattr(resource, kind))[0]) != resource.RLIM_INFINITY
+        and name in sizes
+    ]
+    return min(left, default=None)
+
+
+def given_back() -> int:
+    """Let the C library give back what it holds and does not use; bytes that it keeps free for whoever asks next (0: it does not say)."""
+    try:
+        library = ctypes.CDLL(None)
+        library.malloc_trim(0)
+        library.mallinfo2.restype = _MallInfo
+        return int(library.mallinfo2().fordblks)
+    except (AttributeError, OSError, TypeError):
+        return 0
+
+
+class _MallInfo(ctypes.Structure):
+    """``struct mallinfo2`` of the GNU C library."""
+
+    _fields_ = [
+        (n, ctypes.c_size_t)
+        for n in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+    ]
 
 
 def _of_machine() -> int | None:
@@ -56,7 +104,12 @@ def _of_container() -> int | None:
 
 def activation_bytes(graph: Graph) -> int:
     """Memory that holding every value of the step would take, by their shapes: views count as if they were copies."""
-    return sum(i.numel * _BYTES.get(i.dtype, 4) for n in graph.nodes if n.kind == "op" for i in n.outputs)
+    return sum(bytes_of_info(i) for n in graph.nodes if n.kind == "op" for i in n.outputs)
+
+
+def bytes_of_info(info: TensorInfo) -> int:
+    """Memory of a tensor that is known by its form alone."""
+    return info.numel * _BYTES.get(info.dtype, 4)
 
 
 def bytes_of_values(tensors: Iterable[torch.Tensor], but: frozenset[int] | set[int]) -> int:

@@ -18,6 +18,7 @@ from .evaluation import Metrics as Metrics
 from .evaluation import NoisyOp as NoisyOp
 from .experiments import EXPERIMENTS as EXPERIMENTS
 from .experiments import Baseline as Baseline
+from .experiments import BatchRun as BatchRun
 from .experiments import CurvePoint as CurvePoint
 from .experiments import Derivative as Derivative
 from .experiments import Direction as Direction
@@ -33,6 +34,7 @@ from .experiments import InitialLoss as InitialLoss
 from .experiments import InputUse as InputUse
 from .experiments import LabelIssues as LabelIssues
 from .experiments import Ladder as Ladder
+from .experiments import LargestBatch as LargestBatch
 from .experiments import LayerFlow as LayerFlow
 from .experiments import LearningCurve as LearningCurve
 from .experiments import ModelScore as ModelScore
@@ -69,6 +71,7 @@ from .graph import Ref as Ref
 from .history import History as History
 from .history import Sample as Sample
 from .history import Series as Series
+from .memory import StepMemory as StepMemory
 from .model import LayerSignal as LayerSignal
 from .model import ModuleInfo as ModuleInfo
 from .model import Modules as Modules

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .memory import StepMemory
 from .tensors import TensorInfo
 from .where import NOWHERE, Where
 
@@ -55,7 +56,7 @@ class Crash:
     ``phase`` is ``before training``, ``forward``, ``loss``, ``backward``, ``update``, ``evaluation`` or ``after``. ``op`` is the torch call that
     raised, if one did, with its tensor arguments and plain arguments; ``calls`` are the module calls of the iteration up to there, in order.
     ``where`` is the innermost line of the user's own code. ``writes`` are the in-place calls of the iteration on tensors that autograd
-    knows; ``carried`` are lines that used a tensor which an earlier, already differentiated iteration had made.
+    knows; ``carried`` are lines that used a tensor which an earlier, already differentiated iteration had made. ``memory`` is what a step takes, where memory was not enough and that could be told.
     """
 
     type: str
@@ -76,3 +77,4 @@ class Crash:
     user_frames: tuple[Where, ...] = ()
     writes: tuple[InPlaceWrite, ...] = ()
     carried: tuple[Where, ...] = ()
+    memory: StepMemory | None = None

@@ -147,7 +147,7 @@ class Record:
         self._do(lambda db: _write_source(db, row))
 
     def end(self, status: str, metrics: Mapping[str, float] | None = None) -> None:
-        """Record how the run ended: ``finished``, ``crashed``, ``interrupted`` or ``stopped``, and its last numbers."""
+        """Record how the run ended: ``finished``, ``crashed``, ``failed``, ``interrupted``, ``terminated`` or ``stopped``, and its last numbers."""
         known: dict[str, object] = {"status": status, "ended": time.time(), "metrics": metrics or {}}
         if self._left_out:
             known["left_out"] = self._left_out

@@ -15,6 +15,8 @@ from .initial_loss import TermShare as TermShare
 from .ladder import Ladder as Ladder
 from .ladder import Rung as Rung
 from .ladder import Stack as Stack
+from .largest_batch import BatchRun as BatchRun
+from .largest_batch import LargestBatch as LargestBatch
 from .learning_curve import CurvePoint as CurvePoint
 from .learning_curve import LearningCurve as LearningCurve
 from .noise_scale import NoiseEstimate as NoiseEstimate
@@ -62,5 +64,6 @@ EXPERIMENTS: dict[type, str] = {
         RepeatRun,
         Seeds,
         LearningCurve,
+        LargestBatch,
     )
 }

@@ -3,19 +3,21 @@
 from importlib import import_module
 
 from ..plan import Intervention
-from . import calls, losses, networks, simpler, updates
+from . import calls, losses, memory, networks, simpler, updates
 from .hooks import Apply as Apply
 from .hooks import Hooks as Hooks
 
 INTERVENTIONS: dict[str, Apply] = {
     "activate-layers": networks.activate,
     "argument": calls.argument,
+    "batch-size": memory.batch_size,
     "clear-gradients": updates.clear,
     "clip-gradients": updates.clip,
     "divide-loss": losses.divide,
     "evaluation-mode": networks.evaluate,
     "exchange-optimizer": calls.exchange_optimizer,
     "instead": calls.instead,
+    "limit-memory": memory.limit,
     "optimize-all-parameters": updates.optimize_all,
     "repeat-first-batch": simpler.repeat_batch,
     "scale-inputs": networks.scale_inputs,

@@ -2,7 +2,9 @@
 
 ## What it measures
 The exception that ended the program, if it speaks of memory: how much was asked for at once, by which call and line, and, where that was counted, the bytes
-of parameters, gradients, optimizer state and activations.
+of parameters, gradients, optimizer state and activations. Where it died in training, the network is then run forward and backward on a few samples of the batch it died of: what a step
+takes for each of them, what is free for it, and so the largest batch that fits. The loss is taken to hold twice what the network gives. Where the network cannot be run so, the shapes up to the
+failing call stand in, and that is said.
 
 ## Why it matters
 The program cannot run. A single request larger than any machine is a wrong size; many that add up are a batch that is too large or memory that is never given back.
@@ -12,15 +14,18 @@ See which size in the failing call is larger than meant. Otherwise: a smaller ba
 sums, mixed precision, checkpointing.
 
 ## Known false alarms
-None: the exception has happened.
+None: the exception has happened. The largest batch is worked out, not tried: of the free memory nine tenths are counted on. Where the tensors of a step are smaller than 32 MiB each the C library
+keeps them in one heap, whose gaps may take up as much again; ``netwright check --only largest-batch`` runs the program with smaller batches and tells.
 
 ## Source
 The messages of PyTorch 2.13 on CPU (produced by small programs) and of its source for CUDA; Tobin, "Troubleshooting deep neural networks" (out of memory: scale back one by one).
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 
-from ...evidence import Crash
+from ...evidence import Crash, StepMemory
 from ...rule import Finding, Kind, Rule, Severity, Threshold
 from .._crashes import Told, explain, name, pattern
 
@@ -69,27 +74,72 @@ def _asked(crash: Crash, match: "re.Match[str]") -> Told:
     )
     shapes = ", ".join(str(t.shape) for t in crash.op_args[:3])
     given = f" (it was given shapes {shapes})" if shapes else ""
-    held = sorted(crash.bytes_by_kind.items(), key=lambda item: -item[1])
-    table = "; held: " + ", ".join(f"{kind} {amount(size)}" for kind, size in held) if held else ""
+    absurd = asked is not None and asked >= rule["absurd"]
+    step = None if absurd else crash.memory
+    kinds = dict(crash.bytes_by_kind)
+    if step is not None:
+        kinds["activations"] = int(step.per_sample * step.batch)
+    held = sorted(kinds.items(), key=lambda item: -item[1])
+    table = "; by kind: " + ", ".join(f"{kind} {amount(size)}" for kind, size in held) if held else ""
     fix = (
         "no machine has that much: see which size in this call is larger than meant"
-        if asked is not None and asked >= rule["absurd"]
-        else _scale_back(crash)
+        if absurd
+        else _scale_back(crash, kinds)
     )
+    if step is not None and (most := _batch(step)):
+        table, fix = f"{table}. {most}", _with_batch(step, fix)
     return Told(
         f"{name(crash)} {request}{given}{table}",
         fix,
         crash.where,
-        (("asked_bytes", asked), ("bytes_by_kind", dict(crash.bytes_by_kind))),
+        (("asked_bytes", asked), ("bytes_by_kind", kinds), *_numbers(step)),
     )
 
 
-def _scale_back(crash: Crash) -> str:
+def _batch(step: StepMemory) -> str:
+    """The largest batch that fits, in words, and how that is known."""
+    if step.batch <= step.fits:
+        return ""  # something else than the step took the memory
+    each = f"{amount(step.per_sample)} a sample"
+    free = f"{amount(step.free)} are free for a step"
+    if not step.sizes:
+        return f"A batch has {step.batch} samples; by the shapes up to there, {each}, and {free}: at the very most {step.fits} fit (an estimate, the rest of the step is not counted)"
+    fixed = (
+        f" beside {amount(step.fixed + step.state)} for gradients and optimizer"
+        if step.fixed + step.state
+        else ""
+    )
+    return f"A batch has {step.batch} samples; measured on up to {step.sizes[-1]} of them, a step takes {each}{fixed}, and {free}: {step.fits} fit"
+
+
+def _with_batch(step: StepMemory, fix: str) -> str:
+    if not step.sizes:
+        return fix
+    if step.fits < 1:
+        return "not even one sample fits: use a smaller network, smaller inputs or activation checkpointing"
+    most = f"a batch of at most {step.fits}"
+    return fix.replace("a smaller batch", most, 1) if "a smaller batch" in fix else f"use {most}; {fix}"
+
+
+def _numbers(step: StepMemory | None) -> tuple[tuple[str, object], ...]:
+    if step is None:
+        return ()
+    return (
+        ("batch", step.batch),
+        ("largest_batch", step.fits),
+        ("bytes_per_sample", step.per_sample),
+        ("bytes_fixed", step.fixed + step.state),
+        ("bytes_free", step.free),
+        ("measured_on", list(step.sizes)),
+    )
+
+
+def _scale_back(crash: Crash, kinds: Mapping[str, int]) -> str:
     if crash.phase == "evaluation":
         return (
             "evaluate under torch.no_grad() and in batches, and keep only numbers (.item(), .cpu()) of each"
         )
-    largest = max(crash.bytes_by_kind.items(), key=lambda item: item[1])[0] if crash.bytes_by_kind else ""
+    largest = max(kinds.items(), key=lambda item: item[1])[0] if kinds else ""
     if "optimizer" in largest:
         return "use an optimizer with less state (SGD), fewer parameters, or shard the state over several machines"
     if "parameter" in largest:
@@ -103,7 +153,7 @@ PATTERNS = (
     pattern(r"not enough memory: you tried to allocate (?P<size>\d+) (?P<unit>bytes)", _asked),
     pattern(r"Unable to allocate (?P<size>[\d.]+) (?P<unit>\w+) for an array", _asked),
     pattern(
-        r"(?:Storage size calculation overflowed|CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|MPS backend out of memory)",
+        r"(?:Storage size calculation overflowed|CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|^MemoryError$|MPS backend out of memory)",
         _asked,
     ),
 )
@@ -112,4 +162,6 @@ PATTERNS = (
 @rule.check
 def check(crash: Crash) -> Finding:
     """Explain a message about memory."""
+    if crash.type == "MemoryError" and not crash.message:  # Python's own says nothing
+        crash = replace(crash, message="MemoryError")
     return explain(rule, crash, PATTERNS, "a step that fits into memory")

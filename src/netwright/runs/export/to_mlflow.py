@@ -20,6 +20,7 @@ _ENDS = {
     "stopped": "FINISHED",
     "lost": "KILLED",
     "interrupted": "KILLED",
+    "terminated": "KILLED",
 }
 
 
