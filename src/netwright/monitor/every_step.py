@@ -47,14 +47,14 @@ class StepReader:
         """Backward is called on these tensors."""
         moment = self.moment
         root = roots if isinstance(roots, torch.Tensor) else next(iter(roots or ()), None)
-        if moment is None or root is None or not root.numel():
+        if moment is None or root is None or not root.numel() or not has_values(root):
             return
         if self.scaled is not None:
             root = self.scaled[1] if self.scaled[0]() is root else root
             self.scaled = None
         name = self._line()
         if root.numel() != 1 or root.device.type != "cpu" or root.is_complex():
-            if not root.is_complex() and has_values(root):
+            if not root.is_complex():
                 moment.late = [*(moment.late or ()), name]
                 # A copy: the program may write to its loss.
                 moment.hold([name], root.detach().double().mean().reshape(1))

@@ -99,7 +99,7 @@ class FiniteWatch:
 
     def _choose(self, optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
         held = (p for group in optimizer.param_groups for p in group["params"])
-        there = [p for p in held if p.grad is not None and p.device.type == "cpu"]
+        there = [p for p in held if p.grad is not None and p.device.type == "cpu" and has_values(p)]
         if self.thorough:
             return there
         small = [p for p in there if p.numel() <= _LARGEST]
