@@ -21,9 +21,13 @@ _LIMIT = "1.0"  # Pascanu et al. (2013): the norm that gradients usually have; r
 @remedy.edit
 def edit(source: Source, finding: Finding) -> Sequence[Change]:
     """``clip_grad_norm_`` before ``step``."""
+    _grows(finding)
+    return clipped(source)
+
+
+def _grows(finding: Finding) -> None:
     if finding.code == "NW414" and finding.measured.get("phase") != "update":
         raise Refused("the values do not grow out of range from step to step")
-    return clipped(source)
 
 
 def clipped(source: Source) -> list[Change]:
@@ -87,5 +91,6 @@ def _parameters(source: Source, step: cst.Call, name: str) -> str:
 @remedy.hook
 def hook(finding: Finding) -> Intervention:
     """Before every step, whatever the optimizer is called."""
+    _grows(finding)
     del finding
     return Intervention(name="clip-gradients", settings={"norm": float(_LIMIT)})
