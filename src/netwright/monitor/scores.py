@@ -171,12 +171,13 @@ class Scores:
         self.sums, self._training = Sums(), training
         if something_compiled():
             return
-        for network in (n for ref in self._networks if (n := ref()) is not None):
+        networks = [n for ref in self._networks if (n := ref()) is not None]
+        with torch.no_grad():
+            if any(needs_fast_path(network) for network in networks):
+                return  # it would be entered with the mode in place that another one's pass has left
+        for network in networks:
             if isinstance(network, torch.jit.ScriptModule):
                 continue
-            with torch.no_grad():
-                if needs_fast_path(network):
-                    continue
             self._handles.append(network.register_forward_pre_hook(self._enters, with_kwargs=True))
             self._handles.append(network.register_forward_hook(self._returned))
 
