@@ -15,6 +15,7 @@ from netwright.rule import Severity, every
 
 from ..programs import examine
 from ..rerun.forked import rerun
+from ..test_rule_programs import options
 
 RULES = Path(__file__).parents[1] / "rules"
 # Where the rule's own program has nothing of what the remedy assumes; tests of the remedy itself say what it does elsewhere.
@@ -53,7 +54,13 @@ def experiments(code):
 def faulty(code):
     """What is found in the rule's faulty program, once for all of its remedies."""
     return findings(
-        examine(RULES / code.lower() / "bad.py", verbose=True, experiments=experiments(code)), code
+        examine(
+            RULES / code.lower() / "bad.py",
+            verbose=True,
+            experiments=experiments(code),
+            **options(code.lower()),
+        ),
+        code,
     )
 
 
@@ -80,7 +87,9 @@ def test_the_fault_is_gone(name, code, tmp_path):
         return
     mended = tmp_path / "bad.py"
     mended.write_text(patch.after)
-    left = findings(examine(mended, verbose=True, experiments=experiments(code)), code)
+    left = findings(
+        examine(mended, verbose=True, experiments=experiments(code), **options(code.lower())), code
+    )
     if finding.severity is not Severity.INFO:  # what is only worth knowing nominates no remedy
         left = [f for f in left if f.severity is not Severity.INFO]
     assert [f.message for f in left] == [], patch.after

@@ -1,11 +1,15 @@
-"""Multiply the learning rate by ten."""
+"""Multiply the learning rate by the power of ten that brings its steps to about a thousandth of the weights."""
 
+import math
 from collections.abc import Sequence
 
 from ...rule import Finding
 from ..remedy import Remedy
 from ..source import Change, Refused, Source
 from .lower_rate import scaled
+
+_USUAL = 1e-3  # of its size a weight moves in a step (Karpathy; CS231n)
+_MOST = 5  # tens
 
 remedy = Remedy(
     name="higher-learning-rate",
@@ -16,7 +20,9 @@ remedy = Remedy(
 
 @remedy.edit
 def edit(source: Source, finding: Finding) -> Sequence[Change]:
-    """Ten times what is written."""
-    if finding.measured.get("ratio") == 0:
+    """As many tens as the measured steps are too short, rounded down; one at least."""
+    ratio = finding.measured.get("ratio")
+    if not isinstance(ratio, int | float) or not ratio > 0:
         raise Refused("the weights do not move at all, which no rate changes")
-    return scaled(source, 10)
+    tens = math.floor(math.log10(_USUAL / ratio)) if ratio < _USUAL else 1
+    return scaled(source, 10 ** min(max(tens, 1), _MOST))
