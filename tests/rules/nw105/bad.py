@@ -1,4 +1,4 @@
-# also: NW301
+# also: NW301 NW414
 """Breast cancer from a table in which a laboratory left some entries empty."""
 
 import numpy as np

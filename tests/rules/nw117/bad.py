@@ -1,3 +1,4 @@
+# also: NW111
 import torch
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import train_test_split

@@ -1,4 +1,4 @@
-# also: NW404
+# also: NW404 NW601
 """Digits with two hidden layers."""
 
 import torch

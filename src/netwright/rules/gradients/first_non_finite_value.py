@@ -28,7 +28,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T4", "S4"),
-    explains=("NW404", "NW406", "NW407", "NW409", "NW501", "NW502", "NW602", "NW603", "NW610", "NW701"),
+    explains=("NW404", "NW406", "NW407", "NW409", "NW502", "NW603", "NW610", "NW701"),
     remedies=("clip-gradients", "fill-non-finite", "finite-form", "lower-learning-rate"),
 )
 

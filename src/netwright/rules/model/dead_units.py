@@ -32,7 +32,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("H8", "E10"),
     remedies=("default-initialization",),
-    explains=("NW404", "NW406", "NW216", "NW610", "NW611", "NW208", "NW701"),
+    explains=("NW404", "NW406", "NW216", "NW601", "NW610", "NW611", "NW208", "NW701"),
     thresholds={
         "warn": Threshold(
             value=0.75, unit="share of units", source="measured on healthy recipes: at most 0.62"

@@ -35,7 +35,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.HYPERPARAMETER,
     guides=("H6", "T7"),
-    explains=("NW603",),
+    explains=("NW414", "NW603"),
     remedies=("smaller-learning-rate",),
     thresholds={
         "growth": Threshold(
