@@ -142,9 +142,11 @@ def test_the_rate_is_lowered_wherever_it_is(code, measured):
     assert changed(OPTIMIZER, after) == ["LR = 0.05"]
 
 
-def test_the_rate_is_raised_for_weights_that_hardly_move():
-    after = mended("higher-learning-rate", "NW610", OPTIMIZER, "# here", ratio=1e-7)
-    assert changed(OPTIMIZER, after) == ["LR = 5"]
+@pytest.mark.parametrize(("ratio", "rate"), [(2e-4, "5"), (5e-6, "50"), (5e-8, "5000"), (1e-12, "5e4")])
+def test_the_rate_is_raised_for_weights_that_hardly_move(ratio, rate):
+    after = mended("higher-learning-rate", "NW610", OPTIMIZER, "# here", ratio=ratio)
+    (line,) = changed(OPTIMIZER, after)
+    assert float(line.removeprefix("LR = ")) == float(rate)
 
 
 @pytest.mark.parametrize(
