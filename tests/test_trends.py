@@ -9,6 +9,7 @@ from netwright.rules._trends import (
     alternation,
     blocks,
     change_point,
+    climbs,
     deviation,
     slope,
     spikes,
@@ -132,3 +133,22 @@ def test_deviation_is_that_of_normal_noise():
     draw = random.Random(5)
     values = [draw.gauss(3, 2) for _ in range(2000)]
     assert deviation([*values, 1e9, -1e9]) == pytest.approx(2, rel=0.1)
+
+
+def test_what_climbs_from_block_to_block():
+    curved = [1e9 + 1e6 * i + 30 * i * i for i in range(60)]
+    assert climbs(curved)
+    assert not climbs([*curved[:30], *curved[10:40]])
+    assert not climbs(curved[:11])
+
+
+def test_walks_without_direction_do_not_climb():
+    draws = random.Random(0)
+    climbing = 0
+    for _ in range(400):
+        value, walk = 0.0, []
+        for _ in range(48):
+            value += draws.gauss(0, 1)
+            walk.append(value)
+        climbing += climbs(walk)
+    assert climbing == 0

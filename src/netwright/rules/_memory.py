@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..evidence import History, Series
 from ._history import since
-from ._trends import Slope, slope
+from ._trends import Slope, climbs, slope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,10 @@ def growing(history: History, *, samples: float, even: float, size: float, share
         first = slope(settled.steps[:half], settled.values[:half])
         late = since(settled, settled.steps[half])
         second = slope(late.steps, late.values)
-        if first is None or second is None or not (first.rises and second.rises):
+        if first is None or second is None:
+            continue
+        steady = climbs(settled.values[:half]) and climbs(late.values)
+        if not (steady or (first.rises and second.rises)):
             continue
         grown = first.change + second.change
         if second.per_step >= even * first.per_step and grown >= max(size, share * settled.values[0]):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 BLOCKS = 24
+_CLIMB = 12  # blocks
 _FEWEST = 6  # blocks; with fewer, Kendall's statistic has hardly any values
 Z_99 = 2.576  # two-sided 99 % of the normal distribution
 _SCALE = 1.4826  # of a median absolute deviation, to be a standard deviation under normal noise
@@ -129,6 +130,15 @@ def slope(steps: Sequence[float], values: Sequence[float], z: float = Z_99) -> S
         span=x[-1] - x[0],
         points=n,
     )
+
+
+def climbs(values: Sequence[float]) -> bool:
+    """Whether every block is higher than the one before it, over 12 blocks at least. A walk without direction does so once in 2**11 times (the sign test on its increments, Cox and Stuart 1955).
+
+    For series that hardly scatter: what is left of their slope is so dependent that Sen's interval says nothing.
+    """
+    _, levels = blocks(range(len(values)), values)
+    return len(levels) >= _CLIMB and all(b > a for a, b in itertools.pairwise(levels))
 
 
 def change_point(steps: Sequence[float], values: Sequence[float]) -> Change | None:

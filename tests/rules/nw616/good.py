@@ -20,7 +20,7 @@ class Points(Dataset):
 
 model = nn.Sequential(nn.Linear(8, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 1))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
-for x, y in DataLoader(Points(), batch_size=16, shuffle=True):
+for x, y in DataLoader(Points(), batch_size=8, shuffle=True):
     x, y = x.repeat(16, 1), y.repeat(16)
     optimizer.zero_grad()
     loss = nn.functional.mse_loss(model(x).squeeze(1), y)
