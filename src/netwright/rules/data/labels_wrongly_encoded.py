@@ -44,7 +44,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T4", "S3"),
-    explains=("NW301", "NW307", "NW204", "NW701"),
+    explains=("NW301", "NW307", "NW204", "NW601", "NW701"),
     remedies=("recode-labels",),
     thresholds={
         "tolerance": Threshold(

@@ -47,7 +47,7 @@ rule = Rule(
     kind=Kind.DATA,
     guides=("H1", "H7"),
     tasks=(TaskKind.REGRESSION, TaskKind.DENSE_REGRESSION),
-    explains=("NW301", "NW407", "NW701"),
+    explains=("NW301", "NW407", "NW601", "NW701"),
     remedies=("scale-outputs",),
     thresholds={
         "mention": Threshold(

@@ -32,7 +32,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.BUG,
     guides=("T4", "T6"),
-    explains=("NW103", "NW216", "NW701"),
+    explains=("NW103", "NW216", "NW601", "NW701"),
     remedies=("single-precision",),
     thresholds={
         "left": Threshold(

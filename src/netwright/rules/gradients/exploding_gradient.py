@@ -32,7 +32,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.HYPERPARAMETER,
     guides=("S4", "H9", "E11"),
-    explains=("NW301", "NW501", "NW602", "NW603", "NW701"),
+    explains=("NW301", "NW501", "NW602", "NW603", "NW601", "NW701"),
     remedies=("clip-gradients", "default-initialization"),
     thresholds={
         "growth": Threshold(

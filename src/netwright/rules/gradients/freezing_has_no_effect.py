@@ -30,7 +30,10 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("E10",),
     remedies=("freeze-module",),
-    explains=("NW701",),
+    explains=(
+        "NW601",
+        "NW701",
+    ),
 )
 
 

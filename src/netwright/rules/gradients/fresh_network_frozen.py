@@ -29,7 +29,10 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("E10",),
     remedies=("unfreeze",),
-    explains=("NW701",),
+    explains=(
+        "NW601",
+        "NW701",
+    ),
     thresholds={
         "share": Threshold(
             value=0.5, unit="share of weight numbers frozen", source="more is frozen than trained"

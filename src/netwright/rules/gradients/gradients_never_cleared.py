@@ -32,7 +32,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("S4",),
     remedies=("clear-gradients",),
-    explains=("NW407", "NW501", "NW701"),
+    explains=("NW407", "NW501", "NW601", "NW701"),
     thresholds={
         "share": Threshold(
             value=0.5, unit="share of parameters", source="most of them; a shared part alone may be meant"

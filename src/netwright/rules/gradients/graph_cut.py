@@ -32,7 +32,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("E10", "S4"),
     remedies=("keep-graph",),
-    explains=("NW216", "NW314", "NW404", "NW409", "NW208", "NW701"),
+    explains=("NW216", "NW314", "NW404", "NW409", "NW208", "NW601", "NW701"),
 )
 
 

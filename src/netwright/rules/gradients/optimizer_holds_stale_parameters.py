@@ -31,7 +31,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("E10",),
     remedies=("optimizer-after-network",),
-    explains=("NW401", "NW404", "NW409", "NW701"),
+    explains=("NW401", "NW404", "NW409", "NW601", "NW701"),
 )
 
 

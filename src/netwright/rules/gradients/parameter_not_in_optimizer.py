@@ -32,7 +32,10 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("E10",),
     remedies=("optimize-all-parameters",),
-    explains=("NW701",),
+    explains=(
+        "NW601",
+        "NW701",
+    ),
 )
 
 

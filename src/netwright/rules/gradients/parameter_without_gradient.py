@@ -31,7 +31,10 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("E10", "S4"),
-    explains=("NW701",),
+    explains=(
+        "NW601",
+        "NW701",
+    ),
     remedies=("trainable-tensor",),
     thresholds={
         "steps": Threshold(

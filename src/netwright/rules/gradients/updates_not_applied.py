@@ -36,7 +36,10 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("S4", "E9"),
     remedies=("step-the-optimizer",),
-    explains=("NW701",),
+    explains=(
+        "NW601",
+        "NW701",
+    ),
     thresholds={
         "backwards": Threshold(
             value=16,

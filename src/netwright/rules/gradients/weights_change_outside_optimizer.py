@@ -36,7 +36,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("S4",),
     remedies=("leave-weights-alone",),
-    explains=("NW421", "NW501", "NW701"),
+    explains=("NW421", "NW501", "NW601", "NW701"),
     thresholds={
         "gaps": Threshold(
             value=2, unit="gaps between steps", source="one change may be a restart or a reload on purpose"

@@ -33,7 +33,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("S4",),
     remedies=("order-of-update",),
-    explains=("NW404", "NW408", "NW409", "NW701"),
+    explains=("NW404", "NW408", "NW409", "NW601", "NW701"),
     thresholds={
         "steps": Threshold(value=2, unit="iterations", source="once may be a special first iteration"),
         "limit": Threshold(

@@ -32,7 +32,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("H8",),
     remedies=("smooth-operation",),
-    explains=("NW314", "NW404", "NW405", "NW406", "NW208", "NW701"),
+    explains=("NW314", "NW404", "NW405", "NW406", "NW208", "NW601", "NW701"),
     thresholds={
         "lost": Threshold(
             value=0.9, unit="share of the gradient swallowed", source="nearly all of it; half is usual"

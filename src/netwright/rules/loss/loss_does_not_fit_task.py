@@ -44,7 +44,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("S3", "E9"),
-    explains=("NW106", "NW204", "NW216", "NW301", "NW404", "NW701"),
+    explains=("NW106", "NW204", "NW216", "NW301", "NW404", "NW601", "NW701"),
     remedies=("loss-for-classes",),
     thresholds={
         "mass": Threshold(

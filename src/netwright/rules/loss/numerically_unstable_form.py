@@ -29,7 +29,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.BUG,
     guides=("T4",),
-    explains=("NW414", "NW407", "NW220", "NW603", "NW701"),
+    explains=("NW414", "NW407", "NW220", "NW603", "NW601", "NW701"),
     remedies=("stable-form",),
     thresholds={
         "exp": Threshold(value=88.7, unit="argument of exp", source="the largest float32 is e**88.7"),

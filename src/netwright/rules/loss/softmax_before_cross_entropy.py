@@ -34,7 +34,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("T4",),
     remedies=("remove-last-activation",),
-    explains=("NW301", "NW406", "NW701"),
+    explains=("NW301", "NW406", "NW601", "NW701"),
 )
 
 

@@ -45,7 +45,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("T4",),
     remedies=("add-last-activation", "log-probabilities"),
-    explains=("NW301", "NW404", "NW406", "NW415", "NW216", "NW207", "NW701"),
+    explains=("NW301", "NW404", "NW406", "NW415", "NW216", "NW207", "NW601", "NW701"),
     thresholds={
         "positive": Threshold(
             value=1e-3,

@@ -33,7 +33,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("H9", "E4"),
     remedies=("default-initialization",),
-    explains=("NW202", "NW207", "NW301", "NW404", "NW406", "NW610", "NW611", "NW208", "NW701"),
+    explains=("NW202", "NW207", "NW301", "NW404", "NW406", "NW610", "NW611", "NW208", "NW601", "NW701"),
     thresholds={
         "steps": Threshold(
             value=2, unit="updates", source="one update may be zero where a zero layer lies after it"

@@ -30,7 +30,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("H9",),
     remedies=("default-initialization",),
-    explains=("NW206", "NW207", "NW404", "NW406", "NW216", "NW208", "NW701"),
+    explains=("NW206", "NW207", "NW404", "NW406", "NW216", "NW208", "NW601", "NW701"),
     thresholds={
         "rms": Threshold(
             value=1.5, unit="(activation)", source="AlexNet starts at 1, standard normal biases have 1.0"

@@ -33,7 +33,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.HYPERPARAMETER,
     guides=("H4", "T4"),
-    explains=("NW419", "NW301", "NW701"),
+    explains=("NW419", "NW301", "NW601", "NW701"),
     remedies=("weaker-dropout",),
     thresholds={
         "strong": Threshold(

@@ -32,7 +32,10 @@ rule = Rule(
     kind=Kind.HYPERPARAMETER,
     guides=("H11",),
     tasks=(TaskKind.CLASSIFICATION, TaskKind.MULTILABEL, TaskKind.REGRESSION),
-    explains=("NW701",),
+    explains=(
+        "NW601",
+        "NW701",
+    ),
     remedies=("wider-layer",),
     thresholds={
         "share": Threshold(value=1 / 3, unit="units per class", source="ResNet-18 on ImageNet has 0.51"),

@@ -46,7 +46,10 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.BUG,
     guides=("H7", "S4"),
-    explains=("NW701",),
+    explains=(
+        "NW601",
+        "NW701",
+    ),
     remedies=("add-activation",),
 )
 

@@ -49,7 +49,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("H9", "E4"),
     remedies=("default-initialization",),
-    explains=("NW206", "NW207", "NW301", "NW406", "NW407", "NW603", "NW208", "NW701"),
+    explains=("NW206", "NW207", "NW301", "NW406", "NW407", "NW603", "NW208", "NW601", "NW701"),
     thresholds={
         "large": Threshold(value=5.0, unit="times", source="He normal is 1.4; measured on healthy recipes"),
         "small": Threshold(value=0.05, unit="times", source="0.02 in a transformer of width 16 is 0.08"),
