@@ -70,3 +70,7 @@ class Recording:
     manual: Where | None = None
     nonfinite: NonFinite | None = None
     suspect: GraphCapture | None = None  # the step in which it was found
+
+    def living(self) -> list[torch.optim.Optimizer]:
+        """The optimizers that the program still has."""
+        return [o for record in self.optimizers if (o := record.optimizer()) is not None]

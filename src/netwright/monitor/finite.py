@@ -10,6 +10,7 @@ import torch
 
 from ..capture.measure import has_values
 from ..capture.origin import parameter_names
+from ..capture.session import held
 from ..evidence import NOWHERE, NonFinite
 
 if TYPE_CHECKING:
@@ -40,11 +41,13 @@ class FiniteWatch:
         self.thorough = thorough
         self._over = session.recording.nonfinite is not None
         self._chosen: dict[int, list[weakref.ref[torch.Tensor]]] = {}
+        self._watcher: Watcher | None = None
 
     def join(self, watcher: "Watcher") -> None:
         """Be called by a watcher."""
         watcher.on_nonfinite.append(self.loss)
         watcher.before_step.append(self.gradients)
+        self._watcher = watcher
 
     def loss(self, root: torch.Tensor | None) -> None:
         """A loss is not finite; ``None`` where that was only known later."""
@@ -66,9 +69,8 @@ class FiniteWatch:
         if self._over or recording.nonfinite is not None:
             return
         self._over = True
-        optimizers = [o for record in recording.optimizers if (o := record.optimizer()) is not None]
-        held = {id(p): p for o in optimizers for g in o.param_groups for p in g["params"] if has_values(p)}
-        broken = [p for p in held.values() if not bool(p.detach().isfinite().all())]
+        parameters = {id(p): p for o in recording.living() for p in held(o) if has_values(p)}
+        broken = [p for p in parameters.values() if not bool(p.detach().isfinite().all())]
         if broken:
             names = parameter_names(self.session.recorder.networks.values())
             recording.nonfinite = NonFinite(
@@ -83,6 +85,10 @@ class FiniteWatch:
 
     def _look(self, loss: float | None) -> None:
         self._over = True
+        if self._watcher is not None:
+            # From now on no step has to come here; what this one takes is work, and no interruption.
+            self._watcher.before_step = [f for f in self._watcher.before_step if f != self.gradients]
+            self._watcher.labours()
         first = self.session.look_back(sys._getframe(2), loss)
         if first is not None:
             self.found(first)
@@ -98,8 +104,9 @@ class FiniteWatch:
         return [g.detach() for g in grads if g.layout is torch.strided]
 
     def _choose(self, optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
-        held = (p for group in optimizer.param_groups for p in group["params"])
-        there = [p for p in held if p.grad is not None and p.device.type == "cpu" and has_values(p)]
+        there = [
+            p for p in held(optimizer) if p.grad is not None and p.device.type == "cpu" and has_values(p)
+        ]
         if self.thorough:
             return there
         small = [p for p in there if p.numel() <= _LARGEST]

@@ -20,11 +20,10 @@ def save(path: Path, session: "Session") -> None:
         OSError: it cannot be written.
         RuntimeError: so say some writers of torch.
     """
-    optimizers = [o for record in session.recording.optimizers if (o := record.optimizer()) is not None]
     content: dict[str, Any] = {
         "step": session.recording.steps,
         "networks": [network.state_dict() for network in session.recorder.networks.values()],
-        "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+        "optimizers": [optimizer.state_dict() for optimizer in session.recording.living()],
         "batch": _batch(session),
         "random": torch.get_rng_state(),
     }

@@ -241,6 +241,10 @@ class Watcher:
             account.spent += took + account.entry_s
             self._laboured = False
 
+    def labours(self) -> None:
+        """What is being done now takes its time: the clock is to be believed."""
+        self._laboured = True
+
     # -- what is there ------------------------------------------------------------------------------------------------------------
 
     @property
