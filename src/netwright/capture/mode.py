@@ -44,3 +44,29 @@ class RecordingMode(TorchFunctionMode):
         if call is not None:
             recorder.after(call, out, args, kwargs)
         return out
+
+
+class Onlooker(TorchFunctionMode):
+    """Lets every call run as it is, and tells of it afterwards.
+
+    Args:
+        called: given the function, its arguments by place and by name, and what it returned.
+    """
+
+    def __init__(
+        self, called: Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any], Any], None]
+    ) -> None:
+        super().__init__()
+        self.called = called
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        self.called(func, args, kwargs, out)
+        return out

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 from ..capture.calls import describe
 from ..capture.compiled import is_compiled, needs_fast_path
 from ..capture.flatten import tensors
 from ..capture.measure import has_values
+from ..capture.mode import Onlooker
 from ..capture.sandbox import insert_mode_below, remove_mode
 from ..inference import BINARY_LOSSES, CLASS_LOSSES, LOSSES, VALUE_LOSSES
 from .account import Account
@@ -119,26 +119,6 @@ def _labels(
     return valid.sum().double()
 
 
-class _Mode(TorchFunctionMode):
-    """Lets every call run as it is, and looks at those of losses."""
-
-    def __init__(self, scores: "Scores") -> None:
-        super().__init__()
-        self.scores = scores
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
-        out = func(*args, **kwargs)
-        self.scores.called(func, args, kwargs, out)
-        return out
-
-
 class Scores:
     """Sees the calls of losses between a network's pass and the next one (or backward). The function mode that does so is never there during a pass.
 
@@ -153,7 +133,7 @@ class Scores:
         self.always = always
         self.failed = failed
         self.sums = Sums()
-        self._mode = _Mode(self)
+        self._mode = Onlooker(self.called)
         self._in_place = self._held_back = False
         self._handles: list[Any] = []
         self._networks: list[weakref.ref[torch.nn.Module]] = []

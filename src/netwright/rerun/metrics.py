@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 from ..capture.calls import describe
 from ..capture.flatten import tensors
 from ..capture.frames import user_where
+from ..capture.mode import Onlooker
 from ..evidence import RESHAPES
 from ..inference import LOSSES
 
@@ -83,30 +83,24 @@ class Seen:
                 self.mark(tensor, "output")
 
 
-class Metrics(TorchFunctionMode):
+class Metrics(Onlooker):
     """Lets every call run as it is, and notes what it makes of the outputs of a network."""
 
     def __init__(self, seen: Seen) -> None:
-        super().__init__()
+        super().__init__(self._called)
         self.seen = seen
         self.failed = False
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
-        out = func(*args, **kwargs)
-        if not self.failed:
-            try:
-                with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
-                    self._note(describe(func).plain, args, kwargs, out)
-            except Exception:  # the harm boundary: the program goes on, without metrics
-                self.failed = True
-        return out
+    def _called(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], out: Any
+    ) -> None:
+        if self.failed:
+            return
+        try:
+            with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
+                self._note(describe(func).plain, args, kwargs, out)
+        except Exception:  # the harm boundary: the program goes on, without metrics
+            self.failed = True
 
     def _note(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         seen = self.seen
