@@ -1,7 +1,6 @@
 """Re-runs that are forked from a process with the imports done: the same to the bit as those started anew, ended like them, and left alone where they would differ."""
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +21,7 @@ print("drawn", random.random(), np.random.rand(), torch.rand(1).item(), sorted({
 ENDLESS = """
 import subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-with open("/tmp/netwright-test-{}", "w") as file:
+with open("MARK", "w") as file:
     file.write(str(child.pid))
 while True:
     time.sleep(0.1)
@@ -79,15 +78,12 @@ def test_ends_are_told_as_they_are(tmp_path, forked):
 
 
 def test_an_endless_program_is_ended_with_its_children(tmp_path, forked):
-    mark = Path(f"/tmp/netwright-test-{tmp_path.name}-{os.getpid()}")
-    made = command(tmp_path, ENDLESS.replace("netwright-test-{}", mark.name))
-    try:
-        (trace,) = rerun(made, [Plan(seed=0)], seconds=15, cache=False)
-        assert trace.ended == "killed"
-        assert _gone(forked[0])
-        assert not mark.exists() or _gone(int(mark.read_text()))
-    finally:
-        mark.unlink(missing_ok=True)
+    mark = tmp_path.parent / f"{tmp_path.name}.mark"
+    made = command(tmp_path, ENDLESS.replace("MARK", str(mark)))
+    (trace,) = rerun(made, [Plan(seed=0)], seconds=15, cache=False)
+    assert trace.ended == "killed"
+    assert _gone(forked[0])
+    assert not mark.exists() or _gone(int(mark.read_text()))
 
 
 def test_one_that_is_gone_is_replaced(tmp_path, forked):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from .source import Refused, Source, last_name, name_of
+from .source import Change, Refused, Source, last_name, name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,17 @@ def network_at(source: Source, line: int) -> Network:
     if len({n.name for n in found}) != 1:
         raise Refused("not one network whose making is seen in this file is called on the line")
     return found[0]
+
+
+def hooked(source: Source, network: Network, call: str) -> list[Change]:
+    """A hook on a network whose ``forward`` is not in this file, registered right behind where it is made: ``call`` is the method with its argument.
+
+    Raises:
+        Refused: the hook would not stay with the network.
+    """
+    if "jit.script" in source.text or f"torch.save({network.name}," in source.text:
+        raise Refused("the network is saved or compiled as a whole, and a hook would be lost")
+    return [source.after(source.statement_of(network.made), f"{network.name}.{call}")]
 
 
 def calls_by_name(source: Source, name: str) -> list[cst.Call]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ...rule import Finding
 from .._activations import maker
-from .._networks import first_statement, network_at, parameters_of
+from .._networks import first_statement, hooked, network_at, parameters_of
 from ..loss._arguments import argument_of, atom, losses_at
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name
@@ -30,14 +30,8 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
         return _masked(source, finding.where.line)
     network = network_at(source, finding.where.line)
     if network.forward is None:
-        if "jit.script" in source.text or f"torch.save({network.name}," in source.text:
-            raise Refused("the network is saved or compiled as a whole, and a hook would be lost")
-        return [
-            source.after(
-                source.statement_of(network.made),
-                f"{network.name}.register_forward_pre_hook(lambda _, inputs: (inputs[0].nan_to_num(0.0, 0.0, 0.0), *inputs[1:]))",
-            )
-        ]
+        filled = "(inputs[0].nan_to_num(0.0, 0.0, 0.0), *inputs[1:])"
+        return hooked(source, network, f"register_forward_pre_hook(lambda _, inputs: {filled})")
     names, name = parameters_of(network.forward), finding.measured.get("input")
     if name not in names:
         if len(names) != 1:

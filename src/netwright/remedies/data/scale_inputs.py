@@ -7,7 +7,7 @@ from ...rerun import Intervention
 from ...rerun.plan import Setting
 from ...rule import Finding
 from .._hooks import at
-from .._networks import first_statement, network_at, parameters_of
+from .._networks import first_statement, hooked, network_at, parameters_of
 from .._settings import numbers
 from ..remedy import Remedy
 from ..source import Change, Refused, Source
@@ -26,15 +26,10 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     assert finding.where.line is not None
     network = network_at(source, finding.where.line)
     if network.forward is None:
-        if "jit.script" in source.text or f"torch.save({network.name}," in source.text:
-            raise Refused("the network is saved or compiled as a whole, and a hook would be lost")
         scaled = _scaled(finding, "inputs[0]")
-        return [
-            source.after(
-                source.statement_of(network.made),
-                f"{network.name}.register_forward_pre_hook(lambda _, inputs: ({scaled}, *inputs[1:]))",
-            )
-        ]
+        return hooked(
+            source, network, f"register_forward_pre_hook(lambda _, inputs: ({scaled}, *inputs[1:]))"
+        )
     name = finding.measured.get("input")
     if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
         raise Refused("which argument of forward is meant is not known")

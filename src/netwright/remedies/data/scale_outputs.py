@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import libcst as cst
 
 from ...rule import Finding
-from .._networks import Network, networks_at
+from .._networks import Network, hooked, networks_at
 from .._training import OPTIMIZERS, calls_of, scope
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name, name_of
@@ -34,14 +34,8 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     network = _behind(source, finding.where.line)
     shift = f"+ {mean:.4g}" if mean >= 0 else f"- {-mean:.4g}"
     if network.forward is None:
-        if "jit.script" in source.text or f"torch.save({network.name}," in source.text:
-            raise Refused("the network is saved or compiled as a whole, and a hook would be lost")
-        return [
-            source.after(
-                source.statement_of(network.made),
-                f"{network.name}.register_forward_hook(lambda _, inputs, output: output * {std:.4g} {shift})",
-            )
-        ]
+        scaled = f"output * {std:.4g} {shift}"
+        return hooked(source, network, f"register_forward_hook(lambda _, inputs, output: {scaled})")
     returns = list(source.every(cst.Return, network.forward))
     if len(returns) != 1 or returns[0].value is None or isinstance(returns[0].value, cst.Tuple | cst.Dict):
         raise Refused("forward does not return one tensor at one place")
