@@ -22,6 +22,7 @@ from .calls import install
 from .every_step import StepReader
 from .memory import memory
 from .outputs import OutputReader
+from .pace import Pace
 from .packet import Moment, Packet
 from .parameters import ParameterReader, derived
 from .scores import Scores
@@ -33,14 +34,9 @@ if TYPE_CHECKING:
 _FLUSH_S = 0.5
 _MOST_WAITING = 256
 _MOST_UNDER_WAY = 8
-_LIGHT = 0.5  # part of the budget that may go into what is read at every step
-_LOOK = 32  # steps, and
-_LOOK_S = 0.2  # seconds, after which it is seen again how many can be read
-_MOST_THINNED = 1024
 # What is read at every step is done in microseconds. Where the clock shows more, another program had the processor, and that time is not ours.
 _INTERRUPTED_S = 1e-3
 _ORDINARY_S = 5e-5
-_RESERVE = 0.9  # a sample is taken when the budget would pay for a little more
 _WINDOW = 16  # steps of other optimizers to wait for the last one of a sample
 
 
@@ -75,7 +71,6 @@ class Watcher:
         self.session = session
         self.account = Account(budget, clock=clock)
         self.on_sample = on_sample
-        self.every = every
         self.listeners: list[Callable[[Sample], None]] = []
         self.on_nonfinite: list[Callable[[torch.Tensor | None], None]] = []
         self.before_step: list[Callable[[torch.optim.Optimizer], None]] = []
@@ -99,16 +94,7 @@ class Watcher:
         self._waiting: list[Moment] = []
         self._packets: list[Packet] = []
         self._next_flush = 0.0
-        self._estimate = 0.0
-        self._began_at: float | None = (
-            None  # what was spent when the last sample began, until its cost is known
-        )
-        self._heavy = 0.0  # spent on samples
-        self._looked = (
-            0.0,
-            0.0,
-        )  # seconds, and seconds spent on what is read at every step, at the last look
-        self._thinned = 1
+        self._pace = Pace(self.account, every=every, guess=self._guess)
         self._last = (0.0, 0, 0.0)  # seconds, steps and seconds of loading at the last sample
         self._optimizers: list[weakref.ref[torch.optim.Optimizer]] = []
         self._active: dict[int, int] = {}
@@ -128,7 +114,7 @@ class Watcher:
         self.awake = True
         self.account.begin()
         self._next_flush = self.account.clock() + _FLUSH_S
-        if self.every is not None:
+        if self._pace.every is not None:
             self._sample_begins()
         self._new_moment()
 
@@ -308,7 +294,7 @@ class Watcher:
         """A step that is not read is over."""
         self.steps += 1
         self.account.spent += self.account.entry_s
-        if self.steps % self._thinned == 0:
+        if self._pace.reads(self.steps):
             self.work(self._wake)
 
     def _read_before(self, optimizer: torch.optim.Optimizer, closure: bool) -> None:
@@ -423,51 +409,17 @@ class Watcher:
 
     def _plan(self, now: float) -> None:
         """What the next step is: sampled, read, or left alone."""
-        if self._began_at is not None:
-            self._settle()
-        if self.every is not None:
-            sample = self.steps % self.every == 0
-        else:
-            if self.steps % max(_LOOK, self._thinned) == 0:
-                self._thin(now)
-            sample = self.account.affords(self._cost() / _RESERVE, now)
-        if sample:
+        if self._pace.samples(self.steps, now):
             self._sample_begins()
-        elif self.steps % self._thinned:
+        elif not self._pace.reads(self.steps):
             self.awake = False
 
-    def _cost(self) -> float:
-        """What a sample will take: what the last ones took, at first a guess by the number and size of the parameters."""
-        if not self._estimate:
-            optimizers = [o for ref in self._optimizers if (o := ref()) is not None]
-            tensors = [p for o in optimizers for g in o.param_groups for p in g["params"]]
-            size = sum(t.numel() * t.element_size() for t in tensors if t.device.type == "cpu")
-            self._estimate = 1e-3 + 4e-5 * (len(tensors) + len(self.outputs)) + 3e-9 * size
-        return self._estimate
-
-    def _settle(self) -> None:
-        """What the last sample took is known now."""
-        cost = self.account.spent - (self._began_at or 0.0)
-        self._began_at = None
-        self._heavy += cost
-        self._estimate = cost if not self.samples else max(cost, 0.7 * self._estimate + 0.3 * cost)
-
-    def _thin(self, now: float) -> None:
-        """Read fewer steps where what is read at every step takes more than its part, and more of them again when it does not.
-
-        By small factors and not too often: what interrupts us once (another program on the machine) is no reason to read less.
-        """
-        light = self.account.spent - self._heavy
-        seconds, before = self._looked
-        if now < seconds + _LOOK_S:
-            return
-        limit = _LIGHT * self.account.budget * (now - seconds)
-        if light - before > limit:
-            times = 4 if light - before > 4 * limit else 2
-            self._thinned = min(self._thinned * times, _MOST_THINNED)
-        elif light - before < limit / 3 and self._thinned > 1 and self.account.affords(0.0, now):
-            self._thinned //= 2
-        self._looked = (now, light)
+    def _guess(self) -> float:
+        """Seconds that a first sample may take, by the number and size of the parameters."""
+        optimizers = [o for ref in self._optimizers if (o := ref()) is not None]
+        tensors = [p for o in optimizers for g in o.param_groups for p in g["params"]]
+        size = sum(t.numel() * t.element_size() for t in tensors if t.device.type == "cpu")
+        return 1e-3 + 4e-5 * (len(tensors) + len(self.outputs)) + 3e-9 * size
 
     # -- samples --------------------------------------------------------------------------------------------------------------------
 
@@ -475,7 +427,7 @@ class Watcher:
         self.sampling, self._window = True, 0
         self._active = {i: s for i, s in self._active.items() if s >= self.steps - _WINDOW}
         self._due = set(self._active)
-        self._began_at = self.account.spent
+        self._pace.begins()
 
     def _sample_ends(self, moment: Moment, now: float) -> None:
         self.sampling, self._laboured = False, True
