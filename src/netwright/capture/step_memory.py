@@ -12,6 +12,7 @@ _MOST = 512 << 20  # bytes that are taken beyond those of the smallest batch
 _SEEN = 1 << 20  # bytes: of less the allocator's own pieces are a part
 _GROWS = 1.5  # times the peak of half the samples: then it is the samples that make it
 _STRAIGHT = 0.1  # of the peak that a line may miss
+_TIMES = 3  # what a first run takes once and for all (buffers of kernels, the heap of a new thread) is not taken by each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +49,9 @@ def growth(run: Callable[[int], object], *, most: int, free: int, system: bool) 
         peaks.append(_counted(run, sizes[-1]))
     slope, fixed = _line(sizes[-2:], peaks[-2:])
     large = min(most, int((min(free / _PART, peaks[0] + _MOST) - fixed) / slope))
-    held = _system_peak(run, large) if system and large > sizes[-1] else None
-    if held is not None:
+    looked = [_system_peak(run, large) for _ in range(_TIMES)] if system and large > sizes[-1] else []
+    if seen := [n for n in looked if n is not None]:
+        held = min(seen)
         more = held / (fixed + slope * large)
         slope, fixed = max(1.0, more) * slope, max(1.0, more) * fixed
         sizes, peaks = [*sizes, large], [*peaks, held]
