@@ -82,7 +82,7 @@ def test_three_seeds_and_their_spread(tmp_path):
 def test_a_program_that_does_not_fit_is_cut_at_one_step_or_not_tried(tmp_path):
     made = command(tmp_path, programs.TRAIN.replace("range(3)", "range(10**6)"))
     try:
-        found = seeds(made, seconds=25)
+        found = seeds(made, seconds=15)
     except NotApplicable as why:  # on a machine that is too busy
         assert "--budget" in str(why) or "in the time given" in str(why)
     else:

@@ -80,7 +80,7 @@ def test_ends_are_told_as_they_are(tmp_path, forked):
 def test_an_endless_program_is_ended_with_its_children(tmp_path, forked):
     mark = tmp_path.parent / f"{tmp_path.name}.mark"
     made = command(tmp_path, ENDLESS.replace("MARK", str(mark)))
-    (trace,) = rerun(made, [Plan(seed=0)], seconds=15, cache=False)
+    (trace,) = rerun(made, [Plan(seed=0)], seconds=8, cache=False)
     assert trace.ended == "killed"
     assert _gone(forked[0])
     assert not mark.exists() or _gone(int(mark.read_text()))

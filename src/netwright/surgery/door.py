@@ -34,11 +34,12 @@ def run(
         target=target, argv=argv, is_module=is_module, folder=Path.cwd(), environment=dict(os.environ)
     )
     try:
-        report = examine(command, budget=min(60.0, budget / 4))
+        examined_s = min(60.0, budget / 4)
+        report = examine(command, budget=examined_s)
         if report.verdict in (HEALTHY, CANNOT_TELL):
             _tell(headline(report))
             return 0 if report.verdict == HEALTHY else NOT_PROVEN
-        operation = operate(command, report, budget=budget, seeds=seeds, quiet=quiet)
+        operation = operate(command, report, budget=budget, seeds=seeds, examined_s=examined_s, quiet=quiet)
     except (CannotFix, subprocess.TimeoutExpired) as why:
         _tell(str(why))
         return NOT_PROVEN

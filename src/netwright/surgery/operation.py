@@ -27,6 +27,7 @@ from ..rerun.place import Place
 from ..rerun.pool import rerun, workers
 from ..rule import Finding, Severity, every
 from ..trial import Cure, search
+from . import examined
 from .files import CannotFix
 
 _CHECK_S = 600.0
@@ -56,11 +57,15 @@ class Operation:
 
 
 def examine(command: Command, *, budget: float) -> Report:
-    """What ``netwright check`` says of the program, in a process of its own.
+    """What ``netwright check`` says of the program, in a process of its own; or what it said before, where nothing has changed since.
 
     Raises:
         CannotFix: it gave no report.
     """
+    return examined.recall(command, budget=budget) or _examine(command, budget)
+
+
+def _examine(command: Command, budget: float) -> Report:
     with tempfile.TemporaryDirectory(prefix="netwright-fix-") as folder:
         path = Path(folder) / "report.json"
         module = ["-m"] if command.is_module else []
@@ -148,6 +153,7 @@ def operate(
     *,
     budget: float,
     seeds: int = 5,
+    examined_s: float | None = None,
     stream: TextIO | None = None,
     quiet: bool = False,
 ) -> Operation:
@@ -158,6 +164,7 @@ def operate(
         report: what was found in it.
         budget: seconds for all re-runs together.
         seeds: matched pairs of re-runs that prove the set that is found.
+        examined_s: the budget of the examination that made the report, where a later one of the same program may take its place.
         stream: where the progress is drawn.
         quiet: draw none.
 
@@ -174,8 +181,11 @@ def operate(
             trials = _Trials(command, operation, budget, seeds, progress)
             operation.steps = trials.steps
             operation.cure = search(operation.nominated, trials.run, seeds=seeds, standard=operation.standard)
+            files = operation.cure.files
+            if examined_s is not None:
+                examined.keep(command, report, files, budget=examined_s)
             if operation.cure.patches:
-                operation.left = _left(operation)
+                operation.left = _left(operation, files)
         except KeyboardInterrupt:
             operation.interrupted = True
     return operation
@@ -254,23 +264,28 @@ class _Trials:
             self.progress(min(0.99, done / self.wanted))
 
 
-def _left(operation: Operation) -> tuple[Finding, ...] | None:
+def _left(operation: Operation, files: Mapping[str, str]) -> tuple[Finding, ...] | None:
     """What an examination still finds in the mended program; ``None`` where it could not be examined: there is none without a patch for all of it."""
     assert operation.cure is not None
     if any(isinstance(p, Treatment) for p in operation.cure.patches):
         return None
     command = operation.command
+    changed = merged(operation.cure.patches)
+    known = examined.recall(command, budget=_AGAIN_S, changed=changed)
+    if known is not None:
+        return known.serious
     place = Place.make(command.folder)
     try:
-        for path, text in merged(operation.cure.patches).items():
+        for path, text in changed.items():
             place.put(str(path), text)
         target = command.target
         if not command.is_module and Path(target).is_absolute():
             target = str(place.base) + target
         shadow = replace(command, target=target, folder=place.folder)
-        report = examine(shadow, budget=_AGAIN_S)
+        report = _examine(shadow, _AGAIN_S)
     except (CannotFix, subprocess.TimeoutExpired, OSError, ValueError):
         return None
     finally:
         place.remove()
+    examined.keep(command, report, files, budget=_AGAIN_S, changed=changed)
     return report.serious

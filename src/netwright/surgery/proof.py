@@ -140,15 +140,12 @@ def keep(operation: Operation) -> Proof:
     cure = operation.cure
     if cure is None or operation.interrupted:
         return proof
-    files: dict[str, str] = {}
-    for attempt in (*cure.attempts, cure.control):
-        files.update(attempt.trace.files)
     path = _path(operation.command)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         keep_out(path.parent.parent)
         fresh = path.with_suffix(f".{os.getpid()}")
-        fresh.write_text(json.dumps({"files": files, "proof": to_plain(proof)}), encoding="utf-8")
+        fresh.write_text(json.dumps({"files": cure.files, "proof": to_plain(proof)}), encoding="utf-8")
         fresh.replace(path)
     return proof
 

@@ -55,6 +55,14 @@ class Cure:
         return tuple(self.yardstick.gain(b, a) for b, a in zip(self.before, self.after, strict=True))
 
     @property
+    def files(self) -> dict[str, str]:
+        """The files that the program read, with their states."""
+        found: dict[str, str] = {}
+        for attempt in (*self.attempts, self.control):
+            found.update(attempt.trace.files)
+        return found
+
+    @property
     def proven(self) -> bool:
         """Whether every seed gains, and by more than seeds of the program as it is differ among themselves."""
         if self.yardstick is None or not self.patches or self.p is None:
