@@ -31,6 +31,18 @@ def install(watcher: "Watcher", patches: Patches) -> None:
             wrap(owner, "clip_grad_norm_", lambda o: _clip_norm_whole(watcher, o))
     for owner in (clip, torch.nn.utils):
         wrap(owner, "clip_grad_value_", lambda o: _clip_value(watcher, o))
+    # A network that is copied, written whole or compiled to a script would take our hooks with it.
+    wrap(torch.nn.Module, "__reduce_ex__", lambda o: _reduce(watcher, o))
+    for owner, name in (
+        (torch.jit, "script"),
+        (torch.jit, "trace"),
+        (torch.jit, "trace_module"),
+        (torch.fx, "symbolic_trace"),
+    ):
+        wrap(owner, name, lambda o: _bare(watcher, o))
+    for module, name in (("torch.export", "export"), ("torch.onnx", "export")):
+        if module in sys.modules:
+            wrap(sys.modules[module], name, lambda o: _bare(watcher, o))
     if watcher.session is None:
         wrap(torch.nn.Module, "train", lambda o: _train(watcher, o))
 
@@ -42,6 +54,22 @@ def _backward(watcher: "Watcher", original: Original) -> Original:
         return original(tensors, *args, **kwargs)
 
     return backward
+
+
+def _reduce(watcher: "Watcher", original: Original) -> Original:
+    def __reduce_ex__(self: Any, protocol: Any) -> Any:
+        watcher.bare()
+        return original(self, protocol)
+
+    return __reduce_ex__
+
+
+def _bare(watcher: "Watcher", original: Original) -> Original:
+    def taken(*args: Any, **kwargs: Any) -> Any:
+        watcher.bare()
+        return original(*args, **kwargs)
+
+    return taken
 
 
 def _loader_next(watcher: "Watcher", original: Original) -> Original:

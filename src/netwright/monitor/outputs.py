@@ -3,7 +3,7 @@
 import sys
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -100,6 +100,15 @@ class OutputReader:
             handle.remove()
         self._handles.clear()
         self._moment = None
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """A network that copies its own attributes takes hooks along: never with a second one of this behind them."""
+        return self
+
+    @property
+    def in_place(self) -> bool:
+        """Whether hooks stand on a network."""
+        return bool(self._handles)
 
     # -- hooks ------------------------------------------------------------------------------------------------------------------
 

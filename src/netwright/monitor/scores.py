@@ -4,7 +4,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -180,6 +180,15 @@ class Scores:
         if self._in_place or self._held_back:
             self._in_place = False
             self._held_back = not remove_mode(self._mode)
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """A network that copies its own attributes takes hooks along: never with a second one of this behind them."""
+        return self
+
+    @property
+    def in_place(self) -> bool:
+        """Whether hooks stand on a network."""
+        return bool(self._handles)
 
     @property
     def evaluating(self) -> bool:

@@ -398,6 +398,19 @@ class Watcher:
             self.outputs.begin(self.reader.moment, first=False)
             self.scores.begin(training=True)
 
+    def bare(self) -> None:
+        """Somebody takes a network as it is (a copy, a file, a script): no hook of ours may stand on it, and what they have seen so far is all of this step or evaluation."""
+        if not (self.outputs.in_place or self.scores.in_place):
+            return
+        with self.account.charged():
+            try:
+                if self.scores.evaluating:
+                    self._evaluation_ends()
+                self.outputs.take_out()
+                self.scores.take_out()
+            except Exception:  # the harm boundary
+                self.fail()
+
     def _evaluation_ends(self) -> None:
         found = self.scores.end()
         if found is not None:

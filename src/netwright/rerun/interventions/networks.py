@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -11,6 +12,33 @@ from ..plan import Setting
 from .hooks import At, Hooks, words
 
 
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """Stands before a network's pass. No closure: a network that is copied or written whole takes it along."""
+
+    input: Setting
+    centre: Setting
+    width: Setting
+
+    def __call__(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        name = self.input
+        if isinstance(name, str) and name in kwargs:
+            return args, {**kwargs, name: self._scaled(kwargs[name])}
+        names = list(inspect.signature(module.forward).parameters)
+        index = names.index(name) if isinstance(name, str) and name in names else 0
+        return (*args[:index], self._scaled(args[index]), *args[index + 1 :]), kwargs
+
+    def _scaled(self, x: Any) -> Any:
+        centre, width = self.centre, self.width
+        if isinstance(centre, list):
+            return (x - x.new_tensor(centre)) / x.new_tensor(width)
+        return x / width if centre is None else (x - centre) / width
+
+
+def _relu(module: torch.nn.Module, args: Any, out: torch.Tensor) -> torch.Tensor:
+    return torch.relu(out)
+
+
 def scale_inputs(hooks: Hooks, settings: Mapping[str, Setting]) -> None:
     """Shifts and divides what a network gets that is called at ``file`` and ``line``, there and everywhere from then on.
 
@@ -18,25 +46,12 @@ def scale_inputs(hooks: Hooks, settings: Mapping[str, Setting]) -> None:
     """
     at = At.of(hooks, settings)
     known: set[int] = set()
-
-    def scaled(x: Any) -> Any:
-        centre, width = settings.get("centre"), settings["width"]
-        if isinstance(centre, list):
-            return (x - x.new_tensor(centre)) / x.new_tensor(width)
-        return x / width if centre is None else (x - centre) / width
-
-    def before(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        name = settings.get("input")
-        if isinstance(name, str) and name in kwargs:
-            return args, {**kwargs, name: scaled(kwargs[name])}
-        names = list(inspect.signature(module.forward).parameters)
-        index = names.index(name) if isinstance(name, str) and name in names else 0
-        return (*args[:index], scaled(args[index]), *args[index + 1 :]), kwargs
+    door = _Door(settings.get("input"), settings.get("centre"), settings["width"])
 
     def comes(module: torch.nn.Module, frame: FrameType | None) -> None:
         if id(module) not in known and at.here(frame):
             known.add(id(module))
-            module.register_forward_pre_hook(before, with_kwargs=True)
+            module.register_forward_pre_hook(door, with_kwargs=True)
 
     hooks.network.append(comes)
 
@@ -48,16 +63,13 @@ def activate(hooks: Hooks, settings: Mapping[str, Setting]) -> None:
     """
     known: set[int] = set()
 
-    def relu(module: torch.nn.Module, args: Any, out: torch.Tensor) -> torch.Tensor:
-        return torch.relu(out)
-
     def comes(module: torch.nn.Module, frame: FrameType | None) -> None:
         inside = dict(module.named_modules())
         layers = [inside[name] for name in words(settings, "layers") if name in inside]
         if id(module) not in known and len(layers) == len(words(settings, "layers")):
             known.add(id(module))
             for layer in layers:
-                layer.register_forward_hook(relu)
+                layer.register_forward_hook(_relu)
 
     hooks.network.append(comes)
 
