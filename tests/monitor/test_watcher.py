@@ -61,6 +61,29 @@ def test_training_is_the_same_to_the_last_bit(loop):
         assert losses.values == tuple(bare[0])
 
 
+@pytest.mark.parametrize("place", ["outputs", "scores"])
+def test_a_failure_of_ours_at_a_networks_door_goes_no_further(place, monkeypatch):
+    def fails(_):
+        raise ValueError("not understood")
+
+    bare = _trained(loops.eager, lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(f"netwright.monitor.{place}.tensors", fails)
+    kept = []
+
+    @contextlib.contextmanager
+    def watch(model):
+        watcher = Watcher(None, every=1)
+        kept.append(watcher)
+        watcher.follow(model)
+        watcher.start()
+        yield watcher
+        watcher.close()
+
+    watched = _trained(loops.eager, watch)
+    assert watched[0] == bare[0]
+    assert "not understood" in kept[0].broken
+
+
 def test_compiled_code_is_not_compiled_again():
     from torch._dynamo.utils import counters
 

@@ -112,11 +112,15 @@ class OutputReader:
 
     # -- hooks ------------------------------------------------------------------------------------------------------------------
 
-    def _enters(self, module: torch.nn.Module, args: Any, kwargs: Any) -> None:
+    def _enters(self, module: torch.nn.Module, args: Any, kwargs: Any = None) -> None:
+        # Without kwargs where it is taken away while torch goes through the hooks of this very call.
         with self.account.charged():
-            if torch.is_grad_enabled() and module.training:
-                first = next((t for _, t in tensors((args, kwargs))), None)
-                self.rows += first.shape[0] if first is not None and first.dim() else 1
+            try:
+                if torch.is_grad_enabled() and module.training:
+                    first = next((t for _, t in tensors((args, kwargs))), None)
+                    self.rows += first.shape[0] if first is not None and first.dim() else 1
+            except Exception:  # the harm boundary
+                self.failed()
 
     def _returned(self, module: torch.nn.Module, args: Any, out: Any) -> None:
         moment = self._moment

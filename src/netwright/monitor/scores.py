@@ -195,25 +195,32 @@ class Scores:
         """Whether an evaluation is looked at."""
         return bool(self._handles) and not self._training
 
-    def _enters(self, module: torch.nn.Module, args: Any, kwargs: Any) -> None:
+    def _enters(self, module: torch.nn.Module, args: Any, kwargs: Any = None) -> None:
+        # Without kwargs where it is taken away while torch goes through the hooks of this very call.
         with self.account.charged():
-            self.leave()
-            if self._training and not torch.is_grad_enabled():
-                return
-            with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
-                first = next((t for _, t in tensors((args, kwargs))), None)
-                self._rows = first.shape[0] if first is not None and first.dim() else 0
+            try:
+                self.leave()
+                if self._training and not torch.is_grad_enabled():
+                    return
+                with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
+                    first = next((t for _, t in tensors((args, kwargs))), None)
+                    self._rows = first.shape[0] if first is not None and first.dim() else 0
+            except Exception:  # the harm boundary
+                self.failed()
 
     def _returned(self, module: torch.nn.Module, args: Any, out: Any) -> None:
         account = self.account
         with account.charged():
-            if self._in_place or threading.get_ident() != self._thread:
-                return
-            if self._training and not torch.is_grad_enabled():
-                return
-            if self._training or self.always or account.affords(0.0, account.clock()):
-                insert_mode_below(self._mode)
-                self._in_place = True
+            try:
+                if self._in_place or threading.get_ident() != self._thread:
+                    return
+                if self._training and not torch.is_grad_enabled():
+                    return
+                if self._training or self.always or account.affords(0.0, account.clock()):
+                    insert_mode_below(self._mode)
+                    self._in_place = True
+            except Exception:  # the harm boundary
+                self.failed()
 
     def called(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], out: Any
