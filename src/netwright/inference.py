@@ -4,9 +4,10 @@ Pure functions over the plain graph; what is not recognised stays ``UNKNOWN`` an
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .evidence import RESHAPES, Graph, Graphs, LossTerm, Node, Objective, Ref, Task, TaskKind, TensorInfo
+from .moving import ACTS, acts, why_it_moves
 
 LOSSES = frozenset(
     "cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy "
@@ -17,6 +18,9 @@ LOSSES = frozenset(
 CLASS_LOSSES = frozenset({"cross_entropy", "nll_loss"})
 BINARY_LOSSES = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits"})
 VALUE_LOSSES = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
+_OF_DATA = frozenset(
+    {TaskKind.CLASSIFICATION, TaskKind.DENSE_CLASSIFICATION, TaskKind.LANGUAGE_MODEL, TaskKind.AUTOENCODER}
+)
 _NO_TARGET = frozenset({"triplet_margin_loss", "triplet_margin_with_distance_loss"})
 _PASS = RESHAPES | {"nan_to_num", "detach"}
 _REDUCE = frozenset({"mean", "sum", "nanmean", "nansum"})
@@ -287,12 +291,21 @@ def read_objective(graph: Graph, position: int) -> Objective:
     terms = _Reader(graph).read(graph.loss)
     main = _main(terms)
     if main is None:
-        return Objective(
-            graph=position, kind=TaskKind.UNKNOWN, terms=terms, why="no known loss function was recognised"
-        )
+        why = "no known loss function was recognised"
+        moves = why_it_moves(graph, None)
+        return Objective(graph=position, kind=TaskKind.UNKNOWN, terms=terms, why=why, moves=moves)
     kind, classes, dim, why = _kind(graph, terms[main])
+    term = terms[main]
+    target = None if term.target is None else Ref(term.target, term.target_output)
     return Objective(
-        graph=position, kind=kind, terms=terms, main=main, classes=classes, class_dim=dim, why=why
+        graph=position,
+        kind=kind,
+        terms=terms,
+        main=main,
+        classes=classes,
+        class_dim=dim,
+        why=why,
+        moves=why_it_moves(graph, target),
     )
 
 
@@ -371,6 +384,8 @@ def _binary_kind(
 def read_task(graphs: Graphs) -> Task:
     """The task of the program: that of its objectives when they agree."""
     objectives = tuple(read_objective(graph, i) for i, graph in enumerate(graphs.train))
+    if acts(graphs):  # a language model that is trained on text writes some of its own as well
+        objectives = tuple(o if o.moves or o.kind in _OF_DATA else replace(o, moves=ACTS) for o in objectives)
     kinds = {o.kind for o in objectives}
     if len(kinds) == 1 and objectives:
         first = objectives[0]

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from netwright.engine import judge
-from netwright.evidence import Events, History, Loaders, Parameters
+from netwright.evidence import Events, History, Loaders, Objective, Parameters, Task, TaskKind
 from netwright.evidence.data import LoaderInfo
 from netwright.evidence.model import ParameterInfo
 from netwright.evidence.optimization import Event, OptimizerInfo, Optimizers
@@ -60,6 +60,9 @@ def test_a_loss_that_does_not_fall():
     assert finding.where == LOSS
     assert finding.severity is Severity.WARNING
     assert not found("NW601", history(loss__0=noisy([2.3] * 90)))  # not for long enough
+    policy = Objective(graph=0, kind=TaskKind.UNKNOWN, terms=(), moves="as in reinforcement learning")
+    task = Task(kind=TaskKind.UNKNOWN, objectives=(policy,))
+    assert not found("NW601", history(loss__0=noisy([2.3] * 200)), task=task)
 
 
 def test_a_loss_that_falls_or_may_have_fallen():

@@ -60,7 +60,7 @@ class Objective:
 
     ``kind`` and the rest say what it asks for. ``classes`` is the number of classes, ``class_dim`` the dimension of the
     prediction that holds them, ``main`` the position in ``terms`` of the term that carries the data.
-    ``why`` is one sentence on how this was concluded.
+    ``why`` is one sentence on how this was concluded, ``moves`` one on why the loss is no measure of what is learned (empty: nothing says so).
     """
 
     graph: int
@@ -70,6 +70,7 @@ class Objective:
     classes: int | None = None
     class_dim: int | None = None
     why: str = ""
+    moves: str = ""
 
     @property
     def term(self) -> LossTerm | None:

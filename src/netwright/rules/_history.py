@@ -37,7 +37,7 @@ def current_loss(history: History, task: Task | None = None) -> tuple[str, Serie
     """The loss that is trained now: its name and series.
 
     Raises:
-        NotApplicable: there is none, or several are trained in turns (as in a GAN), which may rise and fall on purpose.
+        NotApplicable: there is none, or several are trained in turns (as in a GAN), which may rise and fall on purpose, or it is known to be no measure of what is learned.
     """
     losses = [(f"loss/{rest}", series) for rest, series in history.under("loss") if len(series)]
     if not losses:
@@ -51,6 +51,8 @@ def current_loss(history: History, task: Task | None = None) -> tuple[str, Serie
         and all(o.kind is TaskKind.UNKNOWN for o in task.objectives)
     ):
         raise NotApplicable("what the losses ask for is not known")
+    if task is not None and (moves := next((o.moves for o in task.objectives if o.moves), "")):
+        raise NotApplicable(moves)
     return name, last
 
 

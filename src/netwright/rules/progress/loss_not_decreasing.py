@@ -11,7 +11,7 @@ nothing about the targets.
 Look at the other findings first: they name causes. Then try a rate ten times larger and ten times smaller, and overfit one batch (`netwright check --only overfit-batch`).
 
 ## Known false alarms
-The rate is still being warmed up: such steps are not judged, nor are networks whose weights were loaded, and what the loss fell in the first steps counts. Losses that are not meant to fall (of a GAN, of reinforcement learning, where several are trained in turns) are not looked at where they can be told.
+The rate is still being warmed up: such steps are not judged, nor are networks whose weights were loaded, and what the loss fell in the first steps counts. Losses that are not meant to fall are not looked at where they can be told: of a GAN, where several are trained in turns, over what the network has drawn itself (reinforcement learning), towards targets that a trained network makes.
 Networks that stay at the level of chance for hundreds of steps and then learn at once exist (recurrent networks that copy, attention that finds its induction); the finding is withdrawn when the loss falls.
 
 ## Source
