@@ -273,3 +273,34 @@ def test_what_initializes_trained_weights_goes_with_its_loop():
     assert "else" in after and "# here" not in after
     with pytest.raises(Refused):
         mended("leave-weights-alone", "NW421", AGAIN, "# here", overwritten_share=1.0)
+
+
+MASKED = """\
+    x_train, y_train = load()
+    keep = (y_train == 0) | (torch.rand(len(y_train)) < 0.01)  # the mask
+    data = TensorDataset(x_train[keep], y_train[keep])
+    """
+
+
+def test_samples_that_were_left_away_are_trained_on():
+    after = mended("keep-all-samples", "NW107", MASKED, "# the mask")
+    assert changed(MASKED, after) == ["data = TensorDataset(x_train, y_train)"]
+    assert "keep" not in after
+
+
+@pytest.mark.parametrize(
+    "old_new",
+    [
+        ("y_train[keep])", "y_train[keep])\n    print(keep.sum())"),  # it serves for more
+        ("y_train[keep]", "y_train"),  # one table alone
+        ("(y_train == 0) | (torch.rand(len(y_train)) < 0.01)", "weight > 0"),  # nothing to do with the labels
+        ("_train", "_test"),
+        (
+            "# the mask",
+            "# the mask\n    some = y_train > 3\n    y_train, x_train = y_train[some], x_train[some]",
+        ),
+    ],
+)
+def test_another_mask_is_left(old_new):
+    with pytest.raises(Refused):
+        mended("keep-all-samples", "NW107", MASKED.replace(*old_new), "# the mask")

@@ -21,6 +21,7 @@ RULES = Path(__file__).parents[1] / "rules"
 # Where the rule's own program has nothing of what the remedy assumes; tests of the remedy itself say what it does elsewhere.
 ELSEWHERE = {
     ("remove-augmentation", "NW120"),  # the dataset is shared with the training
+    ("keep-all-samples", "NW107"),  # the data have so few of their own
     ("within-samples", "NW217"),  # attention over the batch
     ("causal-mask", "NW218"),  # torch's own attention function
     ("clip-gradients", "NW414"),  # a masked softmax
