@@ -168,6 +168,7 @@ def _output_finding(node: Node) -> Finding:
         f"the prediction comes out of a dropout: {_rate(node):.0%} of the outputs are set to zero at random",
         where=node.edit.on(module=node.module),
         expected="no dropout after the last layer",
-        fix="remove the dropout behind the last layer, or put it before that layer",
+        fix="remove the dropout behind the last layer (p=0), or put it before that layer",
         p=_rate(node),
+        recommended=0.0,
     )
