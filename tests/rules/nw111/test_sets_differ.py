@@ -93,10 +93,12 @@ def test_it_abstains(seen):
 LINE = Where(file="/a.py", line=7)
 
 
-def noisy(low, before, changed=LINE):
+def noisy(low, before, changed=LINE, by="spread", evaluation=0.5):
     """Sets that the program makes unlike: what tells them apart after random numbers came in, and before."""
+    found = splits((by, low))
     return dataclasses.replace(
-        splits(("model", low)),
+        found,
+        separations=tuple(dataclasses.replace(s, evaluation=evaluation) for s in found.separations),
         changed=changed,
         unchanged=(Separation(by="model", auc=before - 0.05, low=before - 0.1, high=before),),
     )
@@ -108,7 +110,16 @@ def test_random_numbers_that_make_the_difference_are_a_warning_at_their_line():
     assert finding.remedies == ("remove-augmentation",)
 
 
-@pytest.mark.parametrize("seen", [noisy(0.92, 0.85), noisy(0.88, 0.6), noisy(0.92, 0.6, changed=NOWHERE)])
+@pytest.mark.parametrize(
+    "seen",
+    [
+        noisy(0.92, 0.85),
+        noisy(0.88, 0.6),
+        noisy(0.92, 0.6, changed=NOWHERE),
+        noisy(0.92, 0.6, by="model"),
+        noisy(0.92, 0.6, evaluation=2.0),
+    ],
+)
 def test_sets_that_differ_by_themselves_or_a_little_are_information(seen):
     finding = rule.function(seen)
     assert finding.severity is Severity.INFO
