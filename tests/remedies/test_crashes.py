@@ -68,7 +68,13 @@ LOADED = """\
 def test_a_batch_that_fits():
     after = mended("smaller-batches", "NW904", LOADED, "loss", asked_bytes=2e9, phase="forward")
     assert changed(LOADED, after) == ["loader = DataLoader(data, batch_size=16)"]
-    for odd in ({"asked_bytes": 1e13}, {"phase": "evaluation"}):
+    known = mended("smaller-batches", "NW904", LOADED, "loss", batch=64, largest_batch=11)
+    assert changed(LOADED, known) == ["loader = DataLoader(data, batch_size=8)"]
+    for odd in (
+        {"asked_bytes": 1e13},
+        {"phase": "evaluation"},
+        {"batch": 64, "largest_batch": 0},
+    ):
         with pytest.raises(Refused):
             mended("smaller-batches", "NW904", LOADED, "loss", **odd)
 

@@ -231,6 +231,8 @@ def test_batches_grow_where_their_size_is_written(text, wanted):
 
 def test_batches_of_another_size_stay():
     with pytest.raises(Refused):
+        mended("larger-batches", "NW212", "loader = DataLoader(data)\n", "DataLoader", layers=2)
+    with pytest.raises(Refused):
         mended("larger-batches", "NW212", "loader = DataLoader(data, 8)\n", "DataLoader", samples=4)
 
 

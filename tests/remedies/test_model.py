@@ -78,7 +78,7 @@ NARROW = """\
 
 
 def test_the_narrow_layer_and_what_takes_it_are_widened():
-    after = mended("wider-layer", "NW209", NARROW, "# here", width=2, classes=10, outputs=10)
+    after = mended("wider-layer", "NW209", NARROW, "# here", width=2, recommended=50)
     assert changed(NARROW, after) == [
         "nn.Linear(64, 50),  # here",
         "nn.BatchNorm1d(50),",
@@ -93,7 +93,7 @@ def test_in_a_method_layers_are_widened_in_order():
             self.a = nn.Linear(8, 1)
             self.b = nn.Linear(in_features=1, out_features=4)
     """
-    after = mended("wider-layer", "NW209", text, "self.a", width=1, classes=None, outputs=4)
+    after = mended("wider-layer", "NW209", text, "self.a", width=1, recommended=16)
     assert changed(text, after) == [
         "self.a = nn.Linear(8, 16)",
         "self.b = nn.Linear(in_features=16, out_features=4)",
@@ -105,7 +105,7 @@ def test_in_a_method_layers_are_widened_in_order():
 )
 def test_a_width_that_is_not_a_number_is_left(old_new):
     with pytest.raises(Refused):
-        mended("wider-layer", "NW209", NARROW.replace(*old_new), "# here", width=2, classes=10, outputs=10)
+        mended("wider-layer", "NW209", NARROW.replace(*old_new), "# here", width=2, recommended=50)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from netwright.remedies import Refused
+from netwright.registry import find_rule
+from netwright.remedies import Refused, remedies_of
 
 from .variants import changed, mended
 
@@ -10,21 +11,22 @@ ADAM = "opt = torch.optim.Adam(net.parameters(), lr=1e-3, betas=(0.999, 0.9), ep
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "wanted"),
+    ("setting", "recommended", "wanted"),
     [
-        ("betas", [0.999, 0.9], ADAM.replace("(0.999, 0.9)", "(0.9, 0.999)")),
-        ("betas", [1.5, 0.9], ADAM.replace("(0.999, 0.9)", "(0.9, 0.999)")),
-        ("eps", 1.0, ADAM.replace(", eps=1", "")),
+        ("betas", [0.9, 0.999], ADAM.replace("(0.999, 0.9)", "(0.9, 0.999)")),
+        ("lr", 0.25, ADAM.replace("lr=1e-3", "lr=0.25")),
+        ("eps", None, ADAM.replace(", eps=1", "")),
     ],
 )
-def test_a_setting_gets_its_usual_value(setting, value, wanted):
-    assert mended("usual-setting", "NW504", ADAM, "opt", setting=setting, value=value) == wanted
+def test_a_setting_gets_the_value_that_the_finding_recommends(setting, recommended, wanted):
+    more = {"recommended": recommended} if recommended is not None else {}
+    assert mended("usual-setting", "NW504", ADAM, "opt", setting=setting, value=1.0, **more) == wanted
 
 
 @pytest.mark.parametrize("setting", ["weight_decay of norms and biases", "maximize", "momentum"])
 def test_a_setting_that_is_not_written_is_left(setting):
     with pytest.raises(Refused):
-        mended("usual-setting", "NW504", ADAM, "opt", setting=setting, value=1.0)
+        mended("usual-setting", "NW504", ADAM, "opt", setting=setting, value=1.0, recommended=0.9)
 
 
 STYLES = [
@@ -138,3 +140,76 @@ def test_the_optimizer_knows_its_parameters_where_the_network_has_another_name()
     assert changed(text, after) == [
         'torch.nn.utils.clip_grad_norm_([p for group in opt.param_groups for p in group["params"]], 1.0)'
     ]
+
+
+TOO_HIGH = {"in_use": 1.0, "best": 0.01, "recommended": 0.033}
+
+
+@pytest.mark.parametrize(
+    ("text", "measured", "wanted"),
+    [
+        ("opt = SGD(p, lr=1.0)\n", {}, "opt = SGD(p, lr=0.033)\n"),
+        ("opt = SGD(p, lr=args.lr)\n", {}, "opt = SGD(p, lr=0.033)\n"),
+        # Under a schedule the largest rate becomes the recommended one.
+        (
+            "opt = SGD(p, lr=0.5)\ns = OneCycleLR(opt, max_lr=2.0, total_steps=9)\n",
+            {"schedule": "OneCycleLR", "peak": 2.0},
+            "opt = SGD(p, lr=0.5)\ns = OneCycleLR(opt, max_lr=0.033, total_steps=9)\n",
+        ),
+        (
+            "opt = SGD(p, lr=0.5)\ns = LambdaLR(opt, lambda t: 4 * t)\n",
+            {"schedule": "LambdaLR", "peak": 2.0},
+            "opt = SGD(p, lr=0.0083)\ns = LambdaLR(opt, lambda t: 4 * t)\n",
+        ),
+        # Groups: the guilty one alone, or all by the same factor.
+        (
+            'opt = SGD([{"params": a, "lr": 1.0}, {"params": b}], lr=1e-3)\n',
+            {"groups": [0], "rates": {"0": 0.02}},
+            'opt = SGD([{"params": a, "lr": 0.02}, {"params": b}], lr=1e-3)\n',
+        ),
+        (
+            'opt = SGD([dict(params=a), {"params": b}], lr=1.0)\n',
+            {"groups": [0, 1], "rates": {"0": 0.02, "1": 0.3}},
+            'opt = SGD([dict(params=a, lr=0.02), {"params": b, "lr": 0.3}], lr=1.0)\n',
+        ),
+        (
+            'opt = SGD([{"params": a, "lr": 2.0}, {"params": b}], lr=1.0)\n',
+            {},
+            'opt = SGD([{"params": a, "lr": 0.066}, {"params": b}], lr=0.033)\n',
+        ),
+    ],
+)
+def test_the_recommended_rate_is_the_one_that_is_used(text, measured, wanted):
+    assert mended("learning-rate-of-range-test", "NW501", text, "opt =", **TOO_HIGH | measured) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "measured"),
+    [
+        ("opt = SGD(groups, lr=1.0)\n", {"groups": [0], "rates": {"0": 0.02}}),
+        ("opt = SGD(p, lr=1.0)\n", {"schedule": "OneCycleLR", "peak": 2.0}),
+        ("opt = SGD(p, lr=1.0)\n", {"best": None, "recommended": None}),
+    ],
+)
+def test_a_rate_that_would_not_take_effect_is_left(text, measured):
+    with pytest.raises(Refused):
+        mended("learning-rate-of-range-test", "NW501", text, "opt =", **TOO_HIGH | measured)
+
+
+def test_where_the_range_test_recommends_a_rate_no_other_is_made_up():
+    text = "opt = SGD(p, lr=1.0)\n"
+    assert mended("lower-learning-rate", "NW501", text, "opt", grown=9.0) == "opt = SGD(p, lr=0.1)\n"
+    with pytest.raises(Refused):
+        mended("lower-learning-rate", "NW501", text, "opt", **TOO_HIGH)
+    assert mended("higher-learning-rate", "NW502", text, "opt", times=100) == "opt = SGD(p, lr=100)\n"
+    with pytest.raises(Refused):
+        mended("higher-learning-rate", "NW502", text, "opt", best=9.0)
+
+
+def test_a_finding_nominates_the_remedies_that_it_names_and_no_others():
+    rule = find_rule("NW505")
+    named = [
+        [r.name for r in remedies_of(rule.found("m", expected="e", fix="f", remedies=names))]
+        for names in (None, ())
+    ]
+    assert named == [list(rule.remedies), []]

@@ -21,6 +21,7 @@ RULES = Path(__file__).parents[1] / "rules"
 # Where the rule's own program has nothing of what the remedy assumes; tests of the remedy itself say what it does elsewhere.
 ELSEWHERE = {
     ("remove-augmentation", "NW120"),  # the dataset is shared with the training
+    ("keep-all-samples", "NW107"),  # the data have so few of their own
     ("within-samples", "NW217"),  # attention over the batch
     ("causal-mask", "NW218"),  # torch's own attention function
     ("clip-gradients", "NW414"),  # a masked softmax
@@ -28,11 +29,25 @@ ELSEWHERE = {
     ("lower-learning-rate", "NW414"),
     ("clip-gradients", "NW603"),  # a division by 0
     ("lower-learning-rate", "NW603"),
+    ("leaky-activation", "NW216"),  # an input that is overwritten
+    ("leave-weights-alone", "NW421"),  # weights that were loaded, not trained
+    ("lower-learning-rate", "NW501"),  # what the range test recommends comes first
+    ("higher-learning-rate", "NW502"),
+    ("load-in-this-process", "NW908"),  # it ends its own process
+    ("load-in-this-process", "NW910"),  # a network that is saved
+    ("strip-prefix", "NW909"),  # layers of another size
     ("on-one-device", "NW903"),  # what lies on the meta device has no values to move
     ("smaller-batches", "NW904"),  # no batch size mends a table of 64 TiB
 }
-# Whose rule needs an experiment of many seconds; that the edit does what it says is seen in test_data.py.
-LONG = {("drop-leaking-column", "NW119")}
+# Whose rule needs an experiment of many seconds; that the edit does what it says is seen in test_data.py and test_rare_faults.py.
+LONG = {
+    ("drop-leaking-column", "NW119"),
+    ("ignore-padding", "NW121"),
+    ("skip-padding", "NW121"),
+    ("fewer-blocks", "NW208"),
+    ("wider-hidden-layers", "NW701"),
+    ("wider-hidden-layers", "NW707"),
+}
 PAIRS = [
     (r.name, code)
     for r in all_remedies()

@@ -125,6 +125,17 @@ def test_a_loss_that_a_remedy_changes_is_no_yardstick():
     assert choose(traces, loss_stays=True).name == "loss"
 
 
+def test_a_metric_that_is_0_in_every_run_is_no_yardstick():
+    def made(accuracy, loss=0.4):
+        values = (("accuracy", accuracy), ("loss", loss))
+        metrics = tuple(Metric(step=9, name=n, value=v, samples=9, at="t:9") for n, v in values)
+        return Trace(ended="finished", metrics=metrics)
+
+    assert choose([made(0.0), made(0.0)], loss_stays=True).name == "loss"
+    assert choose([made(0.0), made(0.0)], loss_stays=False) is None
+    assert choose([made(0.0), made(0.1)], loss_stays=True).name == "accuracy"
+
+
 def test_the_p_value_of_paired_gains():
     assert sign_flip([1, 2, 3, 4, 5]) == 1 / 32
     assert sign_flip([1, -1]) == 3 / 4  # of ++ +- -+ --, all but -- reach the sum 0

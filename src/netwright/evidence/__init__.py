@@ -69,6 +69,7 @@ from .graph import Graphs as Graphs
 from .graph import Node as Node
 from .graph import Ref as Ref
 from .history import History as History
+from .history import InitializedAgain as InitializedAgain
 from .history import Sample as Sample
 from .history import Series as Series
 from .memory import StepMemory as StepMemory

@@ -59,11 +59,21 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InitializedAgain:
+    """Weights into which an initializer wrote after ``steps`` steps had trained them, and that a forward pass used after it; ``share`` is that of all numbers trained."""
+
+    names: tuple[str, ...]
+    share: float
+    where: Where
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """The run so far.
 
     ``steps`` is how many optimizer steps were done, ``seconds`` how long since the first one. ``places`` says where a series comes from: the line of the backward
-    call of a loss, of the construction of an optimizer or module. ``ended`` is whether the program is over.
+    call of a loss, of the construction of an optimizer or module. ``ended`` is whether the program is over. ``again`` are trained weights that are used as they were initialized after the last step.
     """
 
     series: Mapping[str, Series]
@@ -71,6 +81,7 @@ class History:
     seconds: float
     places: Mapping[str, Where] = field(default_factory=dict[str, Where])
     ended: bool = False
+    again: InitializedAgain | None = None
 
     def under(self, prefix: str) -> Iterator[tuple[str, Series]]:
         """The series whose names start with ``prefix`` and a slash, with the rest of their names, in order."""

@@ -27,6 +27,7 @@ class Splits:
     distinct samples. ``equal`` of the evaluation's samples are among the training samples bit for bit; ``near`` are not equal, and nearer to one than a hundredth of the usual distance of neighbours.
     ``chance`` is the largest share of them that natural duplicates would explain, by the duplicates within single batches (95 % limit; ``None``: there is nothing to tell it by).
     ``whole`` says that an evaluation had all its samples from one training batch, and this from it: both use the same tensor. ``separations`` are those of all samples, best first;
+    ``changed`` is the last line at which the program changes the training batches by random numbers before the network gets them, ``unchanged`` are the separations of these batches as they were before.
     ``paired`` says that targets have the form of the inputs, so that inputs may be spoilt on purpose.
     """
 
@@ -39,5 +40,7 @@ class Splits:
     held_out: str | None = None
     separations: tuple[Separation, ...] = ()
     paired: bool = False
+    changed: Where = NOWHERE
+    unchanged: tuple[Separation, ...] = ()
     where: Where = NOWHERE
     trained_at: Where = NOWHERE

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..capture.calls import plain_name
-from ..capture.graphs import GraphCapture
+from ..capture.batches import door_of, earliest_form, is_random
 from ..capture.replay import CannotReplay, Replay
 from ..evidence import NOWHERE, TaskKind, Views, Where
 from ..inference import read_objective
@@ -25,9 +24,6 @@ _MOST = 1024
 _NEIGHBOURS = 5
 _FILTER = 5
 _FILTERS = 64
-_RANDOM = frozenset(
-    "rand randn randint randperm rand_like randn_like randint_like bernoulli multinomial normal uniform exponential poisson dropout".split()
-)
 
 
 def views(samples: Samples, rows: Array, labels: Array | None, deadline: float) -> Views:
@@ -137,8 +133,8 @@ def _pairs(samples: Samples) -> _Pairs:
     where, changed, random = NOWHERE, False, False
     for step, count in zip(samples.steps, samples.counts, strict=True):
         capture = step.capture
-        door = _door(capture, count)
-        source, line = _source(capture, door, count)
+        door = door_of(capture, count)
+        source, line = earliest_form(capture, door, count)
         try:
             was, now = Replay(capture.tape, [source, door], grad=False).run()
         except (CannotReplay, RuntimeError, TypeError, ValueError, IndexError):
@@ -149,52 +145,9 @@ def _pairs(samples: Samples) -> _Pairs:
         where = where if where.known else line
         changed = changed or not torch.equal(was, now)
         between = capture.tape.slice([door], frozenset({source}))
-        random = random or any(plain_name(c.name) in _RANDOM for c in between)
+        random = random or any(is_random(c) for c in between)
         before.extend(plain_rows(was))
         after.extend(plain_rows(now))
     if not changed:
         raise NotApplicable("what is done to a batch leaves its values as they are")
     return _Pairs(before, after, random, where)
-
-
-def _door(capture: GraphCapture, count: int) -> int:
-    """The one floating-point input of the network, by value index."""
-    found = {v for r in capture.tape.roots for _, v in r.inputs}
-    info = {v: capture.tape.values[v].info for v in found}
-    found = {
-        v for v in found if info[v].floating and info[v].shape[:1] == (count,) and len(info[v].shape) > 1
-    }
-    if len(found) != 1:
-        raise NotApplicable("more than one input, or none of numbers, comes in at the network's door")
-    return found.pop()
-
-
-def _source(capture: GraphCapture, door: int, count: int) -> tuple[int, Where]:
-    """The earliest form of the batch that was seen, as the value with as many samples of as many numbers that lies furthest behind the door and comes from data; and the last line that changes it."""
-    tape = capture.tape
-    makers = {o: call for call in tape.calls for o in call.outputs if not call.tainted}
-    size = tape.values[door].info.numel
-    current, line = door, NOWHERE
-    for _ in range(64):
-        call = makers.get(current)
-        behind = [
-            v
-            for v in (call.reads if call is not None else ())
-            if tape.values[v].info.shape[:1] == (count,) and tape.values[v].info.numel == size
-        ]
-        behind = [v for v in behind if _has_data(makers, v)]
-        if call is None or not behind:
-            break
-        line = line if line.known else call.where
-        current = behind[0]
-    if current == door:
-        raise NotApplicable("nothing is done to a batch between its making and the network")
-    return current, line
-
-
-def _has_data(makers: dict[int, Any], value: int) -> bool:
-    """Whether a value comes from tensors that were there, and not from a random generator alone."""
-    call = makers.get(value)
-    if call is None or not call.reads:
-        return call is None or plain_name(call.name) not in _RANDOM
-    return any(_has_data(makers, v) for v in call.reads)

@@ -20,6 +20,7 @@ from ..evidence import History, Sample, Where
 from .account import Account
 from .calls import install
 from .every_step import StepReader
+from .initialized import Initializations
 from .memory import memory
 from .outputs import OutputReader
 from .pace import Pace
@@ -79,6 +80,7 @@ class Watcher:
         self.reader = StepReader(self.places, self.on_nonfinite)
         self.parameters = ParameterReader(quantiles=histograms, keeps=every == 1)
         self.outputs = OutputReader(self.account, rank=rank, failed=self.fail)
+        self.initializations = Initializations(self)
         self.scores = Scores(self.account, always=every is not None, failed=self.fail)
         self.broken: str | None = None
         self.steps = self.samples = self._first = 0
@@ -156,11 +158,13 @@ class Watcher:
 
     def _put_in(self) -> None:
         install(self, self._patches)
+        self.initializations.install(self._patches)
         self._handles.append(register_optimizer_step_pre_hook(self._before_step))
         self._handles.append(register_optimizer_step_post_hook(self._after_step))
 
     def _take_out(self) -> None:
         self._patches.undo()
+        self.initializations.take_out()
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -243,6 +247,12 @@ class Watcher:
         """Steps made since the watch began."""
         return self.steps - self._first
 
+    @property
+    def stepped(self) -> list[torch.optim.Optimizer]:
+        """The optimizers that have made steps."""
+        known = enumerate(self._optimizers)
+        return [o for index, ref in known if index in self._active and (o := ref()) is not None]
+
     def history(self, *, ended: bool = False) -> History:
         """The run so far."""
         return History(
@@ -251,6 +261,7 @@ class Watcher:
             seconds=self.account.elapsed,
             places=dict(self.places),
             ended=ended,
+            again=self.initializations.found(self.steps),
         )
 
     # -- optimizer steps ----------------------------------------------------------------------------------------------------------

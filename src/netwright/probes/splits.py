@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
+from ..capture.batches import door_of, earliest_form, is_random
 from ..capture.graphs import GraphCapture
 from ..capture.measure import has_values
-from ..evidence import Splits, Task, TaskKind
+from ..capture.replay import CannotReplay, Replay
+from ..capture.sandbox import untouched
+from ..evidence import NOWHERE, Splits, Task, TaskKind, Where
 from ..inference import read_objective
 from ..rule import NotApplicable
 from ._held_out import held_out
@@ -23,6 +26,7 @@ _NUMBERS = 256  # of one sample, where distances are measured
 _NEAR = 0.01  # of the usual distance of neighbours
 _FEW = 8
 _LEAST = 2
+Form = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class _Batch:
 
     hashes: tuple[bytes, ...]
     numbers: torch.Tensor | None
-    form: tuple[tuple[str, tuple[int, ...]], ...]
+    form: Form
 
 
 def splits(observed: Observed, task: Task) -> Splits:
@@ -56,6 +60,8 @@ def splits(observed: Observed, task: Task) -> Splits:
             f"{len(known)} samples of training and {len(asked)} of the evaluation are too few to compare"
         )
     near, apart = _near(trained, new, known)
+    tables = [_numbers(side) for side in (trained, new)]
+    changed, before = _unchanged(captures, forms)
     first = next(e for e in evaluations if any(b.form in forms for b in _batches([e.capture], _NEW_ROWS)))
     return Splits(
         training=len(known),
@@ -65,7 +71,9 @@ def splits(observed: Observed, task: Task) -> Splits:
         chance=_chance(trained, new, len(known), apart),
         whole=any(set(b.hashes) == set(t.hashes) for b in new for t in trained),
         held_out=held_out(first.callers),
-        separations=separations(*(_numbers(side) for side in (trained, new))),
+        separations=separations(*tables),
+        changed=changed,
+        unchanged=separations(before, tables[1]),
         paired=_paired(captures, task),
         where=first.where,
         trained_at=next((r.where for c in captures for r in c.tape.roots if r.where.known), first.where),
@@ -86,6 +94,31 @@ def _batches(captures: Sequence[GraphCapture], most: int) -> Iterator[_Batch]:
         rows += len(batch.hashes)
         size += sum(t.numel() * t.element_size() for t in _doors(capture).values())
         yield batch
+
+
+def _unchanged(captures: Sequence[GraphCapture], forms: set[Form]) -> tuple[Where, torch.Tensor | None]:
+    """The last line that changes training batches by random numbers, and the batches as they were before it; nothing where no such change was seen."""
+    where, parts = NOWHERE, list[torch.Tensor]()
+    for capture in captures:
+        doors = _doors(capture)
+        if len(doors) != 1 or sum(len(p) for p in parts) >= _ROWS:
+            continue
+        ((name, door),) = doors.items()
+        if not door.is_floating_point() or ((name, tuple(door.shape[1:])),) not in forms:
+            continue
+        try:
+            node = door_of(capture, len(door))
+            source, line = earliest_form(capture, node, len(door))
+            if not any(is_random(c) for c in capture.tape.slice([node], frozenset({source}))):
+                continue
+            with untouched():
+                (was,) = Replay(capture.tape, [source], grad=False).run()
+        except (NotApplicable, CannotReplay, RuntimeError, TypeError, ValueError, IndexError):
+            continue
+        if was.numel() == door.numel() and has_values(was):
+            where = where if where.known else line
+            parts.append(_few(was.detach().reshape(door.shape).cpu()))
+    return where, torch.cat(parts)[:_ROWS] if parts else None
 
 
 def _doors(capture: GraphCapture) -> dict[str, torch.Tensor]:

@@ -4,6 +4,7 @@ import pkgutil
 from functools import cache
 from importlib import import_module
 
+from ..rule import Finding
 from .remedy import Patch as Patch
 from .remedy import Remedy as Remedy
 from .remedy import Treatment as Treatment
@@ -26,3 +27,8 @@ def all_remedies() -> tuple[Remedy, ...]:
 def remedies_for(code: str) -> tuple[Remedy, ...]:
     """The remedies that mend what a rule finds."""
     return tuple(r for r in all_remedies() if code in r.mends)
+
+
+def remedies_of(finding: Finding) -> tuple[Remedy, ...]:
+    """The remedies that a finding names: a rule names all that mend it, and some of its findings only those that fit what was measured."""
+    return tuple(r for r in remedies_for(finding.code) if r.name in finding.remedies)

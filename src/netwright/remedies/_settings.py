@@ -160,3 +160,16 @@ def numbers(value: object) -> list[float] | None:
         return None
     found = [float(v) for v in cast("list[object]", value) if isinstance(v, int | float)]
     return found if len(found) == len(cast("list[object]", value)) else None
+
+
+def texts(value: object) -> list[str]:
+    """A list of names among the numbers of a finding; empty for anything else."""
+    return [str(v) for v in cast("list[object]", value)] if isinstance(value, list | tuple) else []
+
+
+def by_number(value: object) -> dict[int, float]:
+    """Numbers by the number of what they belong to (``{"1": 0.03}``); empty for anything else."""
+    if not isinstance(value, dict):
+        return {}
+    pairs = cast("dict[object, object]", value)
+    return {int(str(k)): float(v) for k, v in pairs.items() if isinstance(v, int | float)}

@@ -136,6 +136,10 @@ class Source:
             above = self.above(statement, cst.BaseCompoundStatement)
             if not isinstance(above, kinds):
                 break
+            if isinstance(above, cst.If) and (
+                above.orelse is not None or isinstance(self.parent(above), cst.If)
+            ):
+                break
             statement = above
         return statement
 

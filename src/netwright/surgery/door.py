@@ -13,7 +13,7 @@ from ..rerun import Command
 from ..trial.search import compatible
 from .files import CannotFix
 from .files import write as write_files
-from .operation import Operation, examine, operate
+from .operation import Operation, examine, operate, watch
 from .proof import keep
 from .words import show, show_patch
 
@@ -36,6 +36,9 @@ def run(
     try:
         examined_s = min(60.0, budget / 4)
         report = examine(command, budget=examined_s)
+        if report.verdict == HEALTHY:
+            later = watch(command, seconds=examined_s)
+            report = later if later is not None and later.serious else report
         if report.verdict in (HEALTHY, CANNOT_TELL):
             _tell(headline(report))
             return 0 if report.verdict == HEALTHY else NOT_PROVEN

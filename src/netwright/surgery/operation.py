@@ -6,6 +6,7 @@ Nothing of the user's is changed here; :func:`netwright.surgery.files.write` is 
 import contextlib
 import math
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..diagnosis import Edit
-from ..remedies import Patch, Refused, Remedy, Source, Treatment, interventions, merged, remedies_for
+from ..remedies import Patch, Refused, Remedy, Source, Treatment, interventions, merged, remedies_of
 from ..remedies.standard import standard
 from ..report.build import order
 from ..report.json import from_json
@@ -31,6 +32,7 @@ from . import examined
 from .files import CannotFix
 
 _CHECK_S = 600.0
+_LAST_WORDS_S = 30.0  # for the report of a run that is interrupted
 _AGAIN_S = 20.0  # for the experiments of the examination of the mended program
 _SETS = 6  # sets of remedies that are tried besides the proof, as a rule
 
@@ -65,25 +67,83 @@ def examine(command: Command, *, budget: float) -> Report:
     return examined.recall(command, budget=budget) or _examine(command, budget)
 
 
+def watch(command: Command, *, seconds: float) -> Report | None:
+    """What ``netwright run`` says of the whole program, or of as much of it as ends in time; ``None`` where it says nothing.
+
+    Some faults lie behind the first steps: a loss that turns, units that die, weights that are overwritten after the training. It runs in a copy of the folder, as all re-runs do.
+    """
+    place = Place.make(command.folder)
+    try:
+        return _report(_within(command, place), "run", [], seconds, stopped=True, base=str(place.base))
+    except (CannotFix, subprocess.TimeoutExpired, OSError, ValueError):
+        return None
+    finally:
+        place.remove()
+
+
+def _within(command: Command, place: Place) -> Command:
+    """The same program in a copy of its folder."""
+    target = command.target
+    if not command.is_module and Path(target).is_absolute():
+        target = str(place.base) + target
+    return replace(command, target=target, folder=place.folder)
+
+
 def _examine(command: Command, budget: float) -> Report:
+    return _report(command, "check", ["--budget", f"{budget:g}"], _CHECK_S)
+
+
+def _report(
+    command: Command,
+    name: str,
+    options: Sequence[str],
+    seconds: float,
+    *,
+    stopped: bool = False,
+    base: str = "",
+) -> Report:
+    """The report of ``netwright check`` or ``run`` on a program.
+
+    Args:
+        command: the program.
+        name: of the command.
+        options: for it.
+        seconds: how long it may take.
+        stopped: it is interrupted then, as by Ctrl-C, and says what it knows.
+        base: of the copy that it works in, which is taken off all paths.
+
+    Raises:
+        CannotFix: it gave no report.
+        subprocess.TimeoutExpired: it took longer.
+    """
     with tempfile.TemporaryDirectory(prefix="netwright-fix-") as folder:
         path = Path(folder) / "report.json"
         module = ["-m"] if command.is_module else []
-        arguments = ["--quiet", "--no-report", "--budget", f"{budget:g}", "--json", str(path), *module]
-        ended = subprocess.run(
-            [sys.executable, "-m", "netwright", "check", *arguments, command.target, *command.argv],
+        arguments = ["--quiet", "--no-report", *options, "--json", str(path), *module]
+        child = subprocess.Popen(
+            [sys.executable, "-m", "netwright", name, *arguments, command.target, *command.argv],
             cwd=command.folder,
             env=dict(command.environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            timeout=_CHECK_S,
-            check=False,
         )
+        try:
+            _, said = child.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            if not stopped:
+                raise
+            child.send_signal(signal.SIGINT)
+            _, said = child.communicate(timeout=_LAST_WORDS_S)
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
         if not path.exists():
-            last = ended.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
-            raise CannotFix(f"the program could not be examined (exit code {ended.returncode}: {last[0]})")
-        return from_json(path.read_text("utf-8"))
+            last = said.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
+            raise CannotFix(f"the program could not be examined (exit code {child.returncode}: {last[0]})")
+        text = path.read_text("utf-8")
+        return from_json(text.replace(base, "") if base else text)
 
 
 def nominate(operation: Operation) -> None:
@@ -95,7 +155,7 @@ def nominate(operation: Operation) -> None:
                 continue
             options: list[Patch | Treatment] = []
             refused: dict[str, str] = {}
-            for remedy in remedies_for(finding.code):
+            for remedy in remedies_of(finding):
                 try:
                     options.append(remedy.apply(finding))
                 except Refused as why:
@@ -105,7 +165,7 @@ def nominate(operation: Operation) -> None:
             held = {o.remedy for o in options}
             operation.refused += [
                 _refused(remedy, finding, refused[remedy.name])
-                for remedy in remedies_for(finding.code)
+                for remedy in remedies_of(finding)
                 if remedy.name in refused and remedy.name not in held
             ]
             if options:
@@ -121,7 +181,7 @@ def _refused(remedy: Remedy, finding: Finding, why: str) -> Edit:
 def _treatments(finding: Finding, refused: Mapping[str, str]) -> list[Patch | Treatment]:
     """What can be tried without an edit, where none holds: the source is not understood, and the program may be all the same."""
     found: list[Patch | Treatment] = []
-    for remedy in remedies_for(finding.code):
+    for remedy in remedies_of(finding):
         with contextlib.suppress(Refused):
             found.append(remedy.treat(finding, why=refused.get(remedy.name, "")))
     return found
@@ -278,11 +338,7 @@ def _left(operation: Operation, files: Mapping[str, str]) -> tuple[Finding, ...]
     try:
         for path, text in changed.items():
             place.put(str(path), text)
-        target = command.target
-        if not command.is_module and Path(target).is_absolute():
-            target = str(place.base) + target
-        shadow = replace(command, target=target, folder=place.folder)
-        report = _examine(shadow, _AGAIN_S)
+        report = _examine(_within(command, place), _AGAIN_S)
     except (CannotFix, subprocess.TimeoutExpired, OSError, ValueError):
         return None
     finally:

@@ -56,7 +56,8 @@ class Yardstick:
 def choose(traces: Sequence[Trace], *, loss_stays: bool) -> Yardstick | None:
     """The first of these that most of the re-runs give that give any (what came to NaN gives none): accuracy, squared error, absolute error, a metric that is printed, and, where no remedy changes it, the loss.
 
-    A loss that a remedy exchanges or rescales says nothing of what the remedy is worth.
+    A loss that a remedy exchanges or rescales says nothing of what the remedy is worth. Nor does a metric that is exactly 0 in every run, where more is better: it is computed in a way that no network can
+    answer (probabilities compared with labels for equality).
     """
     names = (ACCURACY, SQUARED, ABSOLUTE)
     losses = (LOSS, TRAINING) if loss_stays else ()
@@ -67,7 +68,9 @@ def choose(traces: Sequence[Trace], *, loss_stays: bool) -> Yardstick | None:
     )
     telling = [t for t in traces if any(y.value(t) is not None for y in known)]
     for yardstick in known:
-        if sum(yardstick.value(t) is not None for t in telling) * 2 > len(telling):
+        values = [v for t in telling if (v := yardstick.value(t)) is not None]
+        mute = yardstick.higher_is_better and not any(values)
+        if len(values) * 2 > len(telling) and not mute:
             return yardstick
     return None
 

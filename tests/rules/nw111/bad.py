@@ -23,7 +23,7 @@ def run_epoch(batch_size=32):
     total = 0.0
     for rows in torch.randperm(len(x_train)).split(batch_size):
         optimizer.zero_grad()
-        noisy = x_train[rows] + 2 * torch.randn(len(rows), 30)
+        noisy = x_train[rows] + 2 * torch.randn(len(rows), 30)  # [NW111]
         loss = nn.functional.cross_entropy(model(noisy), y_train[rows])
         loss.backward()
         optimizer.step()
@@ -34,7 +34,7 @@ def run_epoch(batch_size=32):
 @torch.no_grad()
 def accuracy():
     model.eval()
-    scores = model(x_test)  # [NW111]
+    scores = model(x_test)
     return (scores.argmax(1) == y_test).float().mean().item()
 
 

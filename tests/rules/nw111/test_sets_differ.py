@@ -1,9 +1,11 @@
 """The two-sample test on samples drawn by hand, and where a difference is a warning."""
 
+import dataclasses
+
 import pytest
 import torch
 
-from netwright.evidence import Separation, Splits
+from netwright.evidence import NOWHERE, Separation, Splits, Where
 from netwright.probes._separation import separations
 from netwright.rule import NotApplicable, Severity
 from netwright.rules.data.sets_differ import rule
@@ -86,3 +88,39 @@ def test_rough_samples_are_a_warning_and_other_differences_information(found, se
 def test_it_abstains(seen):
     with pytest.raises(NotApplicable):
         rule.function(seen)
+
+
+LINE = Where(file="/a.py", line=7)
+
+
+def noisy(low, before, changed=LINE, by="spread", evaluation=0.5):
+    """Sets that the program makes unlike: what tells them apart after random numbers came in, and before."""
+    found = splits((by, low))
+    return dataclasses.replace(
+        found,
+        separations=tuple(dataclasses.replace(s, evaluation=evaluation) for s in found.separations),
+        changed=changed,
+        unchanged=(Separation(by="model", auc=before - 0.05, low=before - 0.1, high=before),),
+    )
+
+
+def test_random_numbers_that_make_the_difference_are_a_warning_at_their_line():
+    finding = rule.function(noisy(0.92, 0.6))
+    assert (finding.severity, finding.where) == (Severity.WARNING, LINE)
+    assert finding.remedies == ("remove-augmentation",)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        noisy(0.92, 0.85),
+        noisy(0.88, 0.6),
+        noisy(0.92, 0.6, changed=NOWHERE),
+        noisy(0.92, 0.6, by="model"),
+        noisy(0.92, 0.6, evaluation=2.0),
+    ],
+)
+def test_sets_that_differ_by_themselves_or_a_little_are_information(seen):
+    finding = rule.function(seen)
+    assert finding.severity is Severity.INFO
+    assert finding.remedies == ()

@@ -15,6 +15,7 @@ from netwright.evidence import (
 from netwright.registry import find_rule
 
 from ...handmade import stats
+from ...remedies.variants import mended
 
 
 def weight(name, shape=(32, 32), std=0.1, gradient=0.32, kind="Linear"):
@@ -29,7 +30,7 @@ def weight(name, shape=(32, 32), std=0.1, gradient=0.32, kind="Linear"):
     )
 
 
-def found(kind, loss_weight=1.0, parameters=None, **group):
+def findings(kind, loss_weight=1.0, parameters=None, **group):
     term = LossTerm(op="cross_entropy", node=0, weight=loss_weight)
     task = Task(
         kind=TaskKind.CLASSIFICATION,
@@ -37,8 +38,30 @@ def found(kind, loss_weight=1.0, parameters=None, **group):
     )
     held = parameters or (weight("a.weight"), weight("b.weight"))
     optimizers = Optimizers(optimizers=(OptimizerInfo(index=0, type=kind, groups=({"lr": 1e-3, **group},)),))
-    findings = find_rule("NW504").function(optimizers, Parameters(parameters=held), task)
-    return {f.measured["setting"]: f.severity.value for f in findings}
+    return find_rule("NW504").function(optimizers, Parameters(parameters=held), task)
+
+
+def found(*args, **settings):
+    return {f.measured["setting"]: f.severity.value for f in findings(*args, **settings)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "group"),
+    [
+        ("SGD", {"lr": 1.0, "weight_decay": 1.0}),  # all of the weights at every step
+        ("SGD", {"lr": 0.1, "weight_decay": 0.2}),
+        ("SGD", {"momentum": 1.0}),
+        ("RMSprop", {"alpha": 1.0}),
+        ("Adadelta", {"rho": 1.0}),
+        ("SGD", {"lr": -0.1}),
+    ],
+)
+def test_the_remedy_does_what_the_finding_says(kind, group):
+    (finding,) = findings(kind, **group)
+    setting = finding.measured["setting"]
+    text = f"opt = torch.optim.{kind}(p, {', '.join(f'{k}={v}' for k, v in group.items())})"
+    assert finding.fix in mended("usual-setting", "NW504", text, "opt", **finding.measured)
+    assert finding.fix.startswith(f"{setting}=")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ _SIZE = "32"  # Wu and He (2018), "Group Normalization": the error of batch norm
 def edit(source: Source, finding: Finding) -> Sequence[Change]:
     """A batch size of 32 in the loaders that have the one that was seen."""
     samples = finding.measured.get("samples")
+    if not isinstance(samples, int):
+        raise Refused("the batch size is not known")
     changes = [
         set_setting(source, call, "batch_size", _SIZE, position=1)
         for call in source.every(cst.Call)

@@ -14,15 +14,14 @@ remedy = Remedy(
     bends_loss=True,
     assumes="the factor of the penalty is a number on the line, or a constant of the file",
 )
-_SHARE = 0.01  # of the data's loss: weight decay that is worth its name, and no more
 
 
 @remedy.edit
 def edit(source: Source, finding: Finding) -> Sequence[Change]:
-    """The factor is multiplied so that the penalty comes to a hundredth of the data's loss, to one digit."""
-    penalty, rest = finding.measured.get("penalty"), finding.measured.get("data_loss")
-    if not isinstance(penalty, float | int) or not isinstance(rest, float | int) or not penalty > 0 < rest:
-        raise Refused("penalty and loss are not known")
+    """The factor is divided by what the finding says, to two digits."""
+    times = finding.measured.get("times")
+    if not isinstance(times, float | int) or not times > 0:
+        raise Refused("how far it is to be lowered is not known")
     assert finding.where.line is not None
     for product in source.at(cst.BinaryOperation, finding.where.line):
         if not isinstance(product.operator, cst.Multiply):
@@ -31,7 +30,7 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
             number = _number(source, side)
             if number is not None:
                 node, value = number
-                return [source.replace(node, f"{value * _SHARE * rest / penalty:.0e}".replace("e-0", "e-"))]
+                return [source.replace(node, f"{value / times:.2g}".replace("e-0", "e-"))]
     raise Refused("the factor of the penalty is not written on the line")
 
 

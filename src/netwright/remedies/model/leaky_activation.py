@@ -13,7 +13,7 @@ from ..source import Change, Refused, Source
 
 remedy = Remedy(
     name="leaky-activation",
-    mends=("NW606",),
+    mends=("NW216", "NW606"),
     assumes="the ReLU stands on the line, as a module or as a function",
 )
 

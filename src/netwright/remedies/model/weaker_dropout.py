@@ -24,12 +24,12 @@ _RATE = "0.25"  # Srivastava et al. (2014), section A.4: 0.2 to 0.5 for hidden u
 
 @remedy.edit
 def edit(source: Source, finding: Finding) -> Sequence[Change]:
-    """The rate becomes 0.25; a function that never asks for the mode gets ``training=self.training``."""
+    """The rate becomes the one that the finding recommends, or 0.25; a function that never asks for the mode gets ``training=self.training``."""
     assert finding.where.line is not None
     for call in source.at(cst.Call, finding.where.line):
         made = maker(source, call) or call
         if last_name(made.func) in _CLASSES:
-            return [source.set_argument(made, "p", _RATE, position=0)]
+            return [source.set_argument(made, "p", _rate(finding), position=0)]
         if last_name(call.func) in _FUNCTIONS and is_function(call):
             training = source.argument(call, "training", 2)
             inside = source.above(call, cst.FunctionDef)
@@ -40,11 +40,16 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
             )
             if training is None and owned:
                 return [source.set_argument(call, "training", "self.training", 2)]
-            return [source.set_argument(call, "p", _RATE, 1)]
+            return [source.set_argument(call, "p", _rate(finding), 1)]
     raise Refused("no dropout is written on the line")
 
 
 @remedy.hook
 def hook(finding: Finding) -> Intervention:
     """The rate, as the dropout made or applied on the line gets it."""
-    return argument(finding, DROPOUTS, "p", value=float(_RATE), position=1)
+    return argument(finding, DROPOUTS, "p", value=float(_rate(finding)), position=1)
+
+
+def _rate(finding: Finding) -> str:
+    recommended = finding.measured.get("recommended")
+    return f"{recommended:g}" if isinstance(recommended, int | float) else _RATE

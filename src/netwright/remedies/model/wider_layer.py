@@ -18,11 +18,11 @@ _NORMS = ("BatchNorm1d", "LayerNorm")
 
 @remedy.edit
 def edit(source: Source, finding: Finding) -> Sequence[Change]:
-    """Both layers, and a normalization between them, get five times the classes (or three times the outputs), at least 16."""
-    width, classes, outputs = (finding.measured.get(k) for k in ("width", "classes", "outputs"))
-    if not isinstance(width, int) or not isinstance(outputs, int):
+    """Both layers, and a normalization between them, get the width that the finding recommends."""
+    width, recommended = (finding.measured.get(k) for k in ("width", "recommended"))
+    if not isinstance(width, int) or not isinstance(recommended, int):
         raise Refused("the width is not known")
-    wanted = str(max(16, 5 * classes if isinstance(classes, int) else 3 * outputs))
+    wanted = str(recommended)
     assert finding.where.line is not None
     narrow = [c for c in source.at(cst.Call, finding.where.line) if last_name(c.func) == "Linear"]
     if len(narrow) != 1:

@@ -13,14 +13,17 @@ _MOST = 5  # tens
 
 remedy = Remedy(
     name="higher-learning-rate",
-    mends=("NW610",),
+    mends=("NW502", "NW610"),
     assumes="the weights move, and one optimizer of torch's is made in the file, whose rate is written as a number in the call or as a constant of the file",
 )
 
 
 @remedy.edit
 def edit(source: Source, finding: Finding) -> Sequence[Change]:
-    """As many tens as the measured steps are too short, rounded down; one at least."""
+    """As many tens as the measured steps are too short, rounded down; one at least. What the finding recommends comes first."""
+    times = finding.measured.get("times")
+    if isinstance(times, int):
+        return scaled(source, times)
     ratio = finding.measured.get("ratio")
     if not isinstance(ratio, int | float) or not ratio > 0:
         raise Refused("the weights do not move at all, which no rate changes")

@@ -17,14 +17,12 @@ remedy = Remedy(
     mends=("NW504",),
     assumes="the setting is written in the call of the optimizer, or as a constant of the file",
 )
-_USUAL = {"momentum": "0.9", "alpha": "0.99", "rho": "0.9"}
 _LEFT_OUT = ("maximize", "dampening", "eps")
-_RATE = "1e-3"  # Kingma and Ba (2015)
 
 
 @remedy.edit
 def edit(source: Source, finding: Finding) -> Sequence[Change]:
-    """What torch has as a default, or what recipes use; betas that are swapped are swapped back."""
+    """The value that the finding recommends, or torch's default by leaving the setting out."""
     assert finding.where.line is not None
     call = optimizer_call(source, finding.where.line)
     setting, value = _usual(finding)
@@ -57,23 +55,15 @@ def _usual(finding: Finding) -> tuple[str, str | list[float] | None]:
     Raises:
         Refused: that is not known.
     """
-    setting, value = finding.measured.get("setting"), finding.measured.get("value")
+    setting = finding.measured.get("setting")
     if not isinstance(setting, str):
         raise Refused("which setting is wrong is not known")
     if setting in _LEFT_OUT:
         return setting, None
-    if setting == "betas":
-        pair = numbers(value) or []
-        swapped = len(pair) == 2 and all(0 <= b < 1 for b in pair) and pair[1] < pair[0]
-        return setting, [pair[1], pair[0]] if swapped else [0.9, 0.999]
-    if not isinstance(value, int | float):
-        raise Refused("its value is not known")
-    if setting in ("lr", "weight_decay") and value < 0:
-        return setting, f"{-value:g}"
-    if setting == "weight_decay":
-        return setting, f"{min(value / 100, 1e-2):g}"
-    if setting == "lr":
-        return setting, _RATE
-    if setting in _USUAL and value >= 0:
-        return setting, _USUAL[setting]
-    raise Refused(f"{setting} has no usual value")
+    recommended = finding.measured.get("recommended")
+    if isinstance(recommended, int | float):
+        return setting, f"{recommended:g}"
+    pair = numbers(recommended)
+    if pair is None:
+        raise Refused(f"{setting} has no usual value")
+    return setting, pair

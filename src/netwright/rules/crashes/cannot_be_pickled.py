@@ -27,6 +27,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T6",),
+    remedies=("load-in-this-process", "save-weights"),
 )
 
 _SAVE = "save model.state_dict() rather than the network"

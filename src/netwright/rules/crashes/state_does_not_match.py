@@ -29,6 +29,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T6",),
+    remedies=("strip-prefix",),
 )
 
 # Wrappers that put a word before every name.

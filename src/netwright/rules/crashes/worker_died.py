@@ -28,6 +28,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("T6",),
+    remedies=("load-in-this-process",),
 )
 
 _ALONE = "run with num_workers=0 to see the error itself, with its line"

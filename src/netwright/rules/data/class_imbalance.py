@@ -35,7 +35,7 @@ rule = Rule(
     kind=Kind.DATA,
     guides=("T0", "E13"),
     tasks=(TaskKind.CLASSIFICATION, TaskKind.BINARY),
-    remedies=("weigh-classes",),
+    remedies=("keep-all-samples", "weigh-classes"),
     thresholds={
         "share": Threshold(
             value=0.8, unit="share of the samples", source="four of five correct by a constant answer"

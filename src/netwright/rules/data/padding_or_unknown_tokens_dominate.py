@@ -27,6 +27,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.DATA,
     guides=("H3",),
+    remedies=("ignore-padding", "skip-padding"),
     thresholds={
         "share": Threshold(value=0.5, unit="share of the positions", source="more padding than text"),
         "ends": Threshold(

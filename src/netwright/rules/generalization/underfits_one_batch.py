@@ -33,6 +33,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.BUG,
     guides=("T7", "S2", "E6"),
+    remedies=("wider-hidden-layers",),
     thresholds={
         "right": Threshold(
             value=0.9,

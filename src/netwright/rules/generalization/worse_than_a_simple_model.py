@@ -28,6 +28,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.FIT,
     guides=("E2", "T9"),
+    remedies=("wider-hidden-layers",),
     thresholds={
         "gap": Threshold(
             value=0.01,

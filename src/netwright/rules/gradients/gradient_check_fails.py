@@ -28,6 +28,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("S4", "E8"),
+    remedies=("backward-of-autograd",),
     explains=("NW404", "NW406", "NW407", "NW601", "NW208"),
     thresholds={
         "error": Threshold(value=1e-2, unit="relative error", source="CS231n, gradient checks"),

@@ -1,14 +1,14 @@
-"""Loaded weights are initialized again.
+"""Loaded or trained weights are initialized again.
 
 ## What it measures
 The order of loading and initializing for each parameter: the share of loaded parameters into which an initializer wrote
-afterwards.
+afterwards. In a run that is watched: trained parameters that an initializer writes to after the last step, and that a forward pass uses then.
 
 ## Why it matters
-The pretrained values are gone, while the program looks as if it used them.
+The pretrained values are gone, while the program looks as if it used them. What is evaluated is a network that has learned nothing.
 
 ## How to fix
-Initialize first, then load; or initialize the new layers only.
+Initialize first, then load or train; or initialize the new layers only.
 
 ## Known false alarms
 Initializing the last layers anew after loading is a known recipe: only a majority of the loaded weight matrices counts.
@@ -19,7 +19,7 @@ and is not reported.
 "The share is a majority": more of the loaded network is thrown away than kept.
 """
 
-from ...evidence import Parameters
+from ...evidence import History, Parameters
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._gradients import first_known, listed, numbers
 
@@ -29,18 +29,31 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("H9",),
-    remedies=("initialize-before-loading",),
+    remedies=("initialize-before-loading", "leave-weights-alone"),
     thresholds={
         "share": Threshold(
-            value=0.5, unit="share of loaded weight numbers", source="more is thrown away than kept"
+            value=0.5, unit="share of the numbers loaded, or trained", source="more is thrown away than kept"
         )
     },
 )
 
 
 @rule.check
-def check(parameters: Parameters) -> Finding | None:
-    """Weight matrices initialized after they were loaded."""
+def check(parameters: Parameters, history: History | None) -> Finding | None:
+    """Weight matrices initialized after they were loaded; weights initialized after they were trained, and used."""
+    if history is not None and history.ended and history.again is not None:
+        again = history.again
+        if again.share > rule["share"]:
+            return rule.found(
+                f"{len(again.names)} weight tensors ({again.share:.0%} of all numbers trained) are initialized again after the last of {again.steps} steps, and used as they are then: {listed(list(again.names))}",
+                where=again.where,
+                expected="what is evaluated or saved is what was trained",
+                fix=f"take out the initialization at {again.where.at}, or put it before the training",
+                remedies=("leave-weights-alone",),
+                trained_share=again.share,
+                parameters=list(again.names),
+                steps=again.steps,
+            )
     matrices = [p for p in parameters.parameters if len(p.shape) > 1]
     overwritten = [p for p in matrices if p.init_after_load is not None]
     loaded = [p for p in matrices if p.loaded or p.init_after_load is not None]
@@ -57,6 +70,7 @@ def check(parameters: Parameters) -> Finding | None:
         where=where,
         expected="initialization comes before loading, or touches new layers only",
         fix=f"initialize at {where.at} before loading, or only the layers that were not loaded",
+        remedies=("initialize-before-loading",),
         overwritten_share=share,
         parameters=names,
     )

@@ -144,7 +144,7 @@ def _positive(term: LossTerm, counts: Mapping[float, int]) -> Finding | None:
         where=term.edit,
         also=(term.where,),
         expected=f"pos_weight near {right:.3g} (negatives over positives)",
-        fix=f"pass pos_weight={right:.3g}: negatives divided by positives",
+        fix=f"turn it upside down, to {1 / given:.3g}: negatives divided by positives are {right:.3g}",
         given=given,
         negatives_per_positive=right,
     )

@@ -90,6 +90,8 @@ def _judge(
     if gradient_share is not None and min(value_share, gradient_share) <= rule["share"]:
         return None
     largest = max(penalties, key=lambda t: abs(t.value or 0.0))
+    # So that it comes to a hundredth of the data's loss: a decay that is worth its name, and no more.
+    times = float(f"{max(100 * penalty / rest, 10):.0e}") if rest > 0 else 1000.0
     of_gradient = "" if gradient_share is None else f" and {gradient_share:.0%} of its gradient"
     factor = f" (factor {largest.weight:g} now)" if largest.weight is not None and largest.weight != 1 else ""
     return rule.found(
@@ -98,7 +100,8 @@ def _judge(
         where=_factor_line(graph, largest),
         also=(largest.where, *(t.where for t in data[:1])),
         expected="a penalty that is a small part of loss and gradient",
-        fix=f"lower the factor of the penalty{factor} by about {10 ** math.ceil(math.log10(max(penalty / max(rest, 1e-12), 1) * 10)):.0f} times",
+        fix=f"lower the factor of the penalty{factor} by about {times:,.0f} times",
+        times=times,
         value_share=value_share,
         gradient_share=gradient_share,
         penalty=penalty,

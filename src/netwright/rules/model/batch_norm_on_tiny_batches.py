@@ -117,6 +117,7 @@ def _dropout_before(norms: list[tuple[Graph, Node]], modules: Modules) -> Findin
                 severity=Severity.INFO,
                 expected="dropout after the last batch normalization",
                 fix="move the dropout behind the batch normalization and its activation",
+                remedies=(),
                 p=before.arg(1, "p"),
             )
     return None
@@ -136,5 +137,6 @@ def _double_bias(norms: list[tuple[Graph, Node]]) -> Finding | None:
         severity=Severity.INFO,
         expected="bias=False in layers followed by batch normalization",
         fix="pass bias=False to these layers",
+        remedies=(),
         layers=len(doubled),
     )

@@ -149,14 +149,16 @@ def _unswitched_finding(nodes: list[Node]) -> Finding:
 
 def _strong_finding(strong: list[Node]) -> Finding:
     worst = max(strong, key=_rate)
+    recommended = round(1 - _rate(worst), 2) if _rate(worst) < 0.95 else 0.25
     return rule.found(
         f"dropout with p={_rate(worst):g} leaves {_kept(worst):.0f} units on average (p is the probability of dropping)",
         where=worst.edit.on(module=worst.module),
         also=tuple(n.edit for n in strong if n is not worst)[:3],
         severity=Severity.ERROR if _rate(worst) >= 1 else None,
         expected="p between 0.1 and 0.5 in hidden layers",
-        fix=f"lower p, for example to {1 - _rate(worst) if _rate(worst) < 0.95 else 0.25:.2g}",
+        fix=f"lower p, for example to {recommended:g}",
         p=_rate(worst),
+        recommended=recommended,
         kept_units=_kept(worst),
     )
 
@@ -166,6 +168,7 @@ def _output_finding(node: Node) -> Finding:
         f"the prediction comes out of a dropout: {_rate(node):.0%} of the outputs are set to zero at random",
         where=node.edit.on(module=node.module),
         expected="no dropout after the last layer",
-        fix="remove the dropout behind the last layer, or put it before that layer",
+        fix="remove the dropout behind the last layer (p=0), or put it before that layer",
         p=_rate(node),
+        recommended=0.0,
     )

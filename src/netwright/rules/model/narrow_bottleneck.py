@@ -167,12 +167,13 @@ def _finding(node: Node, graph: Graph, objective: Objective) -> Finding:
     classes = objective.classes if objective.kind is not TaskKind.REGRESSION else None
     outputs = _outputs(graph, objective) or 1
     goal = f"{classes} classes" if classes else f"{outputs} output{'s' if outputs > 1 else ''}"
-    wanted = 5 * (classes or outputs)
+    wanted = max(16, 5 * classes if classes else 3 * outputs)
     return rule.found(
         f"everything passes through {units} unit{'s' if units > 1 else ''} at {titled(node)}, for {goal}",
         where=node.edit.on(module=node.module),
         expected="hidden layers clearly wider than the answer: 5 to 10 times the classes, 2 to 3 times the outputs",
-        fix=f"make {titled(node)} wider, for example {max(16, wanted)} units",
+        fix=f"make {titled(node)} wider, for example {wanted} units",
+        recommended=wanted,
         width=units,
         classes=classes,
         outputs=outputs,

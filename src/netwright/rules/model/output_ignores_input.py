@@ -31,6 +31,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("S4",),
+    remedies=("keep-the-value", "leaky-activation"),
     explains=("NW109", "NW211", "NW221", "NW404", "NW406", "NW601", "NW605", "NW611", "NW707", "NW701"),
     thresholds={
         "change": Threshold(value=1e-7, unit="share of the output's size", source="float32 rounding is 6e-8"),

@@ -29,6 +29,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.HYPERPARAMETER,
     guides=("H10", "S1"),
+    remedies=("fewer-blocks",),
     explains=("NW216", "NW406", "NW601", "NW605", "NW610", "NW701"),
     thresholds={
         "fallen": Threshold(

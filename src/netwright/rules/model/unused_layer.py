@@ -28,6 +28,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.BUG,
     guides=("E10",),
+    remedies=("call-unused-layer",),
     explains=("NW401", "NW404", "NW209"),
     thresholds={
         "steps": Threshold(value=3, unit="updates", source="parts of a network may take turns"),
@@ -121,5 +122,6 @@ def _finding(unused: list[ModuleInfo], modules: Modules) -> Finding:
         expected="every layer that is made is used in forward",
         fix=f"call {first.path} in forward, or remove it",
         layers=tuple(m.path for m in unused),
+        twin=twin.path if twin is not None else None,
         weights=weights,
     )

@@ -34,7 +34,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.HYPERPARAMETER,
     guides=("H6", "T7", "E7"),
-    remedies=("learning-rate-of-range-test",),
+    remedies=("learning-rate-of-range-test", "lower-learning-rate"),
     explains=("NW414", "NW602", "NW603", "NW604", "NW606", "NW607", "NW608", "NW208"),
     thresholds={
         "grown": Threshold(
@@ -60,6 +60,7 @@ rule = Rule(
         ),
     },
 )
+_BY_RANGE_TEST = ("learning-rate-of-range-test",)
 
 
 @rule.check
@@ -88,7 +89,7 @@ def check(
     else:
         found = _in_use(test, at.get(test.in_use, 1.0), best, guilty) or _peak(test, best)
     # Of other optimizers, which the test of the first one does not see.
-    apart = [] if found is not None else [_group(g, test.steps) for g in guilty if g.where != test.where]
+    apart = [] if found is not None else [_group(g, test) for g in guilty if g.where != test.where]
     return [found] if found is not None else apart
 
 
@@ -103,7 +104,7 @@ def _weights_run_away(history: History, parameters: Parameters) -> Finding | Non
         where=where if where is not None else NOWHERE,
         expected="weights that double or triple at most while the network learns",
         fix="lower the learning rate ten times; with momentum, see that it is below 0.99",
-        remedies=(),
+        remedies=("lower-learning-rate",),
         grown=times,
         steps=steps,
     )
@@ -121,23 +122,31 @@ def _in_use(test: RangeTest, loss: float | None, best: float, guilty: list[Group
         f"and beyond {test.largest:.1e} it grows"
     )
     several = len(test.groups) > 1
-    if several and guilty and len(guilty) < len(test.groups):
+    apart = guilty if several and len(guilty) < len(test.groups) else []
+    if apart:
         message += "; it is " + " and ".join(_named(g) for g in guilty)
-        fix = "; ".join(
-            f"group {g.group}: try lr={g.largest / 3:.1e}" for g in guilty if g.largest is not None
-        )
+        fix = "; ".join(f"group {g}: try lr={rate:.1e}" for g, rate in _recommended(apart).items())
     return rule.found(
         message,
         where=guilty[0].where if several and guilty else test.where,
         expected=f"a rate below {test.largest:.1e} for {test.optimizer} here",
         fix=fix,
+        remedies=_BY_RANGE_TEST,
         in_use=test.in_use,
+        peak=test.peak,
+        schedule=test.schedule,
         largest=test.largest,
         best=test.best,
         recommended=recommended,
         loss=loss,
         groups=[g.group for g in guilty] if several else [],
+        rates=_recommended(apart),
     )
+
+
+def _recommended(groups: list[GroupRates]) -> dict[str, float]:
+    """A rate for each group by its number: a third of the largest one that trains."""
+    return {str(g.group): g.largest / 3 for g in groups if g.largest is not None}
 
 
 def _named(group: GroupRates) -> str:
@@ -157,19 +166,23 @@ def _beyond(group: GroupRates) -> bool:
     )
 
 
-def _group(group: GroupRates, steps: int) -> Finding:
+def _group(group: GroupRates, test: RangeTest) -> Finding:
     assert group.largest is not None
+    several = sum(g.where == group.where for g in test.groups) > 1
     comes = "is no number any more" if group.loss is None else f"is {group.loss:.3g} times what it was"
     return rule.found(
-        f"after {steps} steps the loss that this {group.optimizer} trains {comes}: its rate is {group.in_use:.1e} for {', '.join(group.names)}, and "
+        f"after {test.steps} steps the loss that this {group.optimizer} trains {comes}: its rate is {group.in_use:.1e} for {', '.join(group.names)}, and "
         f"the loss grows beyond {group.largest:.1e}",
         where=group.where,
         expected=f"a rate below {group.largest:.1e} for {group.optimizer} here",
         fix=f"try lr={group.largest / 3:.1e}",
+        remedies=_BY_RANGE_TEST,
         in_use=group.in_use,
         largest=group.largest,
         loss=group.loss,
-        groups=[group.group],
+        groups=[group.group] if several else [],
+        recommended=group.largest / 3,
+        rates=_recommended([group]) if several else {},
     )
 
 
@@ -186,6 +199,9 @@ def _peak(test: RangeTest, best: float) -> Finding | None:
         where=test.where,
         expected=f"a peak of a few times {test.largest:.1e} at most",
         fix=f"try a peak of {test.recommended or test.best:.1e}",
+        remedies=_BY_RANGE_TEST,
+        recommended=test.recommended or test.best,
+        schedule=test.schedule,
         peak=peak,
         largest=test.largest,
         best=test.best,

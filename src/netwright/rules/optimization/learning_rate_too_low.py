@@ -18,6 +18,7 @@ training; two powers of ten are asked for. Small steps of a network whose loss f
 Smith, "Cyclical learning rates for training neural networks" (2017), for the range test; Bengio (2012), section 3.1.1: the best rate is usually within a factor of two of the largest that trains.
 """
 
+import math
 import statistics
 
 from ...evidence import NOWHERE, Events, History, Parameters, RangeTest, Task
@@ -30,7 +31,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.HYPERPARAMETER,
     guides=("H6", "S4", "E7"),
-    remedies=("learning-rate-of-range-test",),
+    remedies=("higher-learning-rate", "learning-rate-of-range-test"),
     explains=("NW601", "NW610", "NW208"),
     thresholds={
         "share": Threshold(
@@ -54,6 +55,7 @@ rule = Rule(
 
 
 _SAMPLES = 4
+_USUAL = 1e-3  # of its size a weight moves in a step (Karpathy; CS231n)
 
 
 @rule.check
@@ -84,14 +86,16 @@ def _hardly_moves(history: History, task: Task | None, events: Events | None) ->
     if flat is None:
         return None
     ratio, (_, level, found) = statistics.median(ratios), flat
+    times = 10 ** min(max(math.floor(math.log10(_USUAL / ratio)), 1), 3)
     return rule.found(
         f"the weights move by {ratio:.1e} of their size in a step (the median of {len(ratios)} tensors; about 1e-3 is usual), and in {history.steps} steps the loss ({level:.3g}) "
         f"has fallen by {max(found.most, 0) / level:.1%} at most",
         where=optimizer_place(history) or NOWHERE,
         expected="steps of about a thousandth of the weights",
-        fix=f"raise the learning rate {min(1e-3 / ratio, 1000):.0f} times, or see what makes the steps so small (clipping, a schedule that is over)",
-        remedies=(),
+        fix=f"raise the learning rate {times} times, or see what makes the steps so small (clipping, a schedule that is over)",
+        remedies=("higher-learning-rate",),
         ratio=ratio,
+        times=times,
         fall_at_most=found.most / level,
     )
 
@@ -117,7 +121,10 @@ def _by_range_test(test: RangeTest) -> Finding | None:
         f"{test.steps} steps at {used}, {rate:.1e}, leave the loss at {loss:.3f} of what it was; at {test.best:.1e} it falls to {best:.2f}{_groups(test)}",
         where=test.where,
         expected=f"a rate near {test.best:.0e} for {test.optimizer} here",
-        fix=f"try lr={test.best / 3:.0e} to {test.best:.0e}",
+        fix=f"try {'lr=' if test.constant else 'a largest rate of '}{test.best:.1e}, and a third of it where that is too much",
+        remedies=("learning-rate-of-range-test",),
+        recommended=test.best,
+        schedule=test.schedule,
         in_use=test.in_use,
         peak=rate,
         best=test.best,

@@ -72,6 +72,8 @@ rule = Rule(
 _NORMS = ("Norm",)
 # Settings that average over steps: 1 never forgets and lets nothing new in.
 _BELOW_ONE = ("momentum", "alpha", "rho", "momentum_decay")
+# Recipes for SGD; the defaults of RMSprop and of Adadelta.
+_AVERAGES = {"momentum": 0.9, "alpha": 0.99, "rho": 0.9}
 _NOT_NEGATIVE = ("lr", "weight_decay", "eps", "momentum", "alpha", "rho")
 _TORCH = frozenset(
     "SGD Adam AdamW NAdam RAdam Adamax RMSprop Adagrad Adadelta ASGD SparseAdam Rprop LBFGS Adafactor Muon".split()
@@ -131,9 +133,13 @@ def _found(
     expected: str,
     fix: str,
     severity: Severity = Severity.WARNING,
+    recommended: object = None,
     **numbers: float,
 ) -> Finding:
+    """``recommended`` is the value that ``fix`` names, for the remedy; ``None`` where it names none or torch's default."""
     measured: dict[str, Any] = {"setting": setting, "value": value, **numbers}
+    if recommended is not None:
+        measured["recommended"] = recommended
     return rule.found(
         message,
         where=optimizer.where,
@@ -153,14 +159,16 @@ def _ranges(optimizer: OptimizerInfo, which: str, group: Mapping[str, object]) -
     for key in _NOT_NEGATIVE:
         value = _number(group, key)
         if value is not None and (value < 0 or not math.isfinite(value)):
+            turned = key in ("lr", "weight_decay") and math.isfinite(value)
             yield _found(
                 optimizer,
                 key,
                 value,
                 f"{which} has {key}={value:g}",
                 f"{key} of 0 or more",
-                f"correct {key}",
+                f"{key}={-value:g}" if turned else f"correct {key}",
                 Severity.ERROR,
+                recommended=-value if turned else None,
             )
     momentum, dampening = _number(group, "momentum") or 0.0, _number(group, "dampening") or 0.0
     for key in _BELOW_ONE:
@@ -172,8 +180,9 @@ def _ranges(optimizer: OptimizerInfo, which: str, group: Mapping[str, object]) -
                 value,
                 f"{which} has {key}={value:g}: an average that never forgets grows without end or never moves",
                 f"{key} below 1",
-                f"{key}=0.9" if key == "momentum" else f"{key}=0.99",
+                f"{key}={_AVERAGES[key]:g}",
                 Severity.ERROR,
+                recommended=_AVERAGES[key],
             )
     if rule["momentum"] <= momentum < 1:
         steps = 1 / (1 - momentum)
@@ -183,7 +192,8 @@ def _ranges(optimizer: OptimizerInfo, which: str, group: Mapping[str, object]) -
             momentum,
             f"{which} has momentum={momentum:g}: a gradient acts for {steps:.0f} steps, and a step is up to {steps:.0f} times the rate",
             "momentum of 0.8 to 0.99",
-            "momentum=0.9",
+            f"momentum={_AVERAGES['momentum']:g}",
+            recommended=_AVERAGES["momentum"],
             steps=steps,
         )
     if momentum > 0 and dampening >= 1:
@@ -218,6 +228,7 @@ def _betas(optimizer: OptimizerInfo, which: str, group: Mapping[str, object]) ->
             "betas from 0 to below 1",
             "betas=(0.9, 0.999)",
             Severity.ERROR,
+            recommended=[0.9, 0.999],
         )
     elif first >= rule["beta1"] and second < first:
         yield _found(
@@ -227,6 +238,7 @@ def _betas(optimizer: OptimizerInfo, which: str, group: Mapping[str, object]) ->
             f"{which} has {text}: the first moment is averaged over {1 / (1 - first):.0f} steps and the second over {1 / (1 - second):.0f}, as if they were swapped",
             "the second beta above the first",
             f"betas=({second:g}, {first:g})",
+            recommended=[second, first],
         )
 
 
@@ -287,14 +299,16 @@ def _decay(optimizer: OptimizerInfo, which: str, group: Mapping[str, object]) ->
     else:
         return
     if share >= rule["decay"]:
+        recommended = decay / 100 if share < 1 else 1e-4
         yield _found(
             optimizer,
             "weight_decay",
             decay,
             f"{which} takes {share:.2g} of every weight away in each step (lr={rate:g}, weight_decay={decay:g}): what is learned is forgotten after {max(1, round(1 / share))} steps",
             "weights that hold what many batches teach: a decay per step of 1e-4 or less",
-            f"weight_decay={decay / 100 if share < 1 else 1e-4:g}",
+            f"weight_decay={recommended:g}",
             Severity.ERROR if share >= 1 else Severity.WARNING,
+            recommended=recommended,
             share=share,
         )
 
@@ -320,6 +334,7 @@ def _rate(
             f"{which} has lr={rate:g}: each step moves every weight by about {rate:g}, and weights begin at {max(p.initial.std for p in weights if p.initial):.2g} at most (standard deviation)",
             "a rate far below the size of the weights",
             "lr=1e-3",
+            recommended=1e-3,
         )
 
 

@@ -84,7 +84,6 @@ def check(
         where=optimizer_place(history) or NOWHERE,
         expected="weights that keep their size, or grow, while the loss falls",
         fix="divide the weight decay by 100, or leave it out first; see that no penalty is added to the loss as well",
-        remedies=(),
         norm=left,
         fall_at_most=slope.most / level,
     )
