@@ -32,7 +32,8 @@ def make(tmp_path):
         finding = {"code": "NW501", "name": "learning-rate-too-high", "severity": "warning"}
         record.finding({**finding, "where": {"file": "/x/train.py", "line": 7}}, key="a")
         record.finding({**finding, "code": "NW602", "severity": "error"}, key="b", state="withdrawn")
-        record.end(status, {"metric/eval/accuracy": 0.5})
+        record.add(Sample(step=1, seconds=1.0, values={"metric/eval/accuracy": 0.5}))
+        record.end(status)
         record.close()
         return Run(record.folder)
 
