@@ -4,6 +4,7 @@ random number drawn."""
 import hashlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from numbers import Number
 from typing import Any, cast
 
@@ -16,7 +17,8 @@ _WHOLE = 1 << 20  # bytes of an array that is read whole
 _BLOCKS = 64  # of a longer one so many blocks at equal distances, as many bytes in all
 _ITEMS = 4096  # of a list, as many at equal distances
 _PARTS = 16  # arrays of a data set
-_DEEP = 3
+_DEEP = 6
+_MOST_LOOKED_AT = 512  # attributes and items
 _PLAIN = (str, bytes, Number)
 Part = dict[str, object]
 
@@ -51,7 +53,7 @@ def _length(dataset: object) -> int | None:
 def of_dataset(dataset: object) -> dict[str, Part]:
     """The arrays that a data set holds, by the name of its attribute: shape, type and digest of each; those of data sets within it likewise."""
     found: dict[str, Part] = {}
-    for name, value in _parts(dataset, "", _DEEP):
+    for name, value in islice(_parts(dataset, "", _DEEP, frozenset()), _MOST_LOOKED_AT):
         if len(found) >= _PARTS:
             break
         part = of_array(value)
@@ -60,9 +62,9 @@ def of_dataset(dataset: object) -> dict[str, Part]:
     return found
 
 
-def _parts(value: object, name: str, deep: int) -> Iterator[tuple[str, object]]:
+def _parts(value: object, name: str, deep: int, above: frozenset[int]) -> Iterator[tuple[str, object]]:
     """What may be data in an object: arrays, lists of plain values, and what lies in containers and data sets within it."""
-    if deep < 0:
+    if deep < 0 or id(value) in above:
         return
     inner: Mapping[str, object] = {}
     if isinstance(value, dict):
@@ -78,8 +80,11 @@ def _parts(value: object, name: str, deep: int) -> Iterator[tuple[str, object]]:
         inner = dict(getattr(cast("object", value), "__dict__", {}))
     else:
         yield name or "items", value
+    yield name, None  # whoever counts counts this one too
     for key, item in inner.items():
-        yield from _parts(item, f"{name}.{key}" if name else key, deep - 1)
+        yield from _parts(
+            item, f"{name}.{key}" if name else key, deep - 1, above | {id(cast("object", value))}
+        )
 
 
 def _is_plain(values: Sequence[object]) -> bool:
@@ -98,7 +103,7 @@ def of_array(value: object) -> Part | None:
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.ndarray):
         return _of_numpy(cast("Any", value))
-    if type(value).__module__.startswith("pandas.") and hasattr(value, "iloc"):
+    if type(value).__module__.partition(".")[0] == "pandas" and hasattr(value, "iloc"):
         return _of_frame(cast("Any", value))
     if isinstance(value, list | tuple | range) and len(cast("Sequence[object]", value)):
         return _of_list(cast("list[object]", value))

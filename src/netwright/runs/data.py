@@ -85,8 +85,8 @@ def _tables(value: object) -> list[dict[str, Any]]:
 def _of_file(entry: Mapping[str, Any]) -> Datum:
     size, mark = int(entry.get("size", 0)), entry.get("digest")
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(entry.get("modified", 0))))
-    text = f"{bytes_in_words(size)}, of {when}, {_short(mark)}"
-    return Datum(text=text + (" (both ends)" if entry.get("part") else ""), key=(size, mark))
+    ends = ", by its ends" if entry.get("part") else ""
+    return Datum(text=f"{bytes_in_words(size)} of {when} ({_short(mark)}{ends})", key=(size, mark))
 
 
 def _of_loader(name: str, loader: Mapping[str, Any], *, exact: bool) -> dict[str, Datum]:
@@ -109,12 +109,12 @@ def _of_loader(name: str, loader: Mapping[str, Any], *, exact: bool) -> dict[str
 def _of_array(part: Mapping[str, Any]) -> Datum:
     shape = tuple(cast("tuple[int, ...]", part.get("shape") or ()))
     kind = str(part.get("dtype", "?")).removeprefix("torch.")
-    text = f"{kind} {' × '.join(map(str, shape))}, {_short(part.get('digest'))}"
+    text = f"{kind} {' × '.join(map(str, shape))} ({_short(part.get('digest'))})"
     return Datum(text=text, key=(shape, kind, part.get("digest")))
 
 
 def _short(mark: object) -> str:
-    return f"digest {mark[:8]}" if isinstance(mark, str) else "no digest"
+    return mark[:8] if isinstance(mark, str) else "no digest"
 
 
 def bytes_in_words(size: float) -> str:

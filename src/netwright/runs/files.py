@@ -20,6 +20,7 @@ from typing import Any, cast
 from .code import shown_path
 
 _MOST = 256  # files of a run
+_MOST_OTHERS = 4096  # names that are remembered
 _WHOLE = 1 << 20  # bytes of a file that is read whole; of a longer one half of it from each end
 _SECONDS = 1.0  # for digests, each time that they are made
 _OURS = os.path.realpath(Path(__file__).parents[1]) + os.sep
@@ -77,9 +78,9 @@ class FilesRead:
         self._from = os.path.realpath(folder) + os.sep
         temporary = os.path.realpath(tempfile.gettempdir()) + os.sep
         self._temporary = () if self._from.startswith(temporary) else (temporary,)
-        self._heard: set[object] = set()
+        self._heard: set[str] = set()
         self._written: set[str] = set()
-        self._paths: list[str] = []
+        self._paths: dict[str, None] = {}
         self._known: dict[str, Entry] = {}
         self._more = False
         self._ours: _Open | None = None
@@ -110,21 +111,21 @@ class FilesRead:
             return
 
     def _note(self, file: object, mode: object) -> None:
-        if not isinstance(file, str | bytes | os.PathLike):
-            return
-        if len(self._paths) >= _MOST:
-            self._more = True
+        if self._more or not isinstance(file, str | bytes | os.PathLike):
             return
         path = os.path.abspath(os.fsdecode(cast("str", file)))  # noqa: PTH100 - links stay links
         if isinstance(mode, str) and set("wax+") & set(mode):
-            if len(self._written) < 10 * _MOST:
+            if len(self._written) < _MOST_OTHERS:
                 self._written.add(path)
             return
-        if len(self._heard) < 10 * _MOST and isinstance(file, str):
+        if isinstance(file, str) and len(self._heard) < _MOST_OTHERS:
             self._heard.add(file)
-        if path in self._written or path in self._paths or not self._is_data(path):
+        if path in self._paths or path in self._written or not self._is_data(path):
             return
-        self._paths.append(path)
+        if len(self._paths) < _MOST:
+            self._paths[path] = None
+        else:
+            self._more = True
 
     def _is_data(self, path: str) -> bool:
         """Whether it may be data of the program's: no code, no library's, nothing of the system's, nothing secret."""
@@ -142,7 +143,7 @@ class FilesRead:
         """What was read so far; called in the record's thread. A file is looked at once, soon after it was opened."""
         with self._lock:
             until = time.monotonic() + _SECONDS
-            for path in self._paths[:]:
+            for path in list(self._paths):
                 shown = shown_path(Path(path), self.folder)
                 if shown not in self._known or self._known[shown].get("late"):
                     entry = _state(path, read=time.monotonic() < until)

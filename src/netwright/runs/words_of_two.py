@@ -7,6 +7,7 @@ from rich.text import Text
 
 from . import data
 from .compare import Parting, changed_code, differences, less, metric_pairs, parting
+from .final import Final
 from .run import Run
 from .since import since_commit
 from .words import MOST_ROWS, in_order, metric_name, number, plain, say_more, sparkline
@@ -72,16 +73,21 @@ def _show_metrics(console: Console, left: Run, right: Run) -> None:
     console.print(Text("\nMetrics", "bold"))
     table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
     table.add_column("")
-    for name in (left.id, right.id, "difference", "best", "best", "difference"):
+    for name in (left.id, right.id, "difference"):
         table.add_column(name, justify="right")
     for name in in_order(pairs)[:MOST_ROWS]:
         a, b = pairs[name]
         last, best = [f and f.last for f in (a, b)], [f and f.best for f in (a, b)]
-        table.add_row(
-            metric_name(name), *map(number, last), _signed(*last), *map(number, best), _signed(*best)
-        )
+        table.add_row(metric_name(name), *map(number, last), _signed(*last))
+        table.add_row("  best", *map(_best, (a, b)), _signed(*best), style="dim")
     console.print(table)
     say_more(console, len(pairs))
+
+
+def _best(found: Final | None) -> str:
+    if found is None or found.best is None:
+        return "–"
+    return f"{number(found.best)} at step {found.best_step}"
 
 
 def _signed(left: float | None, right: float | None) -> str:
