@@ -4,13 +4,14 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .evidence import Optimizers, Where
 from .evidence.history import Sample
+from .inference import read_objective
 from .launch import Ending
 from .options import RunOptions
 from .patient import Patient
@@ -23,6 +24,8 @@ from .runs.files import FilesRead
 from .runs.settings import Arguments, configurations, constants
 
 if TYPE_CHECKING:
+    import torch
+
     from .capture.graphs import GraphCapture
     from .capture.recording import LoaderRecord
     from .capture.session import Session
@@ -135,7 +138,7 @@ class Logbook:
                 if number in self._loaders:
                     self._loaders[number]["role"] = _role(seen)
             if not self._batch and recording.captures:
-                self._batch = _first_batch(recording.captures[0])
+                self._batch = _first_batch(recording.captures)
         return {**self._batch, "loaders": [self._loaders[n] for n in sorted(self._loaders)]}
 
     def _collect(self, record: Record) -> None:
@@ -270,13 +273,18 @@ def _seeds(session: "Session") -> dict[str, object]:
     return found
 
 
-def _first_batch(capture: "GraphCapture") -> dict[str, object]:
-    """What came into the networks in the first step, and the other data of that step: targets, masks, weights."""
+def _first_batch(captures: "list[GraphCapture]") -> dict[str, object]:
+    """What came into the networks in the first step, and what its losses took for targets."""
     from . import fingerprints
+    from .capture.doors import door_tensors
 
-    groups = {
-        "first_batch": [t for n in capture.doors if (t := capture.data.get(n)) is not None],
-        "first_batch_more": [t for n, t in sorted(capture.data.items()) if n not in capture.doors],
-    }
+    groups = {"first_batch": door_tensors(captures[0]), "first_targets": list(_targets(captures))}
     found = {name: [fingerprints.of_array(t) for t in held[:_MOST_INPUTS]] for name, held in groups.items()}
     return {name: [part for part in parts if part is not None] for name, parts in found.items()}
+
+
+def _targets(captures: "list[GraphCapture]") -> "Iterator[torch.Tensor]":
+    for capture in captures:
+        term = read_objective(capture.graph, 0).term
+        if term is not None and term.target is not None and term.target in capture.data:
+            yield capture.data[term.target]

@@ -9,7 +9,7 @@ from .run import Run
 
 _LOADER = ("samples", "batch_size", "shuffled", "workers")
 _LOADER_EXACT = (*_LOADER, "dataset", "sampler", "drop_last")
-_BATCHES = {"first_batch": "input", "first_batch_more": "other tensor"}
+_BATCHES = {"first_batch": "input", "first_targets": "target"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,7 @@ class Datum:
 
     text: str
     key: object
+    is_file: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,9 @@ def _of_file(entry: Mapping[str, Any]) -> Datum:
     size, mark = int(entry.get("size", 0)), entry.get("digest")
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(entry.get("modified", 0))))
     ends = ", by its ends" if entry.get("part") else ""
-    return Datum(text=f"{bytes_in_words(size)} of {when} ({_short(mark)}{ends})", key=(size, mark))
+    return Datum(
+        text=f"{bytes_in_words(size)} of {when} ({_short(mark)}{ends})", key=(size, mark), is_file=True
+    )
 
 
 def _of_loader(name: str, loader: Mapping[str, Any], *, exact: bool) -> dict[str, Datum]:

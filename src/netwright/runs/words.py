@@ -29,6 +29,7 @@ _STATUS = {
     LOST: "red",
 }
 MOST_ROWS = 12
+_MOST_FILES = 6
 _FIRST = ("loss/", "metric/eval/", "metric/", "rate/", "run/")
 
 
@@ -152,10 +153,12 @@ def _show_data(console: Console, run: Run) -> None:
         return
     console.print(Text.assemble(("\nData", "bold"), (f"  {data.in_words(run)}", "dim")))
     table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
-    for name, datum in known[:MOST_ROWS]:
+    files = [row for row in known if row[1].is_file][:_MOST_FILES]
+    shown = files + [row for row in known if not row[1].is_file][:MOST_ROWS]
+    for name, datum in shown:
         table.add_row(name, datum.text)
     console.print(table)
-    say_more(console, len(known))
+    say_more(console, len(known), len(shown))
 
 
 def _show_metrics(console: Console, metrics: Mapping[str, Final]) -> None:
@@ -176,10 +179,10 @@ def _show_metrics(console: Console, metrics: Mapping[str, Final]) -> None:
     say_more(console, len(metrics))
 
 
-def say_more(console: Console, count: int) -> None:
+def say_more(console: Console, count: int, shown: int = MOST_ROWS) -> None:
     """A table shows its first rows only."""
-    if count > MOST_ROWS:
-        console.print(Text(f"    and {count - MOST_ROWS} more", "dim"))
+    if count > shown:
+        console.print(Text(f"    and {count - shown} more", "dim"))
 
 
 def _show_settings(console: Console, run: Run) -> None:
