@@ -74,7 +74,7 @@ def run(options: RunOptions, *, proofs: "Proofs | None" = None) -> int:
         if finder in sys.meta_path:
             sys.meta_path.remove(finder)
         if patient.logbook is not None:
-            patient.logbook.arguments.stop()
+            patient.logbook.listen_no_more()
     return _finish(patient, ending)
 
 

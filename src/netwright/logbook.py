@@ -4,13 +4,14 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .evidence import Loaders, Optimizers, Where
+from .evidence import Optimizers, Where
 from .evidence.history import Sample
+from .inference import read_objective
 from .launch import Ending
 from .options import RunOptions
 from .patient import Patient
@@ -19,15 +20,19 @@ from .report.deliver import new_run_dir
 from .report.model import Report
 from .rule import Finding, Severity, every
 from .runs import Record, collect
+from .runs.files import FilesRead
 from .runs.settings import Arguments, configurations, constants
 
 if TYPE_CHECKING:
     import torch
 
+    from .capture.graphs import GraphCapture
+    from .capture.recording import LoaderRecord
     from .capture.session import Session
     from .monitor import Watcher
 
-_HASHED = 1 << 18  # numbers of a tensor that a fingerprint is made of
+_MOST_LOADERS = 16
+_MOST_INPUTS = 16
 
 
 class Logbook:
@@ -38,6 +43,9 @@ class Logbook:
         self.arguments = Arguments()
         self.record: Record | None = None
         self._folder = Path.cwd()
+        self.files = FilesRead(self._folder)
+        self._loaders: dict[int, dict[str, object]] = {}
+        self._batch: dict[str, object] = {}
         self._variables = collect.variables(os.environ)
         self._noted = False
         self._places: Mapping[str, Where] = {}
@@ -84,7 +92,7 @@ class Logbook:
                     for o in (optimizers.optimizers if isinstance(optimizers, Optimizers) else ())
                 ],
                 "seeds": _seeds(session),
-                "data": _data(session, evidence),
+                "data": self._data(session),
             }
         )
         seconds = time.perf_counter() - session.started if session.started is not None else 0.0
@@ -116,10 +124,28 @@ class Logbook:
         if self.record is not None:
             self.record.finding(finding, key=f"{finding.code} {finding.where.at}", step=step, state=state)
 
+    def _data(self, session: "Session") -> dict[str, object]:
+        """Fingerprints of what came into the first step, and of the data sets of the loaders. Loaders that were seen before stay as they were then."""
+        from . import fingerprints
+        from .capture.sandbox import untouched
+
+        recording = session.recording
+        with untouched():
+            for number, seen in enumerate(recording.loaders[:_MOST_LOADERS]):
+                loader = seen.loader()
+                if loader is not None and number not in self._loaders:
+                    self._loaders[number] = fingerprints.of_loader(loader)
+                if number in self._loaders:
+                    self._loaders[number]["role"] = _role(seen)
+            if not self._batch and recording.captures:
+                self._batch = _first_batch(recording.captures)
+        return {**self._batch, "loaders": [self._loaders[n] for n in sorted(self._loaders)]}
+
     def _collect(self, record: Record) -> None:
-        """In the record's own time: the files of the program, packages and the machine."""
+        """In the record's own time: the files of the program, those that it has read, packages and the machine."""
         script = None if self.options.is_module else str(self._folder / self.options.target)
         record.later(lambda: collect.code(record, script, self._folder))
+        record.later(self.files.found)
         record.later(
             lambda: {
                 "environment": collect.environment(self._variables),
@@ -127,12 +153,24 @@ class Logbook:
             }
         )
 
-    def close(self, ending: Ending, report: Report | None) -> None:
+    def listen(self) -> None:
+        """The program is about to begin: hear of its settings, and of the files that it reads."""
+        self.arguments.start()
+        self.files.start()
+
+    def listen_no_more(self) -> None:
+        """The program is over: what it calls is its own again."""
+        self.arguments.stop()
+        self.files.stop()
+
+    def close(self, ending: Ending, report: Report | None, session: "Session | None") -> None:
         """The program is over: what was found, and how it ended."""
         record = self.record
         if record is None:
             return
-        self._collect(record)  # modules may have come since
+        self._collect(record)  # modules and files may have come since
+        if self._noted and session is not None:
+            record.meta({"data": self._data(session)})
         if not self._noted:
             record.meta(
                 {"arguments": self.arguments.found(), "constants": constants(sys.modules.get("__main__"))}
@@ -156,7 +194,7 @@ def prepare(patient: Patient, *, kind: str) -> None:
     """Before the program begins, where it is to be recorded: from now on its settings are heard of. ``kind``: as for :class:`Logbook`."""
     if patient.options.run_dir is not None and patient.options.record:
         patient.logbook = Logbook(patient.options, kind=kind)
-        patient.logbook.arguments.start()
+        patient.logbook.listen()
 
 
 def begin(patient: Patient) -> None:
@@ -184,9 +222,9 @@ def conclude(patient: Patient, ending: Ending, report: Report | None) -> None:
     """The program is over: the record ends, and says how."""
     if patient.logbook is None:
         return
-    patient.logbook.arguments.stop()
+    patient.logbook.listen_no_more()
     try:
-        patient.logbook.close(ending, report)
+        patient.logbook.close(ending, report, patient.session)
     except Exception:  # the harm boundary: what is recorded stays
         print("netwright: NW000 the record failed; this is a fault of netwright's:", file=patient.where_to())
         traceback.print_exc(file=patient.where_to())
@@ -216,6 +254,10 @@ def _claimed(folder: Path) -> Path:
     return folder
 
 
+def _role(loader: "LoaderRecord") -> str:
+    return "train" if loader.trained else "evaluation" if loader.epochs else "unknown"
+
+
 def _without_parameters(group: Mapping[str, object]) -> dict[str, object]:
     return {k: v for k, v in group.items() if k != "params"}
 
@@ -231,32 +273,18 @@ def _seeds(session: "Session") -> dict[str, object]:
     return found
 
 
-def _data(session: "Session", evidence: Mapping[type, object]) -> dict[str, object]:
-    """Fingerprints of what the networks got in the first step, and the size of what the loaders read."""
+def _first_batch(captures: "list[GraphCapture]") -> dict[str, object]:
+    """What came into the networks in the first step, and what its losses took for targets."""
+    from . import fingerprints
     from .capture.doors import door_tensors
-    from .capture.sandbox import untouched
 
-    with untouched():
-        first = session.recording.captures[0] if session.recording.captures else None
-        batch = [_fingerprint(t) for t in door_tensors(first)] if first is not None else []
-    loaders = evidence.get(Loaders)
-    return {
-        "first_batch": batch,
-        "loaders": [
-            {
-                "role": x.role, "samples": x.dataset_length, "batch_size": x.batch_size,
-                "shuffled": x.shuffled, "workers": x.workers,
-            }
-            for x in (loaders.loaders if isinstance(loaders, Loaders) else ())
-        ],
-    }  # fmt: skip
+    groups = {"first_batch": door_tensors(captures[0]), "first_targets": list(_targets(captures))}
+    found = {name: [fingerprints.of_array(t) for t in held[:_MOST_INPUTS]] for name, held in groups.items()}
+    return {name: [part for part in parts if part is not None] for name, parts in found.items()}
 
 
-def _fingerprint(tensor: "torch.Tensor") -> dict[str, Any]:
-    """Shape, type, and a digest of the first numbers."""
-    import torch
-
-    from .rerun.digests import digest
-
-    start = tensor.detach().flatten()[:_HASHED] if tensor.layout is torch.strided else tensor
-    return {"shape": list(tensor.shape), "dtype": str(tensor.dtype), "digest": digest([start])}
+def _targets(captures: "list[GraphCapture]") -> "Iterator[torch.Tensor]":
+    for capture in captures:
+        term = read_objective(capture.graph, 0).term
+        if term is not None and term.target is not None and term.target in capture.data:
+            yield capture.data[term.target]

@@ -19,7 +19,7 @@ from netwright.runs.words import sparkline
 
 @pytest.fixture
 def make(tmp_path):
-    def make(name, losses=(2.0, 1.0), source="a = 1\n", status="finished", **meta):
+    def make(name, losses=(2.0, 1.0), source="a = 1\n", status="finished", accuracy=0.5, **meta):
         record = Record.create(tmp_path / ".netwright" / "runs" / name, {
             "command": {"target": "train.py", "argv": ["--lr", "0.1"], "folder": str(tmp_path)},
             "arguments": {"lr": 0.1, "epochs": 3}, "seeds": {"torch": 1}, **meta,
@@ -32,7 +32,8 @@ def make(tmp_path):
         finding = {"code": "NW501", "name": "learning-rate-too-high", "severity": "warning"}
         record.finding({**finding, "where": {"file": "/x/train.py", "line": 7}}, key="a")
         record.finding({**finding, "code": "NW602", "severity": "error"}, key="b", state="withdrawn")
-        record.end(status, {"metric/eval/accuracy": 0.5})
+        record.add(Sample(step=1, seconds=1.0, values={"metric/eval/accuracy": accuracy}))
+        record.end(status)
         record.close()
         return Run(record.folder)
 
@@ -57,6 +58,7 @@ def test_the_list(make, tmp_path):
     assert "1 warning" in first
     assert "error" not in first
     assert "train.py --lr 0.1" in first
+    assert "eval accuracy 0.5" in first
     assert second.split()[1:4] == ["crashed", "1", "nan"]
     assert "unreadable" in third
     found = json.loads(called(tmp_path, "--json"))
@@ -85,7 +87,8 @@ def test_one_run(make, tmp_path):
             "train.py:7",
             "loss/0",
             "█▁",
-            "metric/eval/accuracy",
+            "eval accuracy",
+            "no git repository",
         ):
             assert part in text
         assert "NW602 learning-rate-too-high (withdrawn)" in text
@@ -98,6 +101,51 @@ def test_one_run(make, tmp_path):
         "last": 1.0,
     }
     assert found["meta"]["seeds"] == {"torch": 1}
+    assert found["metrics"]["loss/0"] == {"last": 1.0, "last_step": 1, "best": 1.0, "best_step": 1}
+
+
+def data_of(digest="ab" * 16, size=10, labels="cd" * 16, **more):
+    array = {"shape": [8], "dtype": "torch.int64", "digest": labels}
+    return {
+        "files": {"read": {"train.csv": {"size": size, "modified": 0.0, "digest": digest}, **more}, "more": False},
+        "data": {
+            "loaders": [{"role": "train", "dataset": "TensorDataset", "samples": 8, "batch_size": 4, "content": {"tensors.0": array}}],
+            "first_batch": [array],
+        },
+    }  # fmt: skip
+
+
+def test_data_and_metrics_of_two_runs(make, tmp_path):
+    left = make("2026-01-01-000000", **data_of())
+    other = {"more.csv": {"size": 3, "modified": 0.0, "digest": "0f" * 16}}
+    changed = data_of(size=12, labels="ef" * 16, **other)
+    right = make("2026-01-02-000000", accuracy=0.75, losses=(2.0, 0.5, 1.0), **changed)
+    found = json.loads(called(tmp_path, "compare", left.id, right.id, "--json"))
+    assert [d["name"] for d in found["data"]] == [
+        "train.csv", "loader 0: tensors.0", "first batch: input 0", "more.csv",
+    ]  # fmt: skip
+    assert "(abababab)" in found["data"][0]["left"]
+    assert found["data"][-1]["left"] == ""
+    assert found["metrics"]["metric/eval/accuracy"]["last_difference"] == 0.25
+    assert found["metrics"]["loss/0"]["best_difference"] == -0.5
+    assert found["metrics"]["loss/0"]["right"]["best_step"] == 1
+    text = called(tmp_path, "compare", left.id, right.id)
+    for part in ("train.csv", "more.csv", "loader 0: tensors.0", "(efefefef)", "eval accuracy", "+0.25"):
+        assert part in text
+    assert "0.5 at step 1" in text
+    assert "Data: the same (1 file, 1 loader)" in called(tmp_path, "compare", left.id, left.id)
+    text = called(tmp_path, "show", right.id)
+    for part in ("2 files, 1 loader", "12 B of ", "train: TensorDataset of 8 samples, batches of 4"):
+        assert part in text
+
+
+def test_data_of_a_record_that_holds_less(make, tmp_path):
+    loader = {"role": "train", "samples": 8, "batch_size": 4}
+    left = make("2026-01-01-000000", data={"loaders": [loader], "first_batch": []})
+    make("2026-01-02-000000", **data_of())
+    assert "Data: the same (of one of them neither files" in called(tmp_path, "compare", left.id, "latest")
+    make("2026-01-03-000000", data={"loaders": [{**loader, "samples": 9}]})
+    assert "8 samples" in called(tmp_path, "compare", left.id, "latest")
 
 
 def test_two_runs(make, tmp_path):

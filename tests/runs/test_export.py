@@ -23,6 +23,7 @@ def run(tmp_path):
         "command": {"target": "train.py", "argv": ["--lr", "0.1"], "folder": str(tmp_path)},
         "arguments": {"lr": 0.1}, "optimizers": [{"type": "SGD", "groups": [{"lr": 0.1}]}],
         "environment": {"python": "3.11", "packages": {"torch": "2.9"}}, "code": {"commit": "abc"},
+        "files": {"read": {"train.csv": {"size": 1, "modified": 0.0, "digest": "ab"}}},
     })  # fmt: skip
     for step, loss in enumerate(LOSSES):
         record.add(Sample(step=step, seconds=float(step), values={"loss/0": loss, "rate/0/0": 0.1}))
@@ -33,7 +34,7 @@ def run(tmp_path):
         "message": "too high",
     }
     record.finding(finding, key="NW501")
-    record.end("finished", {"loss/0": LOSSES[-1]})
+    record.end("finished")
     record.close()
     return Run(record.folder)
 
@@ -45,7 +46,9 @@ def test_tensorboard(run, tmp_path):
     export(run, "tensorboard", tmp_path / "out")
     read = EventAccumulator(str(tmp_path / "out" / run.id)).Reload()
     assert [(e.step, e.value) for e in read.Scalars("loss/0")] == list(enumerate(LOSSES))
-    assert set(read.Tags()["tensors"]) == {"configuration", "findings"}
+    assert set(read.Tags()["tensors"]) == {"configuration", "data", "findings", "metrics"}
+    (text,) = read.Tensors("metrics")
+    assert b"| loss/0 | 1.25 | 2 | 1.25 | 2 |" in text.tensor_proto.string_val[0]
     (text,) = read.Tensors("configuration")
     assert b"| arguments.lr | 0.1 |" in text.tensor_proto.string_val[0]
 
@@ -64,7 +67,8 @@ def test_mlflow(run, tmp_path):
     assert sorted((m.step, m.value) for m in history) == list(enumerate(LOSSES))
     assert first.data.params["optimizers.0.groups.0.lr"] == "0.1"
     assert first.data.tags["findings"] == "NW501"
-    assert [a.path for a in client.list_artifacts(first.info.run_id)] == ["packages.json"]
+    assert [a.path for a in client.list_artifacts(first.info.run_id)] == ["data.json", "packages.json"]
+    assert first.data.metrics["best/loss/0"] == LOSSES[-1]
 
 
 def wandb_records(data):
@@ -89,14 +93,19 @@ def test_wandb(run, tmp_path):
 
     export(run, "wandb", tmp_path / "out")
     (file,) = (tmp_path / "out").glob("wandb/offline-run-*/*.wandb")
-    rows, settings = [], {}
+    rows, settings, summary = [], {}, {}
     for data in wandb_records(file.read_bytes()):
         found = wandb_internal_pb2.Record.FromString(data)
         values = {(i.key or "/".join(i.nested_key)): json.loads(i.value_json) for i in found.history.item}
         rows += [values["loss/0"]] if "loss/0" in values else []
+        summary.update(
+            {(i.key or "/".join(i.nested_key)): json.loads(i.value_json) for i in found.summary.update}
+        )
         settings.update({i.key: json.loads(i.value_json) for i in found.run.config.update})
     assert rows == list(LOSSES)
     assert settings["arguments.lr"] == "0.1"
+    assert list(settings["data"]) == ["train.csv"]
+    assert summary["best/loss/0"] == summary["loss/0"] == LOSSES[-1]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -110,6 +119,7 @@ def test_comet(run, tmp_path):
     losses = [(m["step"], m["metricValue"]) for m in metrics if m["metricName"] == "loss/0"]
     assert losses == list(enumerate(LOSSES))
     assert any("arguments.lr" in json.dumps(m) for m in messages)
+    assert any("best/loss/0" in json.dumps(m) for m in messages)
 
 
 def test_a_missing_library_is_named(run, tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ from torch import nn
 from helper_of_a_recorded_run import network
 
 WIDTH = 8
+SCALE = float(open(__file__.replace("train.py", "scale.txt")).read())
 
 def main():
     parser = argparse.ArgumentParser()
@@ -27,6 +28,7 @@ def main():
     torch.manual_seed(3)
     x = torch.randn(64, 4)
     y = (x.sum(1) > 0).long()
+    held_out = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=8)
     model = network(WIDTH)
     optimizer = torch.optim.SGD(model.parameters(), lr=args.lr, momentum=0.9)
     for step in range(16):
@@ -51,6 +53,7 @@ def network(width):
 @pytest.fixture
 def program(tmp_path):
     (tmp_path / "helper_of_a_recorded_run.py").write_text(HELPER)
+    (tmp_path / "scale.txt").write_text("1.0")
     (tmp_path / "train.py").write_text(PROGRAM)
     return tmp_path / "train.py"
 
@@ -66,19 +69,29 @@ def test_what_a_run_leaves(program):
     assert run.status == "finished"
     assert run.command["argv"] == ("--lr", "0.05")
     assert run.meta["arguments"] == {"lr": 0.05}
-    assert run.meta["constants"] == {"WIDTH": 8, "STOPS": -1}
+    assert run.meta["constants"] == {"WIDTH": 8, "SCALE": 1.0, "STOPS": -1}
     (optimizer,) = run.meta["optimizers"]
     assert optimizer["groups"][0]["momentum"] == 0.9
     assert run.meta["seeds"] == {"torch": 3}
     (batch,) = run.meta["data"]["first_batch"]
     assert batch["shape"] == (64, 4)
+    (target,) = run.meta["data"]["first_targets"]
+    assert target["shape"] == (64,)
+    (loader,) = run.meta["data"]["loaders"]
+    assert (loader["role"], loader["samples"], loader["batch_size"]) == ("unknown", 64, 8)
+    assert loader["content"]["tensors.0"]["digest"] == batch["digest"]
+    ((path, scale),) = run.meta["files"]["read"].items()
+    assert path.endswith("scale.txt")
+    assert scale["size"] == 3
+    assert run.metrics["loss/0"].last == run.last_loss == run.losses["loss/0"].values[-1]
+    assert run.metrics["loss/0"].best == min(run.losses["loss/0"].values)
     assert run.sources["train.py"].text == PROGRAM
     assert run.sources["helper_of_a_recorded_run.py"].text == HELPER
     assert run.meta["environment"]["packages"]["torch"]
     assert run.meta["hardware"]["threads"] == 1
     assert run.losses["loss/0"].steps == tuple(range(16))
     assert run.history.seconds > 0
-    assert run.meta["places"]["loss/0"].endswith("train.py:21")
+    assert run.meta["places"]["loss/0"].endswith("train.py:23")
     assert run.meta["verdict"] == "healthy"
     assert sorted(p.name for p in run.folder.iterdir()) == [
         "pictures.json", "record.sqlite", "report.html", "report.json",

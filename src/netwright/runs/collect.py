@@ -102,8 +102,12 @@ def code(record: Record, script: str | None, folder: Path) -> dict[str, object]:
         except OSError:
             continue
         record.source(shown_path(path, folder), digest(text), text)
-    try:
-        git = git_state(folder)
-    except (OSError, UnicodeDecodeError):
-        git = {}
-    return {"code": git}
+    # Where the script lies tells more than where it was started from.
+    for place in ([Path(script).parent] if script else []) + [folder]:
+        try:
+            git = git_state(place)
+        except (OSError, UnicodeDecodeError):
+            continue
+        if git:
+            return {"code": git}
+    return {"code": {}}

@@ -83,14 +83,15 @@ def runs(context: click.Context, folder: Path, as_json: bool) -> None:
 @runs.command(context_settings=_HELP)
 @_FROM
 @_JSON
+@click.option("--diff", is_flag=True, help="Also what its code has that its git commit has not.")
 @click.argument("run", metavar="RUN")
-def show(folder: Path, as_json: bool, run: str) -> None:
-    """One run: its configuration, what was found, its curves and last numbers."""
+def show(folder: Path, as_json: bool, diff: bool, run: str) -> None:
+    """One run: its code, configuration and data, what was found, its curves and final metrics."""
     from .summary import whole
     from .words import show_run
 
     one = _found(folder, run)
-    _said(lambda: _print_json(whole(one)) if as_json else show_run(_console(), one))
+    _said(lambda: _print_json(whole(one)) if as_json else show_run(_console(), one, diff=diff))
 
 
 @runs.command(context_settings=_HELP)
@@ -99,15 +100,15 @@ def show(folder: Path, as_json: bool, run: str) -> None:
 @click.argument("left", metavar="RUN")
 @click.argument("right", metavar="RUN")
 def compare(folder: Path, as_json: bool, left: str, right: str) -> None:
-    """Two runs: the settings and the code that differ, their curves, and the first step at which their losses part to the last bit."""
-    from .compare import as_plain, changed_code, differences, parting
-    from .words import show_comparison
+    """Two runs: the settings, data and code that differ, their final metrics and curves, and the first step at which their losses part to the last bit."""
+    from .summary import comparison
+    from .words_of_two import show_comparison
 
     a, b = _found(folder, left), _found(folder, right)
     if as_json:
-        _said(lambda: _print_json(as_plain(a, b)))
+        _said(lambda: _print_json(comparison(a, b)))
     else:
-        _said(lambda: show_comparison(_console(), a, b, differences(a, b), changed_code(a, b), parting(a, b)))
+        _said(lambda: show_comparison(_console(), a, b))
 
 
 @runs.command(context_settings=_HELP)
@@ -120,7 +121,7 @@ def repeat(folder: Path, run: str) -> NoReturn:
     """
     from .compare import parting
     from .repeat import again, changed_since
-    from .words import parting_words
+    from .words_of_two import parting_words
 
     then = _found(folder, run)
     code, rest = _said(lambda: changed_since(then))

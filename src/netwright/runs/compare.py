@@ -4,14 +4,15 @@ import difflib
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from ..evidence.history import Series
+from .final import Final
 from .run import Run
 
 # What may be told apart by eye first, then what a run stands on.
 SECTIONS = (
-    "command", "arguments", "configurations", "constants", "optimizers", "seeds", "data", "environment", "hardware",
+    "command", "arguments", "configurations", "constants", "optimizers", "seeds", "environment", "hardware",
 )  # fmt: skip
 _OF_THE_START = ("command.masked", "command.kind")
 
@@ -139,19 +140,12 @@ def _bits(value: float) -> bytes:
     return struct.pack("d", value) if value == value else b"nan"
 
 
-def as_plain(left: Run, right: Run) -> dict[str, Any]:
-    """A comparison as JSON knows it."""
-    end = parting(left, right)
-    return {
-        "left": left.id,
-        "right": right.id,
-        "settings": [{"name": d.name, "left": d.left, "right": d.right} for d in differences(left, right)],
-        "code": changed_code(left, right),
-        "losses": {
-            "compared_steps": end.compared,
-            "same": end.same,
-            "parts_at": end.step,
-            "series": end.name,
-            "values": None if end.step is None else [end.left, end.right],
-        },
-    }
+def metric_pairs(left: Run, right: Run) -> dict[str, tuple[Final | None, Final | None]]:
+    """The final metrics of two runs beside each other, by name; ``None`` where a run does not have one."""
+    a, b = left.metrics, right.metrics
+    return {name: (a.get(name), b.get(name)) for name in {**a, **b}}
+
+
+def less(left: float | None, right: float | None) -> float | None:
+    """By how much the right of two values is more than the left one."""
+    return None if left is None or right is None else right - left

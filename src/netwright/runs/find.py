@@ -46,7 +46,11 @@ def every_run(runs: Path) -> list[Run | Broken]:
     found: list[Run | Broken] = []
     for folder in recorded(runs):
         try:
-            found.append(Run(folder))
+            run = Run(folder)
+            len(
+                run.metrics
+            )  # in a record of an earlier version they are read from its series, which may be damaged
+            found.append(run)
         except Unreadable as error:
             found.append(Broken(id=folder.name, why=str(error)))
     return found

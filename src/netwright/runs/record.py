@@ -23,6 +23,7 @@ from weakref import WeakSet
 
 from ..evidence.history import Sample
 from ..report.plain import to_plain
+from .final import Finals
 from .store import FILE, Chunk, Layouts, insert, migrate
 from .thinning import Sizes
 
@@ -69,6 +70,7 @@ class Record:
         self._db: sqlite3.Connection | None = None
         self._layouts = Layouts()
         self._sizes = Sizes(limit)
+        self._finals = Finals()
         self._overdue = 0.0
 
     @classmethod
@@ -146,9 +148,9 @@ class Record:
         row = (path, digest, packed)
         self._do(lambda db: _write_source(db, row))
 
-    def end(self, status: str, metrics: Mapping[str, float] | None = None) -> None:
-        """Record how the run ended: ``finished``, ``crashed``, ``failed``, ``interrupted``, ``terminated`` or ``stopped``, and its last numbers."""
-        known: dict[str, object] = {"status": status, "ended": time.time(), "metrics": metrics or {}}
+    def end(self, status: str) -> None:
+        """Record how the run ended: ``finished``, ``crashed``, ``failed``, ``interrupted``, ``terminated`` or ``stopped``."""
+        known: dict[str, object] = {"status": status, "ended": time.time()}
         if self._left_out:
             known["left_out"] = self._left_out
         self.meta(known)
@@ -232,6 +234,8 @@ class Record:
             chunk = _packed(samples)
             insert(db, layout, chunk)
             self._sizes.add(layout, chunk)
+            self._finals.add(names, chunk)
+        self._finals.write(db)
         self._sizes.keep(db)
         db.execute("COMMIT")
 

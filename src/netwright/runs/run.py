@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from ..evidence.history import History, Series
 from ..report.plain import number
+from .final import Final, of_series, read
 from .record import process_began
 from .store import FILE, VERSION, Chunk, WrongVersion, migrate, read_chunk
 
@@ -37,7 +38,7 @@ class Kept:
 
 
 class Run:
-    """One run, by its folder. ``steps`` are the optimizer steps that were seen, ``last_loss`` is the last value of the first loss, ``None`` where there is none.
+    """One run, by its folder. ``steps`` are the optimizer steps that were seen.
 
     Args:
         folder: the folder of the run; its name is the run's id.
@@ -52,10 +53,11 @@ class Run:
         with self._file() as db:
             rows = db.execute("SELECT key, value FROM meta").fetchall()
             last = db.execute("SELECT max(last_step) FROM chunks").fetchone()[0]
-            self.last_loss = _last_loss(db)
+            finals = read(db)
             found = db.execute("SELECT finding, state, step FROM findings ORDER BY key").fetchall()
         self.meta: dict[str, Any] = {key: number(json.loads(value)) for key, value in rows}
         self.steps = int(last or 0)
+        self._finals = finals
         self.findings: tuple[dict[str, Any], ...] = tuple(
             {**json.loads(text), "state": state, "step": step} for text, state, step in found
         )
@@ -103,10 +105,16 @@ class Run:
         """How the program was started."""
         return self.part("command")
 
+    @cached_property
+    def metrics(self) -> Mapping[str, Final]:
+        """The last and the best value of every loss and metric, by the name of its series. Of a run that goes on, or did not come to its end, as far as it is recorded."""
+        return self._finals or of_series(self.series)
+
     @property
-    def metrics(self) -> dict[str, float]:
-        """The last numbers, as they were at the end; empty for a run that did not come to it."""
-        return {k: float(v) for k, v in self.part("metrics").items()}
+    def last_loss(self) -> float | None:
+        """The last value of the first loss, ``None`` where there is none."""
+        first = min((n for n in self.metrics if n.startswith("loss/")), default=None)
+        return None if first is None else self.metrics[first].last
 
     @cached_property
     def series(self) -> Mapping[str, Series]:
@@ -136,23 +144,6 @@ class Run:
     def losses(self) -> Mapping[str, Series]:
         """The losses, by the name of their series."""
         return {name: s for name, s in self.series.items() if name.startswith("loss/")}
-
-
-def _last_loss(db: sqlite3.Connection) -> float | None:
-    """The last value of the first loss; only the end of the record is read."""
-    names = dict(db.execute("SELECT id, name FROM series WHERE name LIKE 'loss/%'"))
-    holding = {
-        n: found[0]
-        for n, ids in db.execute("SELECT id, series FROM layouts")
-        if (found := sorted((names[i], at) for at, i in enumerate(json.loads(ids)) if i in names))
-    }
-    first = min((name for name, _ in holding.values()), default=None)
-    wanted = [n for n, (name, _) in holding.items() if name == first]
-    row = db.execute(
-        f"SELECT layout, steps, seconds, data FROM chunks WHERE layout IN ({','.join('?' * len(wanted))}) ORDER BY last_step DESC, id DESC LIMIT 1",
-        wanted,
-    ).fetchone()
-    return None if row is None else read_chunk(*row[1:]).column(holding[row[0]][1])[-1]
 
 
 def _text(packed: bytes | None) -> str | None:

@@ -28,6 +28,12 @@ MIGRATIONS = (
     ALTER TABLE chunks ADD COLUMN level INTEGER NOT NULL DEFAULT 0;
     CREATE TABLE findings (key TEXT PRIMARY KEY, step INTEGER, state TEXT NOT NULL, finding TEXT NOT NULL) WITHOUT ROWID;
     """,
+    # The last and the best value of every loss and metric. A missing ``last`` is NaN, which SQLite cannot hold.
+    """
+    CREATE TABLE finals (
+        name TEXT PRIMARY KEY, last REAL, last_step INTEGER NOT NULL, best REAL, best_step INTEGER
+    ) WITHOUT ROWID;
+    """,
 )
 VERSION = len(MIGRATIONS)
 

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from . import data
+from .compare import changed_code, differences, less, metric_pairs, parting
 from .find import Broken
 from .run import Run
+from .since import since_commit
 
 
 def summary(run: Run | Broken) -> dict[str, Any]:
@@ -19,6 +22,7 @@ def summary(run: Run | Broken) -> dict[str, Any]:
         "ended": run.meta.get("ended"),
         "steps": run.steps,
         "last_loss": run.last_loss,
+        "metrics": run.metrics,
         "findings": [{k: f.get(k) for k in ("code", "name", "severity", "state")} for f in run.findings],
     }
 
@@ -29,7 +33,8 @@ def whole(run: Run) -> dict[str, Any]:
         **summary(run),
         "meta": run.meta,
         "findings": run.findings,
-        "metrics": run.metrics,
+        "data": {name: datum.text for name, datum in data.known(run).items()},
+        "since_commit": since_commit(run),
         "sources": {path: kept.digest for path, kept in run.sources.items()},
         "series": {
             name: {
@@ -39,3 +44,32 @@ def whole(run: Run) -> dict[str, Any]:
             for name, s in run.series.items()
         },
     }  # fmt: skip
+
+
+def comparison(left: Run, right: Run) -> dict[str, Any]:
+    """Two runs beside each other."""
+    end = parting(left, right)
+    return {
+        "left": left.id,
+        "right": right.id,
+        "settings": [{"name": d.name, "left": d.left, "right": d.right} for d in differences(left, right)],
+        "data": data.differences(left, right),
+        "code": changed_code(left, right),
+        "since_commit": [since_commit(left), since_commit(right)],
+        "metrics": {
+            name: {
+                "left": a,
+                "right": b,
+                "last_difference": less(a.last, b.last) if a and b else None,
+                "best_difference": less(a.best, b.best) if a and b else None,
+            }
+            for name, (a, b) in metric_pairs(left, right).items()
+        },
+        "losses": {
+            "compared_steps": end.compared,
+            "same": end.same,
+            "parts_at": end.step,
+            "series": end.name,
+            "values": None if end.step is None else [end.left, end.right],
+        },
+    }

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from rich.console import Console
@@ -11,9 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ..evidence.history import Series
-from .compare import Difference, Parting, settings
+from . import data
+from .compare import settings
+from .final import Final, telling
 from .find import Broken
 from .run import LOST, Run
+from .since import Since, since_commit
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 48
@@ -25,8 +28,9 @@ _STATUS = {
     "failed": "red",
     LOST: "red",
 }
-_MOST_CURVES = 12
-_FIRST = ("loss/", "metric/", "rate/", "run/")
+MOST_ROWS = 12
+_MOST_FILES = 6
+_FIRST = ("loss/", "metric/eval/", "metric/", "rate/", "run/")
 
 
 def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:
@@ -65,6 +69,21 @@ def severities(run: Run) -> str:
     return ", ".join(parts)
 
 
+def metric(run: Run) -> str:
+    """The metric that tells most: ``"eval accuracy 0.912, best 0.931"``."""
+    name = telling(run.metrics)
+    if name is None:
+        return ""
+    found = run.metrics[name]
+    best = "" if found.best in (None, found.last) else f", best {number(found.best)}"
+    return f"{metric_name(name)} {number(found.last)}{best}"
+
+
+def metric_name(series: str) -> str:
+    """The name of a loss or metric for a person: ``metric/eval/mean_iou`` is ``eval mean_iou``."""
+    return series.removeprefix("metric/").replace("/", " ") if series.startswith("metric/") else series
+
+
 def show_list(console: Console, runs: Sequence[Run | Broken]) -> None:
     """A line for each run, earliest first."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
@@ -72,11 +91,12 @@ def show_list(console: Console, runs: Sequence[Run | Broken]) -> None:
         table.add_column(name, no_wrap=True)
     table.add_column("steps", justify="right")
     table.add_column("last loss", justify="right")
+    table.add_column("metric", overflow="fold")
     table.add_column("found", overflow="fold")
     table.add_column("program", overflow="fold")
     for run in runs:
         if isinstance(run, Broken):
-            table.add_row(run.id, Text("unreadable", "red"), "", "", "", Text(run.why, "dim"))
+            table.add_row(run.id, Text("unreadable", "red"), "", "", "", "", Text(run.why, "dim"))
             continue
         status = "checked" if run.status == "stopped" else run.status
         table.add_row(
@@ -84,14 +104,15 @@ def show_list(console: Console, runs: Sequence[Run | Broken]) -> None:
             Text(status, _STATUS.get(run.status, "")),
             str(run.steps),
             number(run.last_loss),
+            metric(run),
             severities(run),
             script(run),
         )
     console.print(table)
 
 
-def show_run(console: Console, run: Run) -> None:
-    """Everything of one run that fits a screen or two."""
+def show_run(console: Console, run: Run, *, diff: bool = False) -> None:
+    """Everything of one run that fits a screen or two; with ``diff`` also what its code has that its commit has not."""
     began, ended = run.meta.get("started"), run.meta.get("ended")
     took = f", {ended - began:.1f} s" if began and ended else ""
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(began)) if began else "?"
@@ -101,32 +122,74 @@ def show_run(console: Console, run: Run) -> None:
     console.print(Text(f"{script(run)}   in {run.command.get('folder', '?')}", "cyan"))
     if run.meta.get("error"):
         console.print(Text(str(run.meta["error"]), "red"))
-    _show_code(console, run)
+    since = since_commit(run)
+    _show_code(console, run, since, diff=diff)
     _show_settings(console, run)
+    _show_data(console, run)
     _show_findings(console, run)
     _show_curves(console, run.series)
-    if run.metrics:
-        console.print(Text("\nAt the end", "bold"))
-        for name, value in run.metrics.items():
-            console.print(f"  {name}  {number(value)}")
+    _show_metrics(console, run.metrics)
     page = run.folder / "report.html"
     if page.is_file():
         console.print(Text(f"\nreport: {page}", "dim"), soft_wrap=True)
 
 
-def _show_code(console: Console, run: Run) -> None:
-    code = run.part("code")
-    on = f"commit {code['commit'][:12]}" if code.get("commit") else "no git repository"
-    branch = f" ({code['branch']})" if code.get("branch") else ""
+def _show_code(console: Console, run: Run, since: Since, *, diff: bool) -> None:
+    branch = run.part("code").get("branch")
+    on = f" ({branch})" if branch else ""
     files = ", ".join(list(run.sources)[:6]) + (" ..." if len(run.sources) > 6 else "")
-    console.print(Text(f"code: {on}{branch}; kept: {files or 'nothing'}", "dim"), soft_wrap=True)
+    console.print(Text(f"code: {since.words()}{on}; kept: {files or 'nothing'}", "dim"), soft_wrap=True)
+    if since.diff and not diff:
+        console.print(
+            Text(f"      netwright runs show {run.id} --diff shows what has changed", "dim"), soft_wrap=True
+        )
+    if since.diff and diff:
+        console.print(Syntax(since.diff, "diff", background_color="default"))
+
+
+def _show_data(console: Console, run: Run) -> None:
+    known = list(data.known(run).items())
+    if not known:
+        return
+    console.print(Text.assemble(("\nData", "bold"), (f"  {data.in_words(run)}", "dim")))
+    table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
+    files = [row for row in known if row[1].is_file][:_MOST_FILES]
+    shown = files + [row for row in known if not row[1].is_file][:MOST_ROWS]
+    for name, datum in shown:
+        table.add_row(name, datum.text)
+    console.print(table)
+    say_more(console, len(known), len(shown))
+
+
+def _show_metrics(console: Console, metrics: Mapping[str, Final]) -> None:
+    if not metrics:
+        return
+    console.print(Text("\nMetrics", "bold"))
+    table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
+    table.add_column("")
+    for column in ("last", "at step", "best", "at step"):
+        table.add_column(column, justify="right")
+    for name in in_order(metrics)[:MOST_ROWS]:
+        found = metrics[name]
+        best_step = "" if found.best_step is None else str(found.best_step)
+        table.add_row(
+            metric_name(name), number(found.last), str(found.last_step), number(found.best), best_step
+        )
+    console.print(table)
+    say_more(console, len(metrics))
+
+
+def say_more(console: Console, count: int, shown: int = MOST_ROWS) -> None:
+    """A table shows its first rows only."""
+    if count > shown:
+        console.print(Text(f"    and {count - shown} more", "dim"))
 
 
 def _show_settings(console: Console, run: Run) -> None:
     known = {
         n: v
         for n, v in settings(run).items()
-        if v not in ("", ()) and not n.startswith(("command.", "environment.packages.", "data.first_batch"))
+        if v not in ("", ()) and not n.startswith(("command.", "environment.packages."))
     }
     if not known:
         return
@@ -161,7 +224,7 @@ def _show_findings(console: Console, run: Run) -> None:
 
 
 def _show_curves(console: Console, series: Mapping[str, Series]) -> None:
-    named = sorted(series, key=_order)
+    named = in_order(series)
     if not named:
         return
     console.print(Text("\nCurves", "bold"))
@@ -170,64 +233,19 @@ def _show_curves(console: Console, series: Mapping[str, Series]) -> None:
     table.add_column("", no_wrap=True)
     for column in ("first", "last", "least", "most"):
         table.add_column(column, justify="right")
-    for name in named[:_MOST_CURVES]:
+    for name in named[:MOST_ROWS]:
         values = series[name].values
         finite = [v for v in values if math.isfinite(v)]
         ends = (values[0], values[-1], min(finite, default=None), max(finite, default=None))
         table.add_row(name, sparkline(values), *map(number, ends))
     console.print(table)
-    if len(named) > _MOST_CURVES:
-        console.print(Text(f"  and {len(named) - _MOST_CURVES} more", "dim"))
+    say_more(console, len(named))
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Series as a person reads them: losses, then metrics of evaluations and of training, then the rest."""
+    return sorted(names, key=_order)
 
 
 def _order(name: str) -> tuple[int, str]:
     return next((i for i, start in enumerate(_FIRST) if name.startswith(start)), len(_FIRST)), name
-
-
-def show_comparison(
-    console: Console, left: Run, right: Run, found: Sequence[Difference], code: str, end: Parting
-) -> None:
-    """Two runs beside each other: what differs, and where they part."""
-    console.print(Text.assemble((left.id, "bold"), "  and  ", (right.id, "bold")))
-    if found:
-        console.print(Text("\nConfiguration", "bold"))
-        table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
-        for name in ("", left.id, right.id):
-            table.add_column(name, overflow="fold")
-        for d in found:
-            table.add_row(d.name, plain(d.left), plain(d.right))
-        console.print(table)
-    else:
-        console.print("Configuration: the same")
-    if code:
-        console.print(Text("\nCode", "bold"))
-        console.print(Syntax(code, "diff", background_color="default"))
-    else:
-        console.print("Code: the same")
-    _show_pairs(console, left, right)
-    console.print(Text(f"\n{parting_words(end)}", "bold"))
-
-
-def _show_pairs(console: Console, left: Run, right: Run) -> None:
-    shared = sorted((n for n in left.series if n in right.series), key=_order)[:_MOST_CURVES]
-    if not shared:
-        return
-    console.print(Text("\nCurves", "bold"))
-    table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
-    for name in ("", left.id, "last", right.id, "last"):
-        table.add_column(name, justify="right" if name == "last" else "left", no_wrap=name != "")
-    for name in shared:
-        a, b = left.series[name].values, right.series[name].values
-        table.add_row(name, sparkline(a, 24), number(a[-1]), sparkline(b, 24), number(b[-1]))
-    console.print(table)
-
-
-def parting_words(end: Parting) -> str:
-    """Where the losses part, in a sentence."""
-    if not end.compared:
-        return "No loss is in both records at one step, so they cannot be compared"
-    if end.step is None:
-        return f"The losses are the same to the last bit, over {end.compared} steps"
-    if end.left == end.right:
-        return f"The losses part at step {end.step}: one run has more of them there"
-    return f"The losses part at step {end.step}: {end.name} is {end.left!r} and {end.right!r}"

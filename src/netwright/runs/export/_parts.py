@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...report.plain import to_plain
+from .. import data
 from ..compare import settings
 from ..run import Run
 from ..words import plain, script
@@ -14,11 +15,33 @@ REPORT_FILES = ("report.html", "report.json")
 
 
 def parameters(run: Run) -> dict[str, str]:
-    """The settings, by dotted name, as texts; packages are apart (:func:`packages`)."""
+    """The settings, by dotted name, as texts; packages are apart (:func:`packages`), and data (:func:`data_known`)."""
     return {
         name: plain(value)
         for name, value in settings(run).items()
-        if not name.startswith(("environment.packages.", "data.first_batch"))
+        if not name.startswith("environment.packages.")
+    }
+
+
+def data_known(run: Run) -> dict[str, str]:
+    """What is known of the data, in words."""
+    return {name: datum.text for name, datum in data.known(run).items()}
+
+
+def texts(run: Run) -> dict[str, str]:
+    """Files of text: package versions and data."""
+    return {
+        "packages.json": packages(run),
+        "data.json": json.dumps(data_known(run), indent=2, ensure_ascii=False),
+    }
+
+
+def best(run: Run) -> dict[str, tuple[float, int]]:
+    """The best value of every loss and metric with its step, by a name of its own; the last ones trackers know from the series."""
+    return {
+        f"best/{name}": (found.best, found.best_step)
+        for name, found in run.metrics.items()
+        if found.best is not None and found.best_step is not None
     }
 
 

@@ -11,7 +11,7 @@ comet_ml: Any = import_module("comet_ml")
 
 
 def write(run: Run, out: Path) -> str:
-    """Settings as parameters, series as metrics, reports as assets."""
+    """Settings as parameters, series as metrics, best values as others, reports as assets."""
     out.mkdir(parents=True, exist_ok=True)
     theirs = comet_ml.OfflineExperiment(
         project_name="netwright", offline_directory=str(out), log_code=False, log_graph=False, parse_args=False,
@@ -23,8 +23,10 @@ def write(run: Run, out: Path) -> str:
     theirs.log_others(_parts.tags(run))
     for step, values in _parts.points(run):
         theirs.log_metrics(values, step=step)
+    theirs.log_others({name: value for name, (value, _) in _parts.best(run).items()})
     for file in _parts.files(run):
         theirs.log_asset(str(file))
-    theirs.log_asset_data(_parts.packages(run), name="packages.json")
+    for name, text in _parts.texts(run).items():
+        theirs.log_asset_data(text, name=name)
     theirs.end()
     return f"{out / f'{theirs.id}.zip'} (comet upload {out / f'{theirs.id}.zip'})"

@@ -25,7 +25,7 @@ _ENDS = {
 
 
 def write(run: Run, out: Path) -> str:
-    """Settings as parameters, series as metrics, reports and package versions as artifacts."""
+    """Settings as parameters, series and best values as metrics, reports, package versions and data as artifacts."""
     out.mkdir(parents=True, exist_ok=True)
     store = f"sqlite:///{out / 'mlflow.db'}"
     client = mlflow.MlflowClient(tracking_uri=store)
@@ -40,7 +40,9 @@ def write(run: Run, out: Path) -> str:
     for start in range(0, len(settings), 100):
         client.log_batch(number, params=settings[start : start + 100])
     client.log_batch(number, tags=[entities.RunTag(k, v) for k, v in _parts.tags(run).items()])
-    waiting: list[Any] = []
+    waiting: list[Any] = [
+        entities.Metric(name, value, began, step) for name, (value, step) in _parts.best(run).items()
+    ]
     for step, values in _parts.points(run):
         waiting += [entities.Metric(name, value, began, step) for name, value in values.items()]
         while len(waiting) >= _AT_ONCE:
@@ -49,7 +51,8 @@ def write(run: Run, out: Path) -> str:
     client.log_batch(number, metrics=waiting)
     for file in _parts.files(run):
         client.log_artifact(number, str(file))
-    client.log_text(number, _parts.packages(run), "packages.json")
+    for name, text in _parts.texts(run).items():
+        client.log_text(number, text, name)
     end = int(1000 * float(run.meta.get("ended") or time.time()))
     client.set_terminated(number, status=_ENDS.get(run.status, "FAILED"), end_time=end)
     return f"{out} (mlflow ui --backend-store-uri {store})"

@@ -1,10 +1,12 @@
 """To TensorBoard: event files, by the `tensorboard` package alone."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ..run import Run
+from ..words import plain
 from . import _parts
 
 _PROTO = "tensorboard.compat.proto"
@@ -17,14 +19,23 @@ writers: Any = import_module("tensorboard.summary.writer.event_file_writer")
 
 
 def write(run: Run, out: Path) -> str:
-    """Every series as a scalar, settings and findings as texts, in a folder of the run's own."""
+    """Every series as a scalar, settings, data, final metrics and findings as texts, in a folder of the run's own."""
     folder = out / run.id
     writer = writers.EventFileWriter(str(folder))
     try:
         began = _parts.started(run)
         settings = {**_parts.tags(run), **_parts.parameters(run)}
-        rows = "\n".join(f"| {name} | {value} |" for name, value in settings.items())
-        texts = {"configuration": f"| | |\n| --- | --- |\n{rows}"}
+        texts = {"configuration": _table(settings)}
+        if run.metrics:
+            rows = "\n".join(
+                f"| {n} | {m.last:.6g} | {m.last_step} | {plain(m.best)} | {plain(m.best_step)} |"
+                for n, m in run.metrics.items()
+            )
+            texts["metrics"] = (
+                f"| | last | at step | best | at step |\n| --- | --- | --- | --- | --- |\n{rows}"
+            )
+        if known := _parts.data_known(run):
+            texts["data"] = _table(known)
         if run.findings:
             texts["findings"] = "\n".join(
                 f"- **{f.get('code')} {f.get('name')}**: {f.get('message')}" for f in run.findings
@@ -38,6 +49,10 @@ def write(run: Run, out: Path) -> str:
     finally:
         writer.close()
     return f"{folder} (tensorboard --logdir {out})"
+
+
+def _table(rows: Mapping[str, str]) -> str:
+    return "| | |\n| --- | --- |\n" + "\n".join(f"| {name} | {value} |" for name, value in rows.items())
 
 
 def _text(name: str, text: str) -> Any:
