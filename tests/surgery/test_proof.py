@@ -15,8 +15,7 @@ from netwright.rerun import Command, Intervention, Trace
 from netwright.rerun.cache import state_of
 from netwright.surgery import proof as proofs
 from netwright.surgery.operation import Operation
-from netwright.trial import Cure
-from netwright.trial.search import Attempt
+from netwright.trial import Attempt, Cure
 from netwright.trial.yardstick import Yardstick
 
 SOURCE = Source(Path("/project/train.py"), "a = 1\nb = 2\nc = 3\nd = 4\n")

@@ -117,6 +117,7 @@ class Nursery:
 
 
 _OPEN: list[Nursery] = []
+_NONE: list[tuple[dict[str, str], tuple[str, ...]]] = []  # keys of those that said that it cannot be done
 
 
 def nursery(command: Command, plan: Plan, environment: Mapping[str, str]) -> Nursery | None:
@@ -128,6 +129,8 @@ def nursery(command: Command, plan: Plan, environment: Mapping[str, str]) -> Nur
     for known in [n for n in _OPEN if not n.lives()]:
         known.close()
         _OPEN.remove(known)
+    if (environment, modules) in _NONE:
+        return None
     for known in _OPEN:
         if known.key == (environment, modules):
             return known
@@ -137,6 +140,7 @@ def nursery(command: Command, plan: Plan, environment: Mapping[str, str]) -> Nur
     fresh = Nursery(environment, modules)
     if fresh.answer(_READY_S) is None:
         fresh.close()
+        _NONE.append(fresh.key)
         return None
     _OPEN.append(fresh)
     return fresh
@@ -150,7 +154,7 @@ def close_all() -> None:
 
 
 def _fits(plan: Plan) -> bool:
-    """Whether a forked process would be as a new one: without a seed both would draw the same."""
+    """Whether a forked process would be as a new one: without a seed both would draw the same. Whether there is an accelerator the process says itself: torch need not be known here."""
     torch = sys.modules.get("torch")
     accelerated = torch is not None and torch.cuda.is_available()
     return sys.platform == "linux" and plan.seed is not None and plan.same_hashes and not accelerated
@@ -183,6 +187,9 @@ def main(modules: list[str]) -> int:
     for name in ("netwright.rerun.watch", *modules):
         with contextlib.suppress(Exception):  # the program will say itself what it misses
             import_module(name)
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        return 1  # what is forked could not use it
     from .__main__ import Child
 
     woken, wakes = os.pipe()

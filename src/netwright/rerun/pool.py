@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from ..capture import memory
+from ..capture import machine
 from .cache import Cache
 from .nursery import Forked, nursery
 from .place import Place
@@ -25,16 +25,20 @@ from .trace import CRASHED, KILLED, Trace
 _GRACE_S = 5.0  # between the child's own end by the clock and the one from outside
 _POLL_S = 0.02
 _LINES = 20
+_LEAST = 400 << 20  # bytes of a re-run: a small one takes about 350 MiB, most of it for torch
 
 
 def workers(most: int | None = None) -> int:
-    """How many re-runs fit beside each other: one for each core, as memory allows (each is taken to need what this process has needed), one on an accelerator."""
+    """How many re-runs fit beside each other: one for each core, as memory allows (each is taken to need what this process, or the largest that it has started, has needed), one on an accelerator."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    fitting = int(0.8 * memory.available_memory() / max(peak, 1))
+    own, started = (
+        resource.getrusage(who).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    fitting = int(0.8 * machine.shared_memory() / max(own, started, _LEAST))
     return max(1, min(cores, fitting, most or cores))
 
 

@@ -11,6 +11,7 @@ from ..source import Change, Refused, Source, name_of
 
 remedy = Remedy(
     name="remove-augmentation",
+    late=True,
     mends=("NW120",),
     assumes="the augmentation is done in the training loop, by a statement of its own on the line (x = f(x)), or by a call in that of the network",
 )

@@ -12,6 +12,7 @@ from ..source import Change, Refused, Source
 
 remedy = Remedy(
     name="learning-rate-of-range-test",
+    late=True,
     mends=("NW501", "NW502"),
     assumes="the range test was done, and the rate is an argument of the optimizer or a constant of the file",
 )

@@ -12,6 +12,7 @@ from ..source import Change, Refused, Source, last_name
 
 remedy = Remedy(
     name="lower-learning-rate",
+    late=True,
     mends=("NW414", "NW603", "NW604", "NW606", "NW611"),
     assumes="one optimizer of torch's is made in the file, and its rate is written as a number in the call or as a constant of the file",
 )

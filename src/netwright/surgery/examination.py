@@ -1,0 +1,163 @@
+"""``netwright check`` of a program, in a process of its own."""
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from ..remedies import Treatment, merged
+from ..report.json import from_json
+from ..report.model import HEALTHY, Report
+from ..rerun import Command
+from ..rerun.place import Place
+from ..rule import Finding
+from ..trial.cure import Set
+from . import examined
+from .files import CannotFix
+
+_CHECK_S = 600.0
+_AGAIN_S = 20.0  # for the experiments of the examination of the mended program
+
+
+class Examination:
+    """One that is under way.
+
+    Args:
+        command: the program.
+        budget: seconds for experiments.
+    """
+
+    def __init__(self, command: Command, budget: float) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="netwright-fix-")
+        self._report = Path(self._folder.name) / "report.json"
+        self._said = Path(self._folder.name) / "said"
+        module = ["-m"] if command.is_module else []
+        arguments = ["--quiet", "--no-report", "--budget", f"{budget:g}", "--json", str(self._report)]
+        with self._said.open("wb") as said:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "netwright",
+                    "check",
+                    *arguments,
+                    *module,
+                    command.target,
+                    *command.argv,
+                ],
+                cwd=command.folder,
+                env=dict(command.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+            )
+
+    def result(self) -> Report:
+        """The report, when it is there.
+
+        Raises:
+            CannotFix: there is none.
+        """
+        try:
+            code = self._process.wait(_CHECK_S)
+            if not self._report.exists():
+                said = self._said.read_text("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
+                raise CannotFix(f"the program could not be examined (exit code {code}: {said[0]})")
+            return from_json(self._report.read_text("utf-8"))
+        except subprocess.TimeoutExpired as late:
+            raise CannotFix(f"the program could not be examined within {_CHECK_S:g} s") from late
+        finally:
+            self.stop()
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it still takes time."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """End it, where it is not over."""
+        if self.under_way:
+            self._process.kill()
+            self._process.wait()
+        with contextlib.suppress(OSError):
+            self._folder.cleanup()
+
+
+def examine(command: Command, *, budget: float) -> Report:
+    """What ``netwright check`` says of the program, in a process of its own; or what it said before, where nothing has changed since.
+
+    Raises:
+        CannotFix: it gave no report.
+    """
+    return examined.recall(command, budget=budget) or Examination(command, budget).result()
+
+
+class Mended:
+    """Examinations of a program with sets of remedies, each made once. There is none with a treatment among them: without a patch there is no mended program."""
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        self._reports: dict[Set, Report | None] = {}
+        self._begun: tuple[Set, Place, Examination] | None = None
+
+    def healthy(self, patches: Set) -> bool:
+        """Whether nothing is found in it any more; it is waited for."""
+        report = self._report(patches)
+        return report is not None and report.verdict == HEALTHY
+
+    def left(self, patches: Set, files: Mapping[str, str]) -> tuple[Finding, ...] | None:
+        """What is still found in it; ``None`` where it could not be examined. ``files`` are those that the program read: with them the result is kept for later."""
+        report = self._report(patches)
+        if report is None:
+            return None
+        examined.keep(self.command, report, files, budget=_AGAIN_S, changed=merged(patches))
+        return report.serious
+
+    def begin(self, patches: Set) -> None:
+        """Start the examination, so that other things can be done beside it."""
+        if (
+            patches in self._reports
+            or self._begun is not None
+            or any(isinstance(p, Treatment) for p in patches)
+        ):
+            return
+        changed, command = merged(patches), self.command
+        known = examined.recall(command, budget=_AGAIN_S, changed=changed)
+        if known is not None:
+            self._reports[patches] = known
+            return
+        place = Place.make(command.folder)
+        try:
+            for path, text in changed.items():
+                place.put(str(path), text)
+            target = command.target
+            if not command.is_module and Path(target).is_absolute():
+                target = str(place.base) + target
+            shadow = replace(command, target=target, folder=place.folder)
+            self._begun = patches, place, Examination(shadow, _AGAIN_S)
+        except (OSError, ValueError):
+            place.remove()
+
+    @property
+    def under_way(self) -> bool:
+        """Whether an examination takes time at this moment."""
+        return self._begun is not None and self._begun[2].under_way
+
+    def stop(self) -> None:
+        """End what is under way."""
+        if self._begun is not None:
+            _, place, examination = self._begun
+            self._begun = None
+            examination.stop()
+            place.remove()
+
+    def _report(self, patches: Set) -> Report | None:
+        self.begin(patches)
+        if self._begun is not None and self._begun[0] == patches:
+            with contextlib.suppress(CannotFix, OSError, ValueError):
+                self._reports[patches] = self._begun[2].result()
+            self.stop()
+        return self._reports.setdefault(patches, None)
