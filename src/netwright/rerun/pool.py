@@ -161,13 +161,12 @@ def _process(
     command: Command, plan: Plan, place: Place, channel: Path, log: IO[bytes]
 ) -> "subprocess.Popen[bytes] | Forked":
     """Forked from a process that has done the imports, where that makes no difference; else started anew."""
-    environment = _environment(command, plan, place)
-    ready = nursery(command, plan, environment)
+    ready = nursery(command, plan, _environment(command, replace(plan, threads=None), place.folder))
     forked = ready.fork(channel, place.folder) if ready is not None else None
     return forked or subprocess.Popen(
         [sys.executable, "-m", "netwright.rerun", str(channel)],
         cwd=place.folder,
-        env=environment,
+        env=_environment(command, plan, place.folder),
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
@@ -175,10 +174,17 @@ def _process(
     )
 
 
-def _environment(command: Command, plan: Plan, place: Place) -> dict[str, str]:
+def examination(command: Command, arguments: Sequence[str], channel: Path) -> Forked | None:
+    """``netwright`` with these arguments in the program's folder, forked from the process that re-runs are forked from; ``None`` where that cannot be. What it says on its standard error lies in ``output`` in the channel."""
+    plan = Plan(seed=0)
+    ready = nursery(command, plan, _environment(command, plan, command.folder))
+    return ready.fork(channel, command.folder, arguments) if ready is not None else None
+
+
+def _environment(command: Command, plan: Plan, folder: Path) -> dict[str, str]:
     """The program's own environment; the order of sets of strings is the same in all re-runs with a seed."""
     env = dict(command.environment)
-    env["PWD"] = str(place.folder)
+    env["PWD"] = str(folder)
     env["PYTHONDONTWRITEBYTECODE"] = "1"
     if plan.seed is not None and plan.same_hashes:
         env.setdefault("PYTHONHASHSEED", "0")

@@ -1,10 +1,13 @@
 """``netwright check`` of a program, in a process of its own."""
 
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +16,14 @@ from ..report.json import from_json
 from ..report.model import HEALTHY, Report
 from ..rerun import Command
 from ..rerun.place import Place
+from ..rerun.pool import examination
 from ..rule import Finding
 from ..trial.cure import Set
 from . import examined
 from .files import CannotFix
 
 _CHECK_S = 600.0
+_POLL_S = 0.05
 _AGAIN_S = 20.0  # for the experiments of the examination of the mended program
 
 
@@ -31,28 +36,27 @@ class Examination:
     """
 
     def __init__(self, command: Command, budget: float) -> None:
+        self._until = time.monotonic() + _CHECK_S
         self._folder = tempfile.TemporaryDirectory(prefix="netwright-fix-")
         self._report = Path(self._folder.name) / "report.json"
-        self._said = Path(self._folder.name) / "said"
+        self._said = Path(self._folder.name) / "output"
+        options = ["--quiet", "--no-report", "--budget", f"{budget:g}", "--json", str(self._report)]
         module = ["-m"] if command.is_module else []
-        arguments = ["--quiet", "--no-report", "--budget", f"{budget:g}", "--json", str(self._report)]
+        arguments = ["check", *options, *module, command.target, *command.argv]
+        self._process = examination(command, arguments, Path(self._folder.name)) or self._anew(
+            command, arguments
+        )
+
+    def _anew(self, command: Command, arguments: Sequence[str]) -> "subprocess.Popen[bytes]":
         with self._said.open("wb") as said:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "netwright",
-                    "check",
-                    *arguments,
-                    *module,
-                    command.target,
-                    *command.argv,
-                ],
+            return subprocess.Popen(
+                [sys.executable, "-m", "netwright", *arguments],
                 cwd=command.folder,
                 env=dict(command.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=said,
+                start_new_session=True,
             )
 
     def result(self) -> Report:
@@ -62,13 +66,14 @@ class Examination:
             CannotFix: there is none.
         """
         try:
-            code = self._process.wait(_CHECK_S)
+            while (code := self._process.poll()) is None:
+                if time.monotonic() > self._until:
+                    raise CannotFix(f"the program could not be examined within {_CHECK_S:g} s")
+                time.sleep(_POLL_S)
             if not self._report.exists():
                 said = self._said.read_text("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
                 raise CannotFix(f"the program could not be examined (exit code {code}: {said[0]})")
             return from_json(self._report.read_text("utf-8"))
-        except subprocess.TimeoutExpired as late:
-            raise CannotFix(f"the program could not be examined within {_CHECK_S:g} s") from late
         finally:
             self.stop()
 
@@ -80,7 +85,8 @@ class Examination:
     def stop(self) -> None:
         """End it, where it is not over."""
         if self.under_way:
-            self._process.kill()
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         with contextlib.suppress(OSError):
             self._folder.cleanup()
