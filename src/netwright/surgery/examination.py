@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ..options import SERIOUS
 from ..remedies import Treatment, merged
 from ..report.json import from_json
 from ..report.model import HEALTHY, Report
@@ -40,7 +41,16 @@ class Examination:
         self._folder = tempfile.TemporaryDirectory(prefix="netwright-fix-")
         self._report = Path(self._folder.name) / "report.json"
         self._said = Path(self._folder.name) / "output"
-        options = ["--quiet", "--no-report", "--budget", f"{budget:g}", "--json", str(self._report)]
+        options = [
+            "--quiet",
+            "--no-report",
+            "--only",
+            SERIOUS,
+            "--budget",
+            f"{budget:g}",
+            "--json",
+            str(self._report),
+        ]
         module = ["-m"] if command.is_module else []
         arguments = ["check", *options, *module, command.target, *command.argv]
         self._process = examination(command, arguments, Path(self._folder.name)) or self._anew(
