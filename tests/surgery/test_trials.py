@@ -1,5 +1,6 @@
 """Re-runs for the search: how long each is, what is not run twice, and examinations of the mended program beside them."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,15 @@ def test_a_crash_is_not_waited_for_twice_and_a_run_cut_off_is_tried_again(starte
     assert len(seen) == count + 1
     made.run([((), 1)])
     assert len(seen) == count + 2
+
+
+def test_what_is_done_aside_takes_nothing_of_the_budget(started):
+    make, _ = started
+    made = make(lambda plan: Trace(ended="finished", steps=400, wall_s=10.0))
+    until = made.until
+    with made.aside():
+        time.sleep(0.05)
+    assert made.until >= until + 0.05
 
 
 def test_what_runs_beside_has_a_core_of_its_own(started):

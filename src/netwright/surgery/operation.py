@@ -165,14 +165,22 @@ def _search(operation: Operation, *, seeds: int, progress: Callable[[float], Non
         trials.beside = int(mended.under_way)  # it gets a core of its own
         return trials.run(wanted)
 
+    def healthy(patches: Set) -> bool:
+        with trials.aside():
+            return mended.healthy(patches)
+
+    def chosen(patches: Set) -> None:
+        if trials.at_once > 1:
+            mended.begin(patches)
+
     try:
         operation.cure = search(
             operation.nominated,
             run,
             seeds=seeds,
             standard=operation.standard,
-            healthy=mended.healthy,
-            chosen=mended.begin,
+            healthy=healthy,
+            chosen=chosen,
             rung=trials.rung,
             at_once=trials.at_once,
         )

@@ -1,9 +1,10 @@
 """Re-runs for the search: every one with the same number of steps, within the budget."""
 
+import contextlib
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ..remedies import interventions, merged
@@ -113,6 +114,15 @@ class Trials:
         found = dict(zip((p.to_json() for p in fresh), traces, strict=True))
         self.known |= {n: replace(t, cached=True) for n, t in found.items() if t.whole or t.ended == CRASHED}
         return [found[name] if name in found else self.known[name] for name in names]
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Something else is done: its time is none of the budget for re-runs."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.until += time.monotonic() - began
 
     def _at(self, done: float) -> None:
         self.progress(min(0.99, done / self.wanted))
