@@ -71,6 +71,12 @@ def test_what_a_program_does_at_its_end_is_done(tmp_path, forked):
     assert len(forked) == 1
 
 
+def test_what_torch_imports_with_the_first_optimizer_is_there_already(tmp_path, forked):
+    made = command(tmp_path, "import sys\nimport torch\nprint('torch._dynamo' in sys.modules)\n")
+    assert one(made, Plan(seed=0)).tail == ("True",)
+    assert len(forked) == 1
+
+
 def test_threads_are_those_of_the_plan(tmp_path, forked):
     made = command(tmp_path, "import torch\nprint(torch.get_num_threads())\n")
     assert [one(made, Plan(seed=0, threads=n)).tail for n in (2, 1)] == [("2",), ("1",)]

@@ -154,7 +154,8 @@ def _start(command: Command, plan: Plan, index: int, until: float | None) -> _Ru
     (channel / "command.json").write_text(json.dumps(told), "utf-8")
     log = (channel / "output").open("wb")
     process = _process(command, plan, place, channel, log)
-    return _Running(index, plan, process, channel, place, log, now, deadline)
+    began = time.monotonic()  # what it is forked from may have had to be started first
+    return _Running(index, plan, process, channel, place, log, began, deadline)
 
 
 def _process(
