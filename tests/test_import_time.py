@@ -35,6 +35,10 @@ def test_import_is_quick_and_loads_no_framework():
     assert seconds < 0.1
 
 
+def test_fix_leaves_torch_to_the_processes_that_it_starts():
+    assert "torch" not in python(f"import netwright.surgery.door; {AFTER}")[0]
+
+
 def test_dir_names_what_is_loaded_later():
     assert python(f"import netwright; assert {{'check', 'watch'}} <= set(dir(netwright)); {AFTER}")[0] == []
 

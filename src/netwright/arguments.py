@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .options import PROVE_S
+from .options import PROVE_S, SERIOUS
 
 
 class ExperimentName(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
@@ -17,7 +17,7 @@ class ExperimentName(click.ParamType):  # pyright: ignore[reportMissingTypeArgum
     def _choice(self) -> click.Choice[str]:
         from .evidence import EXPERIMENTS
 
-        return click.Choice(sorted(EXPERIMENTS.values()))
+        return click.Choice([*sorted(EXPERIMENTS.values()), SERIOUS])
 
     def get_metavar(self, *args: Any, **kwargs: Any) -> str | None:
         """For the help."""

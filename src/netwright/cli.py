@@ -179,7 +179,7 @@ def run(**options: Any) -> NoReturn:
     "--only",
     multiple=True,
     type=ExperimentName(),
-    help="Of the experiments only this one (repeatable). repeat-run, seeds, learning-curve and largest-batch run the whole program again, many times, in processes of their own: they are done only when named here.",
+    help="Of the experiments only this one (repeatable), or serious: those that an error or a warning can rest on. repeat-run, seeds, learning-curve and largest-batch run the whole program again, many times, in processes of their own: they are done only when named here.",
 )
 @click.option(
     "--budget",

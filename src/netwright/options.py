@@ -7,6 +7,7 @@ RUNS = Path(".netwright") / "runs"  # below a working folder
 USAGE_ERROR = 2
 FAILED_ON = 4
 NOT_PROVEN = 5
+SERIOUS = "serious"  # in place of names of experiments: those that an error or a warning can rest on
 PROVE_S = 300.0  # for all re-runs of a proof, unless said otherwise
 
 
@@ -18,7 +19,7 @@ class RunOptions:
     ``stop_after_preflight`` is ``netwright check``. ``fail_on`` is ``"error"``, ``"warning"`` or ``None``. ``select`` and ``ignore`` are codes,
     names or prefixes of codes. ``run_dir`` is where the run is recorded (``None``: nothing is written unless ``json_path`` or
     ``html_path`` says so), ``record`` whether its record is to be among it. ``wait_evaluation`` is how many seconds to wait for a first evaluation pass after the training steps, ``steps``
-    how many optimizer steps to capture. ``experiments`` are names of experiments to run after them (``"all"``: every one), within ``budget`` seconds.
+    how many optimizer steps to capture. ``experiments`` are names of experiments to run after them (``"all"``: every one that does not run the program again, ``"serious"``: of these what an error or a warning can rest on), within ``budget`` seconds.
 
     ``watch`` is whether the rest of the run is watched, ``watch_budget`` the share of the run time that this may take. ``watch_every`` samples every so many steps
     whatever it costs, ``watch_rank`` and ``watch_histograms`` ask for more in each sample.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .diagnosis.measurement import LEFT_OUT
 from .evidence import Forms, LargestBatch, StepMemory
+from .options import SERIOUS
 from .patient import Patient
 from .rule import NotApplicable
 
@@ -22,7 +23,7 @@ def experiment(patient: Patient) -> None:
     if patient.session is None or patient.tried:
         return
     patient.tried = True
-    from .experiments.catalogue import Fitting, material, planned
+    from .experiments.catalogue import Fitting, material, planned, serious
 
     try:
         fitting = Fitting(material(patient.session, patient.again()))
@@ -33,7 +34,10 @@ def experiment(patient: Patient) -> None:
     budget = patient.options.budget
     began = time.perf_counter()
     later: list[tuple[Experiment, float]] = []
-    for experiment, seconds in planned(patient.options.experiments, budget):
+    names = patient.options.experiments
+    if SERIOUS in names:
+        names = (*names, *serious(patient.config.severity))
+    for experiment, seconds in planned(names, budget):
         if seconds:
             late = _do(patient, experiment, fitting, seconds, began)
             later += [(experiment, late)] if late is not None else []

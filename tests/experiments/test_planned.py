@@ -3,7 +3,8 @@
 import pytest
 
 from netwright.evidence import EXPERIMENTS
-from netwright.experiments.catalogue import all_experiments, planned
+from netwright.experiments.catalogue import all_experiments, planned, serious
+from netwright.rule import Severity
 
 
 class Clock:
@@ -35,3 +36,10 @@ def test_what_comes_after_the_end_of_the_budget_is_left_out():
         clock.now += 19.5
     assert given["gradient-check"] > 0
     assert [given["overfit-batch"], given["range-test"]] == [0.0, 0.0]
+
+
+def test_serious_ones_are_those_that_an_error_or_a_warning_rests_on():
+    named = serious({})
+    assert {"overfit-batch", "range-test", "simple-models"} <= set(named)
+    assert not {"noise-scale", "seeds", "repeat-run"} & set(named)
+    assert "noise-scale" in serious({"NW503": Severity.WARNING})

@@ -6,7 +6,7 @@ import pytest
 
 from netwright.rerun import Command, Plan
 from netwright.rerun import nursery as nurseries
-from netwright.rerun.pool import rerun
+from netwright.rerun.pool import examination, rerun
 
 from . import programs
 from .test_rerun import SECONDS, _gone, bare, command, one
@@ -34,8 +34,8 @@ def forked(monkeypatch):
     seen = []
     fork = nurseries.Nursery.fork
 
-    def noted(self, channel, folder):
-        child = fork(self, channel, folder)
+    def noted(self, *args):
+        child = fork(self, *args)
         seen.append(child.pid)
         return child
 
@@ -63,6 +63,34 @@ def test_what_is_drawn_is_what_a_new_process_draws(tmp_path, forked, monkeypatch
         t.tail for t in traces[:2]
     ]
     assert len(forked) == 3
+
+
+def test_what_a_program_does_at_its_end_is_done(tmp_path, forked):
+    text = "import atexit, sys\natexit.register(print, 'last')\nsys.stdout.write('first\\n')\n"
+    assert one(command(tmp_path, text), Plan(seed=0)).tail == ("first", "last")
+    assert len(forked) == 1
+
+
+def test_what_torch_imports_with_the_first_optimizer_is_there_already(tmp_path, forked):
+    made = command(tmp_path, "import sys\nimport torch\nprint('torch._dynamo' in sys.modules)\n")
+    assert one(made, Plan(seed=0)).tail == ("True",)
+    assert len(forked) == 1
+
+
+def test_threads_are_those_of_the_plan(tmp_path, forked):
+    made = command(tmp_path, "import torch\nprint(torch.get_num_threads())\n")
+    assert [one(made, Plan(seed=0, threads=n)).tail for n in (2, 1)] == [("2",), ("1",)]
+    assert len(forked) == 2
+    assert len({id(n) for n in nurseries._OPEN}) == 1
+
+
+def test_a_command_of_netwrights_is_forked_as_well(tmp_path, forked):
+    (tmp_path / "channel").mkdir()
+    made = command(tmp_path, "import torch\n")
+    child = examination(made, ["check", "absent.py"], tmp_path / "channel")
+    assert child is not None and child.wait() == 2
+    assert forked == [child.pid]
+    assert "there is no script" in (tmp_path / "channel" / "output").read_text()
 
 
 def test_ends_are_told_as_they_are(tmp_path, forked):

@@ -7,7 +7,7 @@ from netwright.report.json import to_json
 from netwright.rerun import Command
 from netwright.rerun.cache import state_of
 from netwright.surgery import examined
-from netwright.surgery.operation import examine
+from netwright.surgery.examination import examine
 
 
 @pytest.fixture

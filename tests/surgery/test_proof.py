@@ -1,11 +1,13 @@
 """An operation as the record that the report shows, and where it is kept."""
 
+import io
 import json
 import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from handmade import finding, report
 from netwright.diagnosis import Edit, Proved
@@ -15,8 +17,8 @@ from netwright.rerun import Command, Intervention, Trace
 from netwright.rerun.cache import state_of
 from netwright.surgery import proof as proofs
 from netwright.surgery.operation import Operation
-from netwright.trial import Cure
-from netwright.trial.search import Attempt
+from netwright.surgery.words import show
+from netwright.trial import Attempt, Cure
 from netwright.trial.yardstick import Yardstick
 
 SOURCE = Source(Path("/project/train.py"), "a = 1\nb = 2\nc = 3\nd = 4\n")
@@ -144,6 +146,25 @@ def test_what_could_not_be_tried_with_others_says_why(tmp_path):
     known = {e.name: e for e in proofs.proof_of(operation(tmp_path, cure)).edits}
     assert (known["r2"].proved, known["r2"].why) == (Proved.NOT_TRIED, "r2: r1 is at its place")
     assert known["r3"].why == "its turn did not come"
+
+
+def test_what_was_given_up_early_says_what_it_had_reached(tmp_path):
+    early = replace(attempt(0.2, S), steps=25, beside=0.3)
+    cure = replace(healed(), attempts=(attempt(0.6, A),), patches=(A,), dropped=(early,))
+    known = {e.name: e for e in proofs.proof_of(operation(tmp_path, cure)).edits}
+    assert (known["r4"].proved, known["r4"].alone) == (Proved.NO_HELP, None)
+    assert known["r4"].why == "0.2 after 25 steps, and 0.3 as it is by then"
+
+
+def test_a_proof_that_was_broken_off_says_why(tmp_path):
+    broken = replace(healed(), before=(0.1, 0.1), after=(0.9, 0.1), p=0.5, futile=True)
+    whole = operation(tmp_path, broken)
+    made = proofs.proof_of(whole)
+    assert (made.before, made.after, made.better) == ((0.1, 0.1), (0.9, 0.1), 1)
+    assert "after 2 of 5 seeds" in made.why
+    console = Console(file=io.StringIO(), width=200)
+    show(whole, made, console=console)
+    assert "after 2 of 5 seeds" in console.file.getvalue()
 
 
 def test_a_gain_short_of_a_proof_is_called_help(tmp_path):

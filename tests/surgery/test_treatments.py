@@ -18,7 +18,7 @@ from netwright.report.build import diagnosed
 from netwright.report.json import from_json, schema, to_json
 from netwright.rerun import Command
 from netwright.rule import Severity
-from netwright.surgery import door, operation, proof
+from netwright.surgery import door, operation, proof, trials
 from netwright.surgery.words import show
 
 from ..remedies.variants import line_of
@@ -70,7 +70,7 @@ def cured(tmp_path, monkeypatch):
         path.write_text(PROGRAM)
         return traces
 
-    monkeypatch.setattr(operation, "rerun", rerun)
+    monkeypatch.setattr(trials, "rerun", rerun)
     found = (
         finding(path, "NW101", "model(x[:128])", mean=500.0, std=80.0, input="input"),
         finding(path, "NW506", "optimizer = "),

@@ -4,7 +4,7 @@ import os
 
 from netwright.remedies import remedies_of
 from netwright.rerun import Command
-from netwright.surgery.operation import watch
+from netwright.surgery.examination import watch
 
 PROGRAM = """\
 import torch

@@ -9,6 +9,7 @@ from netwright.remedies import Patch, Source, Treatment, interventions
 from netwright.remedies.source import Change
 from netwright.rerun import Intervention, Metric, Trace
 from netwright.trial import search
+from netwright.trial.proving import hopeless
 from netwright.trial.yardstick import choose, sign_flip
 
 SOURCE = Source(Path("train.py"), "a = 1\nb = 2\nc = 3\n")
@@ -96,9 +97,67 @@ def test_luck_is_no_cure():
     assert not cure.proven  # seeds differ by more than it gains
 
 
-def test_one_seed_that_loses_is_no_proof():
-    run, _ = program(lambda s, seed: 0.5 + (0.3 if s and seed != 3 else -0.1 if s else 0.0))
-    assert not search([[A]], run).proven
+def test_one_seed_that_loses_is_no_proof_and_those_after_it_are_not_run():
+    run, seen = program(lambda s, seed: 0.5 + (0.3 if s and seed != 3 else -0.1 if s else 0.0))
+    cure = search([[A]], run)
+    assert not cure.proven
+    assert cure.futile
+    assert (len(cure.before), cure.seeds) == (4, 5)
+    assert max(seed for _, seed in seen) == 3
+
+
+def test_more_seeds_can_bear_one_that_loses():
+    run, seen = program(lambda s, seed: 0.5 + (0.3 if s and seed != 3 else -0.1 if s else 0.0))
+    cure = search([[A]], run, seeds=10)
+    assert cure.proven
+    assert not cure.futile
+    assert max(seed for _, seed in seen) == 9
+
+
+def test_what_the_budget_cut_off_is_neither_gain_nor_loss():
+    run, _ = program(lambda s, seed: 0.9 if s else 0.1)
+
+    def short(wanted):
+        cut = {True: Trace(ended="killed")}
+        return [cut.get(seed > 2, trace) for (_, seed), trace in zip(wanted, run(wanted), strict=True)]
+
+    cure = search([[A]], short)
+    assert cure.before == (0.1, 0.1, 0.1)
+    assert not cure.futile
+    assert not cure.proven
+
+
+@pytest.mark.parametrize("gains", [(1.0, 1.0, -0.5), (0.0,), (1.0, 0.0), (-1.0,), (float("-inf"), 1.0)])
+def test_no_proof_is_left_whatever_follows(gains):
+    assert hopeless(gains, 5)
+    for rest in (1e-9, 1.0, 1e9, float("inf")):
+        assert sign_flip([*gains, *[rest] * (5 - len(gains))]) > 1 / 32
+
+
+@pytest.mark.parametrize(("gains", "seeds"), [((), 5), ((1.0,), 5), ((1.0, 0.1, 3.0), 5), ((-1.0,), 6)])
+def test_a_proof_is_still_possible(gains, seeds):
+    assert not hopeless(gains, seeds)
+    assert sign_flip([*gains, *[1e9] * (seeds - len(gains))]) <= 1 / 32
+
+
+def test_the_only_set_that_there_was_to_try_is_proven_from_the_first_seed_on():
+    run, seen = program(lambda s, seed: (0.9 if s else 0.1) + 0.001 * seed)
+    cure = search([[A]], run)
+    assert cure.proven
+    assert list(cure.before) == pytest.approx([0.1, 0.101, 0.102, 0.103, 0.104])
+    assert len(seen) == 10
+
+
+def test_seeds_are_run_beside_each_other_only_as_many_as_there_are_cores_for():
+    run, _ = program(lambda s, seed: 0.9 if s else 0.1)
+    sizes = []
+
+    def counted(wanted):
+        sizes.append(len(wanted))
+        return run(wanted)
+
+    search([[A], [B]], counted, at_once=4)
+    assert sizes[-3:] == [4, 4, 2]
 
 
 def test_a_crash_that_is_mended_is_proven():
@@ -166,11 +225,29 @@ def test_a_standard_remedy_stays_on_top_only_where_it_adds_much():
     assert cure.proven
 
 
+def test_nothing_is_tried_on_top_of_what_heals():
+    run, seen = program(lambda s, seed: 0.1 + 0.2 * ("a" in s) + 0.5 * ("s" in s))
+    asked = []
+    cure = search([[A]], run, standard=[S, T], healthy=lambda patches: asked.append(names(patches)) or True)
+    assert names(cure.patches) == {"a"}
+    assert asked == [{"a"}]
+    assert {s for s, _ in seen} == {frozenset(), frozenset({"a"})}
+
+
+def test_nothing_is_tried_on_top_where_nothing_can_add_enough():
+    run, seen = program(lambda s, seed: 0.95 if "a" in s else 0.1)
+    search([[A]], run, standard=[S, T], healthy=lambda _: pytest.fail("needless"))
+    assert {s for s, _ in seen} == {frozenset(), frozenset({"a"})}
+    run, seen = program(lambda s, seed: 0.8 if "a" in s else None)
+    search([[A]], run, standard=[S, T], healthy=lambda _: pytest.fail("needless"))
+    assert {s for s, _ in seen} == {frozenset(), frozenset({"a"})}
+
+
 def test_an_edit_that_two_findings_nominate_is_tried_once():
     run, seen = program(lambda s, seed: 0.9 if "a" in s else 0.1)
     cure = search([[A], [replace(A, codes=("NW002",))]], run, seeds=1)
     assert names(cure.patches) == {"a"}
-    assert [s for s, _ in seen].count({"a"}) == 2  # tried, and proven
+    assert [s for s, _ in seen].count({"a"}) == 1  # and by that one seed proven as far as it was asked for
 
 
 def test_standard_remedies_are_tried_after_and_with_those_that_do_not_help_alone():

@@ -7,10 +7,9 @@ import torch
 
 from ..evidence import Graph, TensorInfo
 from .facts import storage_of
+from .machine import shared_memory
 
-_UNKNOWN = 4 << 30
 _SIZES = {"VmSize": "RLIMIT_AS", "VmData": "RLIMIT_DATA"}
-_GROUP = "/sys/fs/cgroup"
 _BYTES = {
     "float64": 8,
     "int64": 8,
@@ -30,12 +29,6 @@ def available_memory(device: torch.device | None = None) -> int:
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     own = _of_process()
     return shared_memory() if own is None else max(0, min(own, shared_memory()))
-
-
-def shared_memory() -> int:
-    """Bytes that processes other than this one can take, too: of the machine, or of the container's limit where that is less."""
-    found = [n for n in (_of_machine(), _of_container()) if n is not None]
-    return max(0, min(found, default=_UNKNOWN))
 
 
 def _of_process() -> int | None:
@@ -76,30 +69,6 @@ class _MallInfo(ctypes.Structure):
         (n, ctypes.c_size_t)
         for n in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
     ]
-
-
-def _of_machine() -> int | None:
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            return next(
-                (int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable")), None
-            )
-    except OSError:
-        return None
-
-
-def _of_container() -> int | None:
-    """What is left below the limit of the control group; pages of files that can be let go do not count."""
-    try:
-        with open(f"{_GROUP}/memory.max", encoding="ascii") as file:
-            limit = int(file.read())  # "max" where there is none
-        with open(f"{_GROUP}/memory.current", encoding="ascii") as file:
-            used = int(file.read())
-        with open(f"{_GROUP}/memory.stat", encoding="ascii") as file:
-            pages = sum(int(line.split()[1]) for line in file if line.startswith("inactive_file "))
-    except (OSError, ValueError):
-        return None
-    return limit - used + pages
 
 
 def activation_bytes(graph: Graph) -> int:

@@ -27,7 +27,8 @@ class Edit:
 
     ``codes`` and ``where`` are those of the finding that it mends (no code: a standard remedy, which nothing nominates). ``alone`` is the yardstick with this remedy alone, ``without`` with the whole set
     but this one; ``None`` where that was not run or gave no result. ``by_hand`` says what to change in the source where it was tried without an edit of it, so that no patch has it. ``why`` says why it was not tried;
-    of one that helped, why there is no patch.
+    of one that helped, why there is no patch; of one that did not help, what it had reached
+    when it was given up before its end.
     """
 
     name: str
@@ -55,7 +56,7 @@ class Left:
 class Proof:
     """What re-runs of the program with remedies showed.
 
-    ``yardstick`` is the number they are judged by (``"accuracy"``), empty where nothing could be judged, and ``why``. ``edits`` are all remedies that were thought of. ``budget_s`` is the time that all re-runs were given, ``steps`` the length of one (``None``: to its own end).
+    ``yardstick`` is the number they are judged by (``"accuracy"``), empty where nothing could be judged, and ``why``, which also says why there are fewer seeds than were asked for. ``edits`` are all remedies that were thought of. ``budget_s`` is the time that all re-runs were given, ``steps`` the length of one (``None``: to its own end).
     ``control`` and ``together`` are the values with the program's own seed, as it is and with the whole set; ``before`` and ``after`` those by matched seed, ``p`` of the one-sided sign-flip test on
     them, ``luck`` the median difference of two seeds of the program as it is. ``left`` is ``None`` where the mended program was not examined.
     """

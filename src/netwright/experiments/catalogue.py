@@ -1,15 +1,16 @@
 """The experiments by name, cheapest and most telling first, and the material that a recording gives them."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 
 from ..capture.session import Session
 from ..capture.step import Step
 from ..evidence import EXPERIMENTS, NOWHERE, Event
+from ..registry import all_rules
 from ..rerun import Command
-from ..rule import NotApplicable
+from ..rule import NotApplicable, Severity
 from ._fitting import Fitting as Fitting
 from .experiment import Experiment, Material
 
@@ -58,6 +59,13 @@ def _constant(events: Sequence[Event]) -> bool:
     """Whether the learning rate stays as it is: no scheduler was made, and no step had another rate than the first."""
     rates = {e.detail.get("lr") for e in events if e.kind == "optimizer_step"}
     return len(rates) <= 1 and not any(e.kind == "scheduler_step" for e in events)
+
+
+def serious(severity: Mapping[str, Severity]) -> tuple[str, ...]:
+    """The experiments without which some error or warning could not be found; ``severity`` are the user's own by code."""
+    grave = [r for r in all_rules() if severity.get(r.code, r.severity) is not Severity.INFO]
+    needed = {kind for rule in grave for kind in rule.needs.values()}
+    return tuple(e.name for e in all_experiments() if e.makes in needed and not e.reruns)
 
 
 def planned(

@@ -19,13 +19,15 @@ class Remedy:
     """One way to mend a program: an edit of its source at the place that a finding names, and for some the same at the hooks of a re-run.
 
     ``mends`` are codes of rules. ``assumes`` says in words what must hold, and what the edit refuses without. The prose is the docstring of the module.
-    ``name`` is kebab-case. ``bends_loss`` says that the loss after it is another than before, so that the two cannot be compared.
+    ``name`` is kebab-case. ``bends_loss`` says that the loss after it is another than before, so that the two cannot be compared, ``late`` that what it is worth may show only at the end of a training (a smaller rate, a schedule,
+    regularization).
     """
 
     name: str
     mends: tuple[str, ...]
     assumes: str
     bends_loss: bool = False
+    late: bool = False
     _edits: list[Edit] = field(default_factory=list[Edit], repr=False)
     _hooks: list[Hook] = field(default_factory=list[Hook], repr=False)
 
@@ -76,6 +78,7 @@ class Remedy:
             codes=(finding.code,),
             where=finding.where,
             bends_loss=self.bends_loss,
+            late=self.late,
             source=source,
             changes=tuple(changes),
         )
@@ -100,6 +103,7 @@ class Remedy:
             codes=(finding.code,),
             where=finding.where,
             bends_loss=self.bends_loss,
+            late=self.late,
             intervention=self._hooks[0](finding),
             why=why,
         )
@@ -116,6 +120,7 @@ class Treatment:
     where: Where = NOWHERE
     why: str = ""
     bends_loss: bool = False
+    late: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -157,6 +162,7 @@ class Patch:
     changes: tuple[Change, ...]
     where: Where = NOWHERE
     bends_loss: bool = False
+    late: bool = False
 
     @property
     def path(self) -> Path:

@@ -60,6 +60,7 @@ USUAL: tuple[Usual, ...] = (
     best_epoch.remedy,
     longer.remedy,
 )
+_LATE = frozenset(("rate-divided-by-10", *(r.name for r in USUAL if r.late)))
 
 
 def standard(sources: Iterable[Source]) -> list[Patch | Treatment]:
@@ -97,10 +98,18 @@ def standard(sources: Iterable[Source]) -> list[Patch | Treatment]:
             intervention = _hooked(source, call, name)
             if intervention is not None:
                 found.append(
-                    Treatment(remedy=name, title=title, codes=(), intervention=intervention, why=str(why))
+                    Treatment(
+                        remedy=name,
+                        title=title,
+                        codes=(),
+                        intervention=intervention,
+                        why=str(why),
+                        late=name in _LATE,
+                    )
                 )
             continue
-        found.append(Patch(remedy=name, title=title, codes=(), source=source, changes=changes))
+        late = name in _LATE
+        found.append(Patch(remedy=name, title=title, codes=(), source=source, changes=changes, late=late))
     return found
 
 

@@ -60,7 +60,7 @@ def _over_seeds(proof: Proof, names: str) -> str:
     said += (
         f"; two seeds of the program as it is differ by {proof.luck:.2g})" if proof.luck is not None else ")"
     )
-    return said + ("" if proof.proven else ": not proven")
+    return said + ("" if proof.proven else f": not proven{'; ' * bool(proof.why)}{proof.why}")
 
 
 def _middle(values: Sequence[float]) -> str:
@@ -79,6 +79,8 @@ def of_cause(cause: Cause, proof: Proof) -> str:
     if cause.proved is Proved.NO_HELP:
         if proof.cure:
             return f"tried and not needed: as good without {cause.remedy}" + (f" ({alone})" if alone else "")
+        if not alone and cause.why:
+            return f"tried and did not help: {proof.yardstick} {cause.why} with {cause.remedy} alone"
         return f"tried and did not help: {alone or cause.remedy} ({number(proof.control)} as it is)"
     without = (
         f"{proof.yardstick if not alone else ''} {number(cause.without)} with the others only".strip()

@@ -1,5 +1,6 @@
 """The child of a re-run: ``python -m netwright.rerun CHANNEL``. The channel is a folder with ``plan.json`` and ``command.json``; ``trace.json`` is written there."""
 
+import atexit
 import contextlib
 import ctypes
 import json
@@ -7,9 +8,10 @@ import os
 import resource
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import launch
 from .place import Guard, Place
@@ -36,7 +38,7 @@ class Child:
 
     def run(self) -> int:
         """Run the program to its end, and write what came of it."""
-        _die_with_parent(os.getppid())
+        die_with_parent(os.getppid())
         finders = [launch.AfterImport("torch", self._torch), launch.AfterImport("numpy", self._numpy)]
         sys.meta_path[:0] = [f for f in finders if f.name not in sys.modules]
         self._random()
@@ -126,7 +128,7 @@ class Child:
         return {p: s for p in sorted(paths) if p.startswith(own) and (s := state_of(p)) is not None}
 
 
-def _die_with_parent(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
     """Where the system can do it (Linux): a child whose parent is killed ends as well."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
@@ -134,5 +136,16 @@ def _die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def leave(code: int) -> NoReturn:
+    """End a re-run as the interpreter would, up to the point where it takes everything apart that was imported: that takes longer than many a training, and nobody sees it."""
+    for end in (threading._shutdown, atexit._run_exitfuncs):  # type: ignore[attr-defined]  # pyright: ignore
+        with contextlib.suppress(Exception):
+            end()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(Child(Path(sys.argv[1])).run())
+    leave(Child(Path(sys.argv[1])).run())

@@ -1,11 +1,14 @@
 """Where re-runs are forked from: a process that has imported torch, and of numpy, scipy, pandas and scikit-learn what the program imports. A short program spends more time on importing these than on training.
 
 As a program (``python -m netwright.rerun.nursery MODULE...``) it is that process: an order is a line of JSON on its standard input, the answer the number of the process that was forked. Only on Linux, for re-runs
-with a seed, without an accelerator, and for programs that do not touch the environment (which torch reads when it is imported); all others are started anew.
+with a seed, without an accelerator, and for programs that do not touch the environment (which torch reads when it is imported); all others are started anew. Its environment sets no number of threads: a re-run sets that itself.
+
+An examination of the program (``netwright check``) can be forked from it as well: its order bears the arguments of that command.
 """
 
 import atexit
 import contextlib
+import gc
 import json
 import os
 import re
@@ -14,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -23,6 +26,17 @@ from .plan import Command, Plan
 _KNOWN = ("torch", "numpy", "scipy", "pandas", "sklearn")
 _IMPORTED = re.compile(rf"^[ \t]*(?:import|from)[ \t]+((?:{'|'.join(_KNOWN)})(?:\.\w+)*)\b", re.MULTILINE)
 _EARLY = re.compile(r"\benviron\b|\bputenv\b")
+_TOOLS = (
+    "doctor",
+    "measuring",
+    "trying",
+    "capture.session",
+    "capture.gathering",
+    "experiments.catalogue",
+    "report.json",
+)
+_LATER = ("torch._dynamo",)  # torch imports it when the first optimizer is made: more than a second
+_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 _MOST_FILES = 200
 _READY_S, _ANSWER_S = 60.0, 30.0
 
@@ -77,9 +91,9 @@ class Nursery:
         """Whether it can be given orders."""
         return self.process.poll() is None
 
-    def fork(self, channel: Path, folder: Path) -> Forked | None:
-        """A re-run whose plan lies in a channel, with its output there too; ``None`` where it could not be had."""
-        order = json.dumps({"channel": str(channel), "folder": str(folder)}) + "\n"
+    def fork(self, channel: Path, folder: Path, argv: Sequence[str] = ()) -> Forked | None:
+        """A re-run whose plan lies in a channel, or the command of netwright's with these arguments, with its output there too; ``None`` where it could not be had."""
+        order = json.dumps({"channel": str(channel), "folder": str(folder), "argv": list(argv)}) + "\n"
         try:
             assert self.process.stdin is not None
             os.write(self.process.stdin.fileno(), order.encode())
@@ -117,6 +131,7 @@ class Nursery:
 
 
 _OPEN: list[Nursery] = []
+_NONE: list[tuple[dict[str, str], tuple[str, ...]]] = []  # keys of those that said that it cannot be done
 
 
 def nursery(command: Command, plan: Plan, environment: Mapping[str, str]) -> Nursery | None:
@@ -128,6 +143,8 @@ def nursery(command: Command, plan: Plan, environment: Mapping[str, str]) -> Nur
     for known in [n for n in _OPEN if not n.lives()]:
         known.close()
         _OPEN.remove(known)
+    if (environment, modules) in _NONE:
+        return None
     for known in _OPEN:
         if known.key == (environment, modules):
             return known
@@ -137,6 +154,7 @@ def nursery(command: Command, plan: Plan, environment: Mapping[str, str]) -> Nur
     fresh = Nursery(environment, modules)
     if fresh.answer(_READY_S) is None:
         fresh.close()
+        _NONE.append(fresh.key)
         return None
     _OPEN.append(fresh)
     return fresh
@@ -150,9 +168,11 @@ def close_all() -> None:
 
 
 def _fits(plan: Plan) -> bool:
-    """Whether a forked process would be as a new one: without a seed both would draw the same."""
+    """Whether a forked process would be as a new one: without a seed both would draw the same. Torch need not be known here: the process says itself, too, when there is an accelerator."""
     torch = sys.modules.get("torch")
-    accelerated = torch is not None and torch.cuda.is_available()
+    accelerated = (
+        torch.cuda.is_available() if torch is not None else any(os.path.exists(d) for d in _DEVICES)  # noqa: PTH110
+    )
     return sys.platform == "linux" and plan.seed is not None and plan.same_hashes and not accelerated
 
 
@@ -179,12 +199,18 @@ def _modules(command: Command) -> tuple[str, ...] | None:
 
 
 def main(modules: list[str]) -> int:
-    """Import, and fork a re-run for every order until there are no more. Returns in each of them as well, with the exit code of the re-run."""
-    for name in ("netwright.rerun.watch", *modules):
+    """Import, and fork a re-run for every order until there are no more."""
+    for name in ("netwright.rerun.watch", *modules, *_LATER):
         with contextlib.suppress(Exception):  # the program will say itself what it misses
             import_module(name)
-    from .__main__ import Child
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        return 1  # what is forked could not use it
+    from .__main__ import Child, die_with_parent, leave
 
+    # What is there by now stays: looked at by no collection, its memory remains shared by all that are forked.
+    gc.collect()
+    gc.freeze()
     woken, wakes = os.pipe()
     os.set_blocking(wakes, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -206,15 +232,19 @@ def main(modules: list[str]) -> int:
         while b"\n" in orders:
             line, _, orders = orders.partition(b"\n")
             order = json.loads(line)
-            channel = Path(order["channel"])
+            channel, argv = Path(order["channel"]), order["argv"]
+            if argv:  # before the fork, so that the next one has it already
+                _import_tools()
             pid = os.fork()
             if pid == 0:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 os.close(woken)
                 os.close(wakes)
-                _move(channel, order["folder"])
-                return Child(channel).run()
+                _move(channel, order["folder"], quiet=bool(argv))
+                if argv:
+                    die_with_parent(os.getppid())
+                leave(_command(argv) if argv else Child(channel).run())
             channels[pid] = channel
             with contextlib.suppress(OSError):
                 os.setpgid(pid, pid)  # here as well: it may be ended before it comes to that itself
@@ -238,8 +268,25 @@ def _reap(channels: dict[int, Path]) -> None:
                 fresh.replace(channel / "ended")
 
 
-def _move(channel: Path, folder: str) -> None:
-    """Into a process group of its own, with the folder and the streams of a program that was just started."""
+def _import_tools() -> None:
+    """What an examination needs of netwright; by name, since all of it stands above re-runs."""
+    for name in _TOOLS:
+        import_module(f"netwright.{name}")
+    gc.freeze()
+
+
+def _command(argv: Sequence[str]) -> int:
+    """``python -m netwright`` with arguments; its exit code."""
+    sys.argv = ["netwright", *argv]
+    try:
+        import_module("netwright.cli").main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+def _move(channel: Path, folder: str, *, quiet: bool) -> None:
+    """Into a process group of its own, with the folder and the streams of a program that was just started. ``quiet``: what goes to the standard output is not kept."""
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)
     os.chdir(folder)
@@ -247,10 +294,12 @@ def _move(channel: Path, folder: str) -> None:
     sys.path[0] = folder
     nothing = os.open(os.devnull, os.O_RDONLY)
     output = os.open(channel / "output", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for source, targets in ((nothing, (0,)), (output, (1, 2))):
-        for target in targets:
-            os.dup2(source, target)
-        os.close(source)
+    for target, source in ((0, nothing), (2, output), (1, output)):
+        os.dup2(source, target)
+    if quiet:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.close(nothing)
+    os.close(output)
 
 
 if __name__ == "__main__":

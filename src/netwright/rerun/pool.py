@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from ..capture import memory
+from ..capture import machine
 from .cache import Cache
 from .nursery import Forked, nursery
 from .place import Place
@@ -25,16 +25,20 @@ from .trace import CRASHED, KILLED, Trace
 _GRACE_S = 5.0  # between the child's own end by the clock and the one from outside
 _POLL_S = 0.02
 _LINES = 20
+_LEAST = 400 << 20  # bytes of a re-run: a small one takes about 350 MiB, most of it for torch
 
 
 def workers(most: int | None = None) -> int:
-    """How many re-runs fit beside each other: one for each core, as memory allows (each is taken to need what this process has needed), one on an accelerator."""
+    """How many re-runs fit beside each other: one for each core, as memory allows (each is taken to need what this process, or the largest that it has started, has needed), one on an accelerator."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    fitting = int(0.8 * memory.available_memory() / max(peak, 1))
+    own, started = (
+        resource.getrusage(who).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    fitting = int(0.8 * machine.shared_memory() / max(own, started, _LEAST))
     return max(1, min(cores, fitting, most or cores))
 
 
@@ -150,20 +154,20 @@ def _start(command: Command, plan: Plan, index: int, until: float | None) -> _Ru
     (channel / "command.json").write_text(json.dumps(told), "utf-8")
     log = (channel / "output").open("wb")
     process = _process(command, plan, place, channel, log)
-    return _Running(index, plan, process, channel, place, log, now, deadline)
+    began = time.monotonic()  # what it is forked from may have had to be started first
+    return _Running(index, plan, process, channel, place, log, began, deadline)
 
 
 def _process(
     command: Command, plan: Plan, place: Place, channel: Path, log: IO[bytes]
 ) -> "subprocess.Popen[bytes] | Forked":
     """Forked from a process that has done the imports, where that makes no difference; else started anew."""
-    environment = _environment(command, plan, place)
-    ready = nursery(command, plan, environment)
+    ready = nursery(command, plan, _environment(command, replace(plan, threads=None), place.folder))
     forked = ready.fork(channel, place.folder) if ready is not None else None
     return forked or subprocess.Popen(
         [sys.executable, "-m", "netwright.rerun", str(channel)],
         cwd=place.folder,
-        env=environment,
+        env=_environment(command, plan, place.folder),
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
@@ -171,10 +175,17 @@ def _process(
     )
 
 
-def _environment(command: Command, plan: Plan, place: Place) -> dict[str, str]:
+def examination(command: Command, arguments: Sequence[str], channel: Path) -> Forked | None:
+    """``netwright`` with these arguments in the program's folder, forked from the process that re-runs are forked from; ``None`` where that cannot be. What it says on its standard error lies in ``output`` in the channel."""
+    plan = Plan(seed=0)
+    ready = nursery(command, plan, _environment(command, plan, command.folder))
+    return ready.fork(channel, command.folder, arguments) if ready is not None else None
+
+
+def _environment(command: Command, plan: Plan, folder: Path) -> dict[str, str]:
     """The program's own environment; the order of sets of strings is the same in all re-runs with a seed."""
     env = dict(command.environment)
-    env["PWD"] = str(place.folder)
+    env["PWD"] = str(folder)
     env["PYTHONDONTWRITEBYTECODE"] = "1"
     if plan.seed is not None and plan.same_hashes:
         env.setdefault("PYTHONHASHSEED", "0")

@@ -1,7 +1,6 @@
 """The door of ``netwright fix``: from the command line to the exit code."""
 
 import os
-import subprocess
 from pathlib import Path
 
 from ..options import NOT_PROVEN
@@ -11,9 +10,10 @@ from ..report.terminal import make_console
 from ..report.words import headline
 from ..rerun import Command
 from ..trial.search import compatible
+from .examination import examine, watch
 from .files import CannotFix
 from .files import write as write_files
-from .operation import Operation, examine, operate, watch
+from .operation import Operation, operate
 from .proof import keep
 from .words import show, show_patch
 
@@ -43,7 +43,7 @@ def run(
             _tell(headline(report))
             return 0 if report.verdict == HEALTHY else NOT_PROVEN
         operation = operate(command, report, budget=budget, seeds=seeds, examined_s=examined_s, quiet=quiet)
-    except (CannotFix, subprocess.TimeoutExpired) as why:
+    except CannotFix as why:
         _tell(str(why))
         return NOT_PROVEN
     show(operation, keep(operation), quiet=quiet)

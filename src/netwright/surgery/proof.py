@@ -12,11 +12,12 @@ from ..diagnosis import Edit, Left, Proof, Proved
 from ..remedies import Treatment
 from ..report.model import Report
 from ..report.plain import from_plain, to_plain
+from ..report.proof import number
 from ..rerun import Command
 from ..rerun.cache import fingerprint, keep_out, state_of
 from ..rule import Finding, Severity, every
 from ..trial import Cure
-from ..trial.search import Tried
+from ..trial.cure import Tried
 from .operation import Operation, operate
 
 FOLDER = Path(".netwright") / "proofs"
@@ -37,6 +38,7 @@ def proof_of(operation: Operation) -> Proof:
     ran = any(v is not None for v in (*cure.before, *cure.after))  # else the budget ended before the seeds
     return Proof(
         yardstick=cure.yardstick.name,
+        why=_stopped(cure),
         edits=(*tried, *edits),
         budget_s=operation.budget_s,
         steps=operation.steps,
@@ -77,10 +79,26 @@ def _tried(patch: Tried, cure: Cure) -> Edit:
             without=_value(cure, healing - {key}),
             why=patch.why if isinstance(patch, Treatment) else "",
         )
-    if any(key in _keys(a.patches) for a in cure.attempts):
-        return _edit(patch, proved=Proved.NO_HELP, alone=_value(cure, [key]))
+    alone = _value(cure, [key])
+    if any(key in _keys(a.patches) for a in (*cure.attempts, *cure.dropped)):
+        return _edit(patch, proved=Proved.NO_HELP, alone=alone, why=_gone(cure, key) if alone is None else "")
     clash = [line for line in cure.refused if line.startswith(f"{patch.remedy}: ")]
     return _edit(patch, why=clash[0] if clash else "its turn did not come")
+
+
+def _gone(cure: Cure, key: _Key) -> str:
+    """What a remedy alone had reached when it was given up; nothing where it was not."""
+    for a in cure.dropped:
+        if _keys(a.patches) == {key}:
+            return f"{number(a.value)} after {a.steps} steps, and {number(a.beside)} as it is by then"
+    return ""
+
+
+def _stopped(cure: Cure) -> str:
+    """Why the proof has fewer seeds than were asked for, where that is by reason."""
+    if not cure.futile:
+        return ""
+    return f"stopped after {len(cure.before)} of {cure.seeds} seeds, since p could not come down to 1/32 any more"
 
 
 def _edit(

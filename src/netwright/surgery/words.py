@@ -94,6 +94,10 @@ def _trials(out: Console, operation: Operation, cure: Cure) -> None:
     grid.add_row(" " * (_LABEL - 2), "as it is", _number(cure.control.value))
     for attempt in cure.attempts:
         grid.add_row("", " + ".join(map(_named, attempt.patches)), _number(attempt.value))
+    for attempt in cure.dropped:
+        beside = f"{_number(attempt.beside)} as it is by then"
+        reached = f"{_number(attempt.value)} after {attempt.steps} steps, and no further ({beside})"
+        grid.add_row("", " + ".join(map(_named, attempt.patches)), reached)
     out.print(grid)
 
 
@@ -125,6 +129,8 @@ def _proof(out: Console, cure: Cure, proof: Proof) -> None:
     luck = f"; two seeds of the program as it is differ by {cure.luck:.2g}" if cure.luck is not None else ""
     p = f"; p = {cure.p:.3g}" if cure.p is not None else ""
     _say(out, "Proof", f"{said}{p}{luck})" + ("" if cure.proven else ": not proven"))
+    if cure.futile:
+        _say(out, "", proof.why)
     for line in by_hand(proof):
         _say(out, "By hand", line)
     for patch in cure.not_needed:

@@ -1,7 +1,8 @@
 """Remedies tried on the program itself: paired re-runs, a yardstick that no remedy can bend, the smallest set that heals."""
 
-from .search import Attempt as Attempt
-from .search import Cure as Cure
+from .cure import Attempt as Attempt
+from .cure import Cure as Cure
+from .halving import Rung as Rung
 from .search import search as search
 from .yardstick import Yardstick as Yardstick
 from .yardstick import choose as choose

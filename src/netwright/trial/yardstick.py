@@ -52,6 +52,12 @@ class Yardstick:
             return 0.0 if before is after else math.inf if before is None else -math.inf
         return after - before if self.higher_is_better else before - after
 
+    def most(self, before: float | None) -> float:
+        """The largest gain that there can be: no accuracy is above 1, no error below 0. Infinite where that is not known."""
+        if before is None or self.as_printed:
+            return math.inf
+        return {ACCURACY: 1 - before, SQUARED: before, ABSOLUTE: before}.get(self.name, math.inf)
+
 
 def choose(traces: Sequence[Trace], *, loss_stays: bool) -> Yardstick | None:
     """The first of these that most of the re-runs give that give any (what came to NaN gives none): accuracy, squared error, absolute error, a metric that is printed, and, where no remedy changes it, the loss.

@@ -11,6 +11,7 @@ from ..source import Change, Refused, Source, called, name_of
 
 remedy = Remedy(
     name="noise-in-training-alone",
+    late=True,
     mends=("NW419",),
     assumes="the line stands in a method of the network, and changes a value that it had before (x = x + noise), or drops units by a function",
 )

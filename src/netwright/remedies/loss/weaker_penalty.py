@@ -10,6 +10,7 @@ from ..source import Change, Refused, Source
 
 remedy = Remedy(
     name="weaker-penalty",
+    late=True,
     mends=("NW309",),
     bends_loss=True,
     assumes="the factor of the penalty is a number on the line, or a constant of the file",

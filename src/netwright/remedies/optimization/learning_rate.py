@@ -15,6 +15,7 @@ from ._groups import group_rates, groups_of
 
 remedy = Remedy(
     name="learning-rate-of-range-test",
+    late=True,
     mends=("NW501", "NW502"),
     assumes="the range test was done, and the rate is an argument of the optimizer or a constant of the file; that of a parameter group is written in a list of groups, the peak of a cyclic schedule as a number where the schedule is made",
 )

@@ -12,6 +12,7 @@ from ..source import Change, Refused, Source
 
 remedy = Remedy(
     name="smaller-learning-rate",
+    late=True,
     mends=("NW602",),
     assumes="the rate is written as a number in the call of the optimizer or as a constant of the file",
 )

@@ -12,6 +12,7 @@ from ..source import Change, Refused, Source
 
 remedy = Remedy(
     name="weaker-weight-decay",
+    late=True,
     mends=("NW506",),
     assumes="the decay is written as a number in the call of the optimizer or as a constant of the file",
 )

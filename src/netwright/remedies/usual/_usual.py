@@ -16,10 +16,12 @@ class Usual:
     """An edit of the file in which the program's one optimizer is made.
 
     ``assumes`` says in words what must hold, and what the edit refuses without. The prose is the docstring of the module. ``name`` is kebab-case.
+    ``late`` as in :class:`netwright.remedies.Remedy`.
     """
 
     name: str
     assumes: str
+    late: bool = False
     _edits: list[Edit] = field(default_factory=list[Edit], repr=False)
 
     def edit(self, function: Edit) -> Edit:

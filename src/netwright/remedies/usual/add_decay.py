@@ -12,7 +12,9 @@ from ..source import Change, Refused, Source, last_name
 from ._usual import Usual
 
 remedy = Usual(
-    name="weight-decay", assumes="the optimizer is SGD without weight decay, or AdamW with one of 0"
+    name="weight-decay",
+    late=True,
+    assumes="the optimizer is SGD without weight decay, or AdamW with one of 0",
 )
 
 

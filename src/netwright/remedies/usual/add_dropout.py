@@ -13,6 +13,7 @@ from ._usual import Usual
 
 remedy = Usual(
     name="dropout",
+    late=True,
     assumes="the file has no dropout yet, and a Sequential in which a Linear, an activation and another part stand one behind the other",
 )
 

@@ -15,6 +15,7 @@ from ._usual import Usual
 
 remedy = Usual(
     name="best-epoch",
+    late=True,
     assumes="the loop over epochs assigns a number whose name says that it is an accuracy or a loss of validation or test, and the network and something to be judged after the loop have names there",
 )
 _HIGH = re.compile(r"(?i)^(?:(?:val|valid|validation|test|eval|dev)_?)?(?:acc|accuracy|f1)$")

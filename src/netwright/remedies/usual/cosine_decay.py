@@ -14,6 +14,7 @@ from ._usual import Usual
 
 remedy = Usual(
     name="cosine-decay",
+    late=True,
     assumes="the optimizer is stepped at one place, in a loop over range(n), or over batches inside of one over range(n) in the same function, and no schedule is in use",
 )
 

@@ -13,7 +13,9 @@ from ._optimizer import imported
 from ._usual import Usual
 
 remedy = Usual(
-    name="adamw", assumes="the optimizer is Adam, and its weight decay is written as a number or not at all"
+    name="adamw",
+    late=True,
+    assumes="the optimizer is Adam, and its weight decay is written as a number or not at all",
 )
 
 

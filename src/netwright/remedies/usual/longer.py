@@ -13,6 +13,7 @@ from ._usual import Usual
 
 remedy = Usual(
     name="three-times-as-long",
+    late=True,
     assumes="the loop over epochs, or over steps, is one over range(n) of this file, and no schedule has its length",
 )
 

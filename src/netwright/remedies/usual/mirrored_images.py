@@ -13,6 +13,7 @@ from ._usual import Usual
 
 remedy = Usual(
     name="mirrored-images",
+    late=True,
     assumes="the file has two-dimensional convolutions, no augmentation yet, and the training loop calls the network at one place with a name",
 )
 _AUGMENTS = ("transforms", "albumentations", "kornia", "flip", "roll(", "crop", "mixup", "cutmix", "augment")

@@ -13,6 +13,7 @@ from ._usual import Usual
 
 remedy = Usual(
     name="noisy-inputs",
+    late=True,
     assumes="the network takes numbers and no symbols, no noise is added yet, and the training loop calls the network at one place with a name",
 )
 

@@ -12,7 +12,9 @@ from ..source import Change, Refused, Source, last_name
 from ._usual import Usual
 
 remedy = Usual(
-    name="no-weight-decay", assumes="a weight decay above 0 is written in the call of the optimizer"
+    name="no-weight-decay",
+    late=True,
+    assumes="a weight decay above 0 is written in the call of the optimizer",
 )
 
 

@@ -12,7 +12,9 @@ from ..source import Change, Source, last_name
 from ._usual import Usual
 
 remedy = Usual(
-    name="no-dropout", assumes="dropout is made as a module with a rate of its own, or called as a function"
+    name="no-dropout",
+    late=True,
+    assumes="dropout is made as a module with a rate of its own, or called as a function",
 )
 _MODULES = ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout")
 _FUNCTIONS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")

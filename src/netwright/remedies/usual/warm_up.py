@@ -14,6 +14,7 @@ from ._usual import Usual
 
 remedy = Usual(
     name="warm-up",
+    late=True,
     assumes="the optimizer is stepped at one place, in a for loop that stands in lines of its own, and no schedule is in use",
 )
 

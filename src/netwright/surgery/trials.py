@@ -1,0 +1,128 @@
+"""Re-runs for the search: every one with the same number of steps, within the budget."""
+
+import contextlib
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from ..remedies import interventions, merged
+from ..rerun import Command, Plan, Trace
+from ..rerun.pool import rerun, workers
+from ..rerun.trace import CRASHED, KILLED, SECONDS
+from ..trial import Rung
+from ..trial.cure import Set
+
+_PART = 4  # the shorter length is this part of the steps
+
+
+class Trials:
+    """The re-runs of one search.
+
+    Args:
+        command: the program.
+        together: all that is nominated, as far as it can be made together: its length is measured where the program as it is crashes.
+        sets: how many sets of remedies there are to try, as a rule.
+        budget: seconds for all re-runs.
+        seeds: pairs of the proof.
+        progress: told the share that is done.
+    """
+
+    def __init__(
+        self,
+        command: Command,
+        *,
+        together: Set,
+        sets: int,
+        budget: float,
+        seeds: int,
+        progress: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        self.command = command
+        self.until = time.monotonic() + budget
+        self.progress = progress
+        self.at_once = workers(None)
+        self.beside = 0  # processes of ours that need a core besides the re-runs
+        cores = os.cpu_count() or 1
+        own = "OMP_NUM_THREADS" in command.environment
+        self.threads = max(1, cores // self.at_once) if self.at_once > 1 and not own else None
+        self.done = 0
+        self.wanted = 1 + sets + 2 * seeds
+        rounds = math.ceil(self.wanted / self.at_once) + 1
+        self.each = budget / rounds
+        self.steps: int | None = None
+        self.known: dict[str, Trace] = {}
+        self.scout: Trace | None = None
+        self.steps = self._length(together)
+
+    def _length(self, together: Set) -> int | None:
+        """How many steps every re-run makes, so that all fit: seen on the program as it is, or, where that crashes, on the mended one."""
+        for patches in ((), together):
+            (scout,) = self._run([self._plan(patches, 0)], self.each)
+            if scout.whole:
+                self.scout = scout
+                return None
+            if scout.ended in (SECONDS, KILLED) and scout.steps:
+                share = max(
+                    0.1, (self.each * 0.8 - scout.before_s) / max(scout.wall_s - scout.before_s, 1e-3)
+                )
+                return max(1, int(scout.steps * min(share, 0.8)))
+        return None
+
+    @property
+    def rung(self) -> Rung | None:
+        """A part of the program's steps, with what it costs as the whole length was seen to; ``None`` where that is not known, or the part would be no training."""
+        scout = self.scout
+        if scout is None or scout.steps < 2 * _PART:
+            return None
+        steps = scout.steps // _PART
+        training = scout.wall_s - scout.before_s
+        # What the evaluation at the end takes is not known apart; it belongs to the part as to the whole.
+        cost = (scout.before_s + training / _PART) / max(scout.wall_s, 1e-3)
+        return Rung(run=lambda wanted: self.run(wanted, steps=steps), steps=steps, cost=cost)
+
+    def _plan(self, patches: Set, seed: int, steps: int | None = None) -> Plan:
+        overlay = {os.path.realpath(p): text for p, text in merged(patches).items()}
+        return Plan(
+            seed=seed,
+            steps=steps or self.steps,
+            threads=self.threads,
+            overlay=overlay,
+            interventions=interventions(patches),
+        )
+
+    def run(self, wanted: Sequence[tuple[Set, int]], *, steps: int | None = None) -> list[Trace]:
+        """One re-run for each set of remedies and seed; for less than the usual number of ``steps`` where some are given."""
+        plans = [self._plan(patches, seed, steps) for patches, seed in wanted]
+        return self._run(plans, max(1.0, self.until - time.monotonic()))
+
+    def _run(self, plans: Sequence[Plan], seconds: float) -> list[Trace]:
+        """A program that crashed does so again: what is known in this search is not run a second time, as what the cache does not keep would be."""
+        names = [p.to_json() for p in plans]
+        fresh = [p for p, name in zip(plans, names, strict=True) if name not in self.known]
+        before = self.done
+        traces = rerun(
+            self.command,
+            fresh,
+            at_once=max(1, self.at_once - self.beside),
+            seconds=seconds,
+            progress=lambda share: self._at(before + share * len(fresh)),
+        )
+        self.done = before + len(fresh)
+        self._at(self.done)
+        found = dict(zip((p.to_json() for p in fresh), traces, strict=True))
+        self.known |= {n: replace(t, cached=True) for n, t in found.items() if t.whole or t.ended == CRASHED}
+        return [found[name] if name in found else self.known[name] for name in names]
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Something else is done: its time is none of the budget for re-runs."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.until += time.monotonic() - began
+
+    def _at(self, done: float) -> None:
+        self.progress(min(0.99, done / self.wanted))

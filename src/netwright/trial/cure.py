@@ -1,0 +1,75 @@
+"""What a search tries, and what it found."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..remedies import Patch, Treatment
+from ..rerun import Trace
+from .yardstick import Yardstick
+
+Tried = Patch | Treatment
+Set = tuple[Tried, ...]
+Run = Callable[[Sequence[tuple[Set, int]]], Sequence[Trace]]
+SEEDS = 5  # one-sided sign-flip test: p = 1/32 when every seed gains
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One set of remedies tried with the program's own seed. ``value`` is ``None`` where the re-run gave none.
+
+    ``steps`` is where it was stopped when it had shown no more than the program as it is (``None``: it went the whole length), ``beside`` what the program as it is had reached by then.
+    """
+
+    patches: Set
+    trace: Trace
+    value: float | None
+    gain: float
+    steps: int | None = None
+    beside: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cure:
+    """What the search found.
+
+    ``patches`` is the smallest set that heals (patches of the source, and treatments at hooks), empty when none does. ``dropped`` are the attempts that were given up after a part of the steps.
+    ``before`` and ``after`` are the values by seed, ``p`` that of the paired sign-flip test on them, ``seeds`` the number that was wanted: fewer are there where the rest could prove nothing any more (``futile``), or the time was over.
+    ``luck`` is how much two seeds of the program as it is differ (the median of all pairs). ``not_needed`` were taken away again without loss. ``refused`` says why remedies could not be tried together.
+    """
+
+    yardstick: Yardstick | None
+    control: Attempt
+    attempts: tuple[Attempt, ...] = ()
+    dropped: tuple[Attempt, ...] = ()
+    patches: Set = ()
+    not_needed: Set = ()
+    before: tuple[float | None, ...] = ()
+    after: tuple[float | None, ...] = ()
+    seeds: int = SEEDS
+    futile: bool = False
+    p: float | None = None
+    luck: float | None = None
+    refused: tuple[str, ...] = ()
+
+    @property
+    def gains(self) -> tuple[float, ...]:
+        """Gain of each seed."""
+        assert self.yardstick is not None
+        return tuple(self.yardstick.gain(b, a) for b, a in zip(self.before, self.after, strict=True))
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files that the program read, with their states."""
+        found: dict[str, str] = {}
+        for attempt in (*self.attempts, self.control):
+            found.update(attempt.trace.files)
+        return found
+
+    @property
+    def proven(self) -> bool:
+        """Whether every seed gains, and by more than seeds of the program as it is differ among themselves."""
+        if self.yardstick is None or not self.patches or self.p is None:
+            return False
+        typical = statistics.median(self.gains)
+        return self.p <= 1 / 32 and typical > (self.luck or 0.0)
