@@ -220,6 +220,30 @@ def test_predictions_that_collapse():
     assert not found("NW611", healthy(module__act__std=[1.0] * 20 + [1e-4] * 40))  # not the last
 
 
+def answers(predicted, targets=0.2, **more):
+    return healthy(
+        answers__train__predicted=series(predicted, every=8),
+        answers__train__targets=series([targets] * len(predicted), every=8),
+        **more,
+    )
+
+
+def test_predictions_that_become_one_class():
+    collapsed = [0.3] * 20 + [1.0] * 20
+    finding = only("NW611", answers(collapsed))
+    assert finding.where.module == "out"
+    assert "told them apart before" in finding.message
+    assert not found("NW611", answers(collapsed, targets=0.85))  # most targets are one class
+    assert not found("NW611", answers(collapsed, targets=1.0))  # batches of one
+    assert not found("NW611", answers([0.3] * 30 + [1.0] * 10))
+    assert not found("NW611", answers([0.3, 1.0] * 20))
+
+
+def test_predictions_that_have_always_been_one_class():
+    assert not found("NW611", answers([1.0] * 40))  # the loss falls
+    assert only("NW611", answers([1.0] * 40, loss__0=noisy([2.3] * 320))).measured["predicted"] == 1.0
+
+
 def test_activations_that_grow():
     growing = [math.exp(0.15 * i) for i in range(60)]
     assert only("NW612", healthy(module__act__std=growing)).where.module == "act"

@@ -25,7 +25,7 @@ from .outputs import OutputReader
 from .pace import Pace
 from .packet import Moment, Packet
 from .parameters import ParameterReader, derived
-from .scores import Scores
+from .scores import Scores, series_name
 from .store import Store
 
 if TYPE_CHECKING:
@@ -402,7 +402,7 @@ class Watcher:
         found = self.scores.end()
         if found is not None:
             moment = Moment(self.steps, self.account.clock() - self.account.began)
-            moment.hold([f"metric/eval/{name}" for name in found[0]], found[1])
+            moment.hold([series_name("eval", name) for name in found[0]], found[1])
             self._waiting.append(moment)
 
     # -- planning -------------------------------------------------------------------------------------------------------------------
@@ -434,7 +434,7 @@ class Watcher:
         self.outputs.take_out()
         found = None if self.scores.evaluating else self.scores.end()
         if found is not None:
-            moment.hold([f"metric/train/{name}" for name in found[0]], found[1])
+            moment.hold([series_name("train", name) for name in found[0]], found[1])
         seconds, done = now - self.account.began, self.steps + 1
         before, steps, loading = self._last
         if seconds > before:
