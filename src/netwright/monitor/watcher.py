@@ -189,7 +189,7 @@ class Watcher:
             self.places["loss/0"] = recording.captures[0].graph.backward
             for step, loss in enumerate(recording.losses):
                 self.store.add(Sample(step=step, seconds=0.0, values={"loss/0": loss}))
-        from .known import networks, parameter_names
+        from .known import first_gradients, networks, parameter_names
 
         for path, module in (named := networks(session)).items():
             if (made := session.recorder.made_where(module)) is not None:
@@ -197,6 +197,9 @@ class Watcher:
         self.outputs.follow(named, next(iter(session.recorder.networks.values()), None))
         self.scores.follow(session.recorder.networks.values())
         self.parameters.names.update(parameter_names(session))
+        for step, values in enumerate(first_gradients(session, self.parameters.names)):
+            if values:
+                self.store.add(Sample(step=step, seconds=0.0, values=values))
         self._by_hand = not any(r.steps for r in session.recording.optimizers)
         for index, record in enumerate(session.recording.optimizers):
             self._optimizers.append(record.optimizer)

@@ -1,4 +1,4 @@
-# also: NW501 NW602 NW604 NW607 NW612 NW608 NW601
+# also: NW501 NW602 NW604 NW607 NW611 NW612 NW608 NW601
 """Digits with a deep network whose rate is warmed up to a peak at which its units saturate."""
 
 import torch
