@@ -57,7 +57,7 @@ rule = Rule(
         "bursts": Threshold(
             value=3,
             unit="of the last 64 samples",
-            source="one odd batch decides nothing; over 31 healthy recipes watched the largest gradient is 4.3 times the largest of the first eight samples",
+            source="one odd batch decides nothing; in 43 healthy recipes watched to their end the largest gradient is 8.2 times the largest of the recorded steps",
         ),
     },
 )
