@@ -11,6 +11,7 @@ from netwright.rules._trends import (
     change_point,
     climbs,
     deviation,
+    median_interval,
     slope,
     spikes,
     stands_still,
@@ -152,3 +153,14 @@ def test_walks_without_direction_do_not_climb():
             walk.append(value)
         climbing += climbs(walk)
     assert climbing == 0
+
+
+def test_the_interval_of_a_median_is_that_of_order_statistics():
+    numbers = [float(v) for v in range(16, 0, -1)]
+    assert median_interval(numbers) == (
+        4.0,
+        13.0,
+    )  # fewer than 2.5 % of samples have three or fewer of 16 on one side of the median
+    assert median_interval(numbers[:6]) == (11.0, 16.0)
+    assert median_interval(numbers[:5]) == (-math.inf, math.inf)
+    assert median_interval([]) == (-math.inf, math.inf)

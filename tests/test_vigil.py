@@ -130,3 +130,22 @@ def test_a_failure_of_a_listener_does_not_touch_the_program(monkeypatch):
     assert looks
     assert losses == bare[0]
     assert all(torch.equal(v, bare[1][k]) for k, v in weights.items())
+
+
+def test_the_recorded_steps_are_the_first_samples():
+    """They cost nothing more, and are what the steps sampled later are compared with."""
+    seen = []
+    torch.manual_seed(0)
+    model = torch.nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    x = torch.randn(8, 4)
+    with netwright.watch(model, optimizer, every=4, quiet=True) as watched:
+        for _ in range(24):
+            optimizer.zero_grad()
+            model(x).square().mean().backward()
+            seen.append(float(model.weight.grad.norm()))
+            optimizer.step()
+            history = watched.history()
+    norms = history.series["parameter/weight/grad_norm"]
+    assert norms.steps[:10] == (0, 1, 2, 3, 4, 5, 6, 7, 8, 12)
+    assert norms.values[:10] == pytest.approx([seen[s] for s in norms.steps[:10]])

@@ -78,7 +78,7 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     ),
     "T6": (
         "Get it to run",
-        ("netwright.crash.describe",),
+        ("netwright.crash.describe", "netwright.experiments.step_time"),
         "the largest batch was measured on processors only, not on an accelerator",
     ),
     "T7": (

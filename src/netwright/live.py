@@ -16,6 +16,7 @@ from .rule import Finding, Rule, Severity, every
 GROWTH = 1.1  # a look is due when the run is a tenth longer than at the last one...
 EVERY_S = 30.0  # ...or this long after it
 FIRST = 16  # steps
+GUESS_S = 4e-3  # what the first look takes: nothing can be said before the second one, so in a run of a second or two the time is worth more in samples
 TWICE = 2  # looks in a row that it takes to say something, and to take it back
 SHARE = 0.002  # of the run time that looking may take
 
@@ -79,7 +80,7 @@ class Speaker:
         self.looked = 0
         self.traces: tuple[str, ...] = ()
         self._heard: dict[Key, Heard] = {}
-        self._cost = 0.0
+        self._cost = GUESS_S
         self._next_step, self._at = FIRST, 0.0
 
     @property

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torch.overrides import _get_current_function_mode_stack
 
 from netwright.monitor import Watcher
-from netwright.monitor.scores import Sums, add_call
+from netwright.monitor.scores import Sums, add_call, series_name
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +46,8 @@ def test_classification():
     # per class: 2/3, 2/3, 1
     assert found["f1"] == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
     assert "perplexity" not in found
+    assert (found["answers/predicted"], found["answers/targets"]) == (0.5, 0.5)
+    assert series_name("train", "answers/predicted") == "answers/train/predicted"
 
 
 def test_what_is_ignored_does_not_count():

@@ -5,7 +5,19 @@ import math
 import pytest
 
 from netwright.engine import judge
-from netwright.evidence import Events, History, Loaders, Objective, Parameters, Task, TaskKind
+from netwright.evidence import (
+    Events,
+    Graph,
+    Graphs,
+    History,
+    Loaders,
+    Node,
+    Objective,
+    Parameters,
+    Ref,
+    Task,
+    TaskKind,
+)
 from netwright.evidence.data import LoaderInfo
 from netwright.evidence.model import ParameterInfo
 from netwright.evidence.optimization import Event, OptimizerInfo, Optimizers
@@ -223,6 +235,30 @@ def test_predictions_that_collapse():
     assert not found("NW611", healthy(module__act__std=[1.0] * 20 + [1e-4] * 40))  # not the last
 
 
+def answers(predicted, targets=0.2, **more):
+    return healthy(
+        answers__train__predicted=series(predicted, every=8),
+        answers__train__targets=series([targets] * len(predicted), every=8),
+        **more,
+    )
+
+
+def test_predictions_that_become_one_class():
+    collapsed = [0.3] * 20 + [1.0] * 20
+    finding = only("NW611", answers(collapsed))
+    assert finding.where.module == "out"
+    assert "told them apart before" in finding.message
+    assert not found("NW611", answers(collapsed, targets=0.85))  # most targets are one class
+    assert not found("NW611", answers(collapsed, targets=1.0))  # batches of one
+    assert not found("NW611", answers([0.3] * 30 + [1.0] * 10))
+    assert not found("NW611", answers([0.3, 1.0] * 20))
+
+
+def test_predictions_that_have_always_been_one_class():
+    assert not found("NW611", answers([1.0] * 40))  # the loss falls
+    assert only("NW611", answers([1.0] * 40, loss__0=noisy([2.3] * 320))).measured["predicted"] == 1.0
+
+
 def test_activations_that_grow():
     growing = [math.exp(0.15 * i) for i in range(60)]
     assert only("NW612", healthy(module__act__std=growing)).where.module == "act"
@@ -370,3 +406,126 @@ def test_waiting_for_data():
     assert only("NW616", healthy(run__loading_share=noisy([0.1] * 30 + [0.7] * 30))).measured[
         "since"
     ] == pytest.approx(30, abs=4)
+
+
+# -- gradients ---------------------------------------------------------------------------------------------------------------------
+
+NAMES = ("first.weight", "second.weight", "third.weight", "out.weight")
+
+
+def chain():
+    """Four layers in a row."""
+    nodes = [Node(index=0, op="input", kind="input")]
+    for name in NAMES:
+        at = len(nodes)
+        nodes.append(Node(index=at, op="parameter", kind="parameter", name=name, root=0))
+        nodes.append(Node(index=at + 1, op="linear", args=(Ref(at - 1), Ref(at))))
+    return Graphs(train=(Graph(nodes=tuple(nodes), loss=len(nodes) - 1),))
+
+
+def matrices(grad_steps=()):
+    return Parameters(
+        parameters=tuple(
+            ParameterInfo(
+                name=n,
+                shape=(10, 10),
+                dtype="float32",
+                root=0,
+                module=n.split(".")[0],
+                where=Where(file="/p/model.py", line=10 + i),
+                grad_steps=grad_steps,
+            )
+            for i, n in enumerate(NAMES)
+        )
+    )
+
+
+def through(gradients, updates, points=40, **more):
+    """Samples of the gradient and of the step of each of the four weights, which are of size 10."""
+    given = {}
+    for name, gradient, update in zip(NAMES, gradients, updates, strict=True):
+        rows = gradient if isinstance(gradient, list) else [gradient] * points
+        prefix = f"parameter__{name.replace('.', '_dot_')}__"
+        given[prefix + "grad_norm"] = noisy(rows, size=0.2)
+        given[prefix + "weight_norm"] = [10.0] * points
+        given[prefix + "zero_share"] = [0.0] * points
+        given[prefix + "update_ratio"] = noisy([update] * points, size=0.2)
+    return history(**{"loss__0": noisy([2.3] * points), **given, **more})
+
+
+VANISHED = ((1e-7, 1e-5, 1.0, 1.0), (1e-10, 1e-8, 1e-3, 1e-3))
+EVENTS = Events(events=(), losses=(2.3, 2.3))
+
+
+def test_a_gradient_that_has_vanished():
+    finding = only("NW406", through(*VANISHED), parameters=matrices(), graphs=chain())
+    assert finding.measured["layers"] == ["first.weight", "second.weight"]
+    assert (finding.where.line, finding.where.module, finding.also[0].line) == (10, "first", 11)
+    # Not all on the way back: what reaches the first one reaches it on another way.
+    assert not found(
+        "NW406",
+        through((1.0, 1e-5, 1.0, 1.0), (1e-3, 1e-8, 1e-3, 1e-3)),
+        parameters=matrices(),
+        graphs=chain(),
+    )
+
+
+def test_small_gradients_that_do_no_harm():
+    assert not found("NW406", through(VANISHED[0], [1e-3] * 4), parameters=matrices(), graphs=chain())  # Adam
+    assert not found("NW406", through([1e-7] * 4, [1e-9] * 4), parameters=matrices(), graphs=chain())
+    learned = through(*VANISHED, loss__0=falling(40, end=0.05))
+    assert not found("NW406", learned, parameters=matrices(), graphs=chain(), events=EVENTS)
+    back = through(([1e-9] * 30 + [1e-7] * 10, 1.0, 1.0, 1.0), (1e-8, 1e-3, 1e-3, 1e-3))
+    assert not found("NW406", back, parameters=matrices(), graphs=chain())
+
+
+def test_what_weight_decay_moves_is_no_step():
+    decayed = through(VANISHED[0], (1e-5, 1e-5, 1e-3, 1e-3), rate__0__0=[1e-3] * 40)
+    group = {"lr": 1e-3, "weight_decay": 0.02}
+    adam = Optimizers(optimizers=(OptimizerInfo(index=0, type="AdamW", steps=8, groups=(group,)),))
+    assert only("NW406", decayed, parameters=matrices(), graphs=chain(), optimizers=adam)
+    assert not found("NW406", decayed, parameters=matrices(), graphs=chain())
+
+
+def bursts(at=(20, 25, 30), size=5e3):
+    return [size if i in at else 1.0 for i in range(40)]
+
+
+def exploded(gradient, events=EVENTS, **more):
+    run = through((gradient, gradient, 1.0, 1.0), [1e-3] * 4, **more)
+    return found("NW407", run, parameters=matrices((1.0, 1.2, 0.9, 1.0)), graphs=chain(), events=events)
+
+
+def test_a_gradient_that_explodes_again_and_again():
+    (finding,) = exploded(bursts())
+    assert (finding.severity, finding.where.line, finding.measured["samples"]) == (Severity.WARNING, 11, 3)
+    assert not exploded(bursts(at=(20, 25)))
+    assert not exploded(bursts(size=500.0))
+    assert not exploded(bursts(), loss__0=[2e3 if i in (20, 25, 30) else 2.3 for i in range(40)])  # NW602
+
+
+def test_an_explosion_that_has_healed():
+    def after(points):
+        return exploded(bursts() + [1.0] * (points - 40), points=points, loss__0=noisy([2.3] * points))
+
+    assert after(80)
+    assert not after(100)
+
+
+def test_an_explosion_that_is_clipped_is_worth_knowing():
+    clip = Events(events=(Event(kind="clip", step=0),), losses=(2.3,))
+    (finding,) = exploded(1.0, events=clip, clip__0__norm=bursts())
+    assert finding.severity is Severity.INFO
+
+
+def test_early_weights_on_which_the_loss_depends_too_much():
+    run = through((1e5, 1.0, 1.0, 1.0), [1e-3] * 4)
+    finding = only("NW407", run, parameters=matrices(), graphs=chain(), events=EVENTS)
+    assert finding.where.line == 10
+    assert not found(
+        "NW407",
+        through((1.0, 1.0, 1.0, 1e5), [1e-3] * 4),
+        parameters=matrices(),
+        graphs=chain(),
+        events=EVENTS,
+    )

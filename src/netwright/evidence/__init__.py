@@ -47,6 +47,7 @@ from .experiments import Overfit as Overfit
 from .experiments import OverfitRun as OverfitRun
 from .experiments import ParameterFlow as ParameterFlow
 from .experiments import RangeTest as RangeTest
+from .experiments import RepeatedCall as RepeatedCall
 from .experiments import RepeatRun as RepeatRun
 from .experiments import RepeatStep as RepeatStep
 from .experiments import Rung as Rung
@@ -57,9 +58,11 @@ from .experiments import SignalPropagation as SignalPropagation
 from .experiments import SimpleModels as SimpleModels
 from .experiments import Spread as Spread
 from .experiments import Stack as Stack
+from .experiments import StepTime as StepTime
 from .experiments import Strength as Strength
 from .experiments import TermShare as TermShare
 from .experiments import TokenShare as TokenShare
+from .experiments import TriedForm as TriedForm
 from .experiments import Views as Views
 from .experiments import WeightDecay as WeightDecay
 from .graph import DROPOUTS as DROPOUTS

@@ -13,6 +13,7 @@ from .where import Where
 #   clip/<order>/active                     1 where a call of clip_grad_* shortened something, else 0; clip/<order>/norm: what it was before
 #   scaler/<order>/scale                    scale of a gradient scaler; scaler/<order>/skipped: 1 where it skipped the step
 #   metric/<phase>/<name>                   inferred from the task; phase is ``train`` or ``eval``
+#   answers/<phase>/predicted               share of the most frequent class among the predictions; answers/<phase>/targets: among the targets
 #   run/<quantity>                          RUN_QUANTITIES
 PARAMETER_QUANTITIES = (
     "grad_norm",

@@ -16,4 +16,5 @@ from .repeat_step import repeat_step as repeat_step
 from .seeds import seeds as seeds
 from .signal_propagation import signal_propagation as signal_propagation
 from .simple_models import simple_models as simple_models
+from .step_time import step_time as step_time
 from .weight_decay import weight_decay as weight_decay

@@ -1,6 +1,6 @@
 """What the pre-flight knows of the program, by the names that series bear."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 import torch
@@ -30,6 +30,25 @@ def parameter_names(session: Session) -> dict[int, str]:
                 names[id(parameter)] = _unique(name, number, taken)
                 taken.add(names[id(parameter)])
     return names
+
+
+def first_gradients(session: Session, names: Mapping[int, str]) -> list[dict[str, float]]:
+    """Norms of gradients in each recorded step, by the names of their series: samples that cost nothing more. None where several optimizers step in turns, or gradients were scaled."""
+    recording, observed = session.recording, Observed(session)
+    if sum(bool(r.steps) for r in recording.optimizers) != 1 or any(
+        e.kind == "scale" for e in recording.events
+    ):
+        return []
+    found: list[dict[str, float]] = [{} for _ in range(recording.steps)]
+    for tracked in observed.watch.tracked.values():
+        name, grad = names.get(id(tracked.tensor)), tracked.tensor.grad
+        if name is None or (grad is not None and grad.layout is not torch.strided):
+            continue
+        if len(tracked.grads) == recording.steps:
+            for values, norm in zip(found, tracked.grads, strict=True):
+                if norm is not None:
+                    values[f"parameter/{name}/grad_norm"] = norm
+    return found
 
 
 def _unique(name: str, number: int, taken: Iterable[str]) -> str:

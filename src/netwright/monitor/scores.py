@@ -19,6 +19,7 @@ from .account import Account
 from .outputs import something_compiled
 
 _MOST_CLASSES = 64
+_ANSWERS = "answers/"
 _CALL_S = 5e-6  # what a call of torch costs more while a function mode is there, without our own work in it
 
 
@@ -49,6 +50,7 @@ class Sums:
             found["absolute_error"] = self.error / self.count
         if self.table is not None:
             found.update(_of_table(self.table, dense=self.dense))
+            found.update(_answers(self.table))
         return list(found), torch.stack([v.double().reshape(()) for v in found.values()])
 
 
@@ -62,6 +64,22 @@ def _of_table(table: torch.Tensor, *, dense: bool) -> dict[str, torch.Tensor]:
         return {"f1": f1}
     union = (targets + predictions - hits).clamp_min(1)
     return {"mean_iou": (hits / union * occurs).sum() / classes}
+
+
+def _answers(table: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The share that the most frequent class has of the predictions, and of the targets."""
+    total = table.sum().clamp_min(1)
+    return {
+        _ANSWERS + "predicted": table.sum(0).max() / total,
+        _ANSWERS + "targets": table.sum(1).max() / total,
+    }
+
+
+def series_name(phase: str, name: str) -> str:
+    """The name of the series of a number in a phase of the program."""
+    if name.startswith(_ANSWERS):
+        return f"{_ANSWERS}{phase}/{name.removeprefix(_ANSWERS)}"
+    return f"metric/{phase}/{name}"
 
 
 def add_call(

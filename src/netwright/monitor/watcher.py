@@ -26,7 +26,7 @@ from .outputs import OutputReader
 from .pace import Pace
 from .packet import Moment, Packet
 from .parameters import ParameterReader, derived
-from .scores import Scores
+from .scores import Scores, series_name
 from .store import Store
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class Watcher:
             self.places["loss/0"] = recording.captures[0].graph.backward
             for step, loss in enumerate(recording.losses):
                 self.store.add(Sample(step=step, seconds=0.0, values={"loss/0": loss}))
-        from .known import networks, parameter_names
+        from .known import first_gradients, networks, parameter_names
 
         for path, module in (named := networks(session)).items():
             if (made := session.recorder.made_where(module)) is not None:
@@ -201,6 +201,9 @@ class Watcher:
         self.outputs.follow(named, next(iter(session.recorder.networks.values()), None))
         self.scores.follow(session.recorder.networks.values())
         self.parameters.names.update(parameter_names(session))
+        for step, values in enumerate(first_gradients(session, self.parameters.names)):
+            if values:
+                self.store.add(Sample(step=step, seconds=0.0, values=values))
         self._by_hand = not any(r.steps for r in session.recording.optimizers)
         for index, record in enumerate(session.recording.optimizers):
             self._optimizers.append(record.optimizer)
@@ -426,7 +429,7 @@ class Watcher:
         found = self.scores.end()
         if found is not None:
             moment = Moment(self.steps, self.account.clock() - self.account.began)
-            moment.hold([f"metric/eval/{name}" for name in found[0]], found[1])
+            moment.hold([series_name("eval", name) for name in found[0]], found[1])
             self._waiting.append(moment)
 
     # -- planning -------------------------------------------------------------------------------------------------------------------
@@ -458,7 +461,7 @@ class Watcher:
         self.outputs.take_out()
         found = None if self.scores.evaluating else self.scores.end()
         if found is not None:
-            moment.hold([f"metric/train/{name}" for name in found[0]], found[1])
+            moment.hold([series_name("train", name) for name in found[0]], found[1])
         seconds, done = now - self.account.began, self.steps + 1
         before, steps, loading = self._last
         if seconds > before:

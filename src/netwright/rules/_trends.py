@@ -107,6 +107,21 @@ def deviation(values: Sequence[float]) -> float:
     return _SCALE * statistics.median(abs(v - middle) for v in values)
 
 
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """The 95 % interval of the median that no distribution is assumed for: infinite to both sides with fewer than 6 values.
+
+    Source: order statistics (Thompson 1936; Conover, "Practical nonparametric statistics", 1999, section 3.2).
+    """
+    ordered, n = sorted(values), len(values)
+    rank, below = 0, 0.5**n
+    while below + math.comb(n, rank + 1) * 0.5**n <= 0.025 and rank + 1 < n / 2:
+        rank += 1
+        below += math.comb(n, rank) * 0.5**n
+    if not n or below > 0.025:
+        return -math.inf, math.inf
+    return ordered[rank], ordered[n - 1 - rank]
+
+
 def slope(steps: Sequence[float], values: Sequence[float], z: float = Z_99) -> Slope | None:
     """The median of the slopes between all pairs of blocks, with Sen's interval. None with fewer than 6 blocks.
 

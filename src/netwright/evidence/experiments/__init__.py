@@ -44,6 +44,9 @@ from .simple_models import NetworkRace as NetworkRace
 from .simple_models import SimpleModels as SimpleModels
 from .simple_models import TokenShare as TokenShare
 from .simple_models import Views as Views
+from .step_time import RepeatedCall as RepeatedCall
+from .step_time import StepTime as StepTime
+from .step_time import TriedForm as TriedForm
 from .weight_decay import WeightDecay as WeightDecay
 
 # By which experiment each of them is made.
@@ -59,6 +62,7 @@ EXPERIMENTS: dict[type, str] = {
         WeightDecay,
         NoiseScale,
         RepeatStep,
+        StepTime,
         SimpleModels,
         Ladder,
         RepeatRun,

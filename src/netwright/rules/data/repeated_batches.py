@@ -160,6 +160,10 @@ def _copies(
     main = next((t for t in inputs.tensors if t.floating), None)
     if main is None or not _continuous(main) or (order.batch_size or 0) < rule["batch-size"]:
         return None
+    if (
+        len(main.shape) < 2
+    ):  # single numbers are equal soon: those of one sample, where the network gets one after the other
+        return None
     if order.duplicates <= rule["copies"] or any(g.ops(*_REPEATS) for g in graphs.train):
         return None
     where = loader.where if loader is not None and loader.where.known else order.where

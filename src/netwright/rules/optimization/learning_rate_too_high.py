@@ -35,7 +35,7 @@ rule = Rule(
     kind=Kind.HYPERPARAMETER,
     guides=("H6", "T7", "E7"),
     remedies=("learning-rate-of-range-test", "lower-learning-rate"),
-    explains=("NW414", "NW602", "NW603", "NW604", "NW606", "NW607", "NW608", "NW208"),
+    explains=("NW406", "NW414", "NW602", "NW603", "NW604", "NW606", "NW607", "NW608", "NW208"),
     thresholds={
         "grown": Threshold(
             value=1.5,
