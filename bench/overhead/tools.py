@@ -162,7 +162,10 @@ class Cockpit(Tool):
         try:
             self._step()
         except Exception as error:
-            raise DoesNotRunError(f"{type(error).__name__}: {str(error).split('. ')[0]}") from error
+            first: BaseException = error
+            while first.__context__ is not None:  # Cockpit goes on, and fails once more
+                first = first.__context__
+            raise DoesNotRunError(f"{type(first).__name__}: {str(first).split('. ')[0]}") from error
 
     def _step(self) -> None:
         trained = self.trained
