@@ -76,13 +76,15 @@ def _section(name: str, results: dict[str, Result], once: float) -> str:
     doc = (PROGRAMS[name].__doc__ or "").strip()
     rows = ["| | time, wall | time, processor | memory | |", "|---|---|---|---|---|"]
     for tool, result in results.items():
+        if not result.blocks:
+            rows.append(f"| {tool} | | | | {result.says} |")
+            continue
         wall, cpu = _ratio(result, "wall"), _ratio(result, "cpu")
         memory = f"{result.memory / 2**20:+.0f} MB"
         rows.append(f"| {tool} | {wall} | {cpu} | {memory} | {result.says} |")
-    first = next(iter(results.values()))
-    return (
-        f"## {name}\n\n{doc} A bare step takes {1000 * once:.3g} ms; {len(first.blocks)} rounds.\n\n"
-        + "\n".join(rows)
+    rounds = max(len(r.blocks) for r in results.values())
+    return f"## {name}\n\n{doc} A bare step takes {1000 * once:.3g} ms; {rounds} rounds.\n\n" + "\n".join(
+        rows
     )
 
 

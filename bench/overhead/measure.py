@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 
 from bench.overhead.programs import Trained
-from bench.overhead.tools import TOOLS, Tool, usable
+from bench.overhead.tools import TOOLS, DoesNotRunError, Tool, usable
 
 _BARE = "bare"
 _DRAWS = 2000
+_LONGEST = 8.0  # blocks of the bare program that one block of a slow tool may take
 _PROCESS = Path("/proc/self")
 
 
@@ -67,10 +68,10 @@ def compare(
     try:
         once = _warm(bare)
         steps = max(1, round(block_s / once))
-        for tool in tools.values():
-            with tool.turn():
-                tool.step()
         results = {name: Result() for name in tools}
+        lengths = {name: min(steps, _fitting(tool, _LONGEST * block_s)) for name, tool in tools.items()}
+        for name in [name for name, length in lengths.items() if not length]:
+            results[name].says = f"does not run on this program: {tools.pop(name).failed}"
         order, end = list(tools), time.perf_counter() + seconds
         shuffle = random.Random(0)
         rounds = 0
@@ -79,7 +80,7 @@ def compare(
             blocks = [_block(bare, steps)]
             measured: dict[str, Block] = {}
             for position, name in enumerate(order):
-                measured[name] = _block(tools[name], steps)
+                measured[name] = _block(tools[name], lengths[name])
                 if position == len(order) // 2:
                     blocks.append(_block(bare, steps))
             beside = Block(
@@ -94,7 +95,7 @@ def compare(
         say(f"  {rounds} rounds of {steps} steps")
         for name, tool in tools.items():
             results[name].says = tool.says()
-        return results, statistics.median(b.wall for b in next(iter(results.values())).bare)
+        return results, statistics.median(b.wall for r in results.values() for b in r.bare)
     finally:
         for tool in tools.values():
             tool.close()
@@ -108,6 +109,19 @@ def _warm(tool: Tool) -> float:
         tool.step()
         count += 1
     return (time.perf_counter() - start) / count
+
+
+def _fitting(tool: Tool, seconds: float) -> int:
+    """How many steps of a tool take about so long, after two first ones; 0 where it cannot work with its program."""
+    with tool.turn():
+        try:
+            tool.step()
+            start = time.perf_counter()
+            tool.step()
+        except DoesNotRunError as error:
+            tool.failed = str(error)
+            return 0
+    return max(1, round(seconds / (time.perf_counter() - start)))
 
 
 def _block(tool: Tool, steps: int) -> Block:

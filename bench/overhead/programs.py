@@ -9,11 +9,16 @@ from torch import nn
 
 @dataclass(slots=True)
 class Trained:
-    """A network in training. ``forward`` gives the loss of the next batch; a step is ``zero_grad``, ``forward``, ``backward``, ``step``."""
+    """A network in training. ``outputs`` gives its scores of classes for the next batch; a step is ``zero_grad``, ``forward``, ``backward``, ``step``."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
-    forward: Callable[[], torch.Tensor]
+    outputs: Callable[[], torch.Tensor]
+    targets: torch.Tensor
+
+    def forward(self) -> torch.Tensor:
+        """The loss of the next batch."""
+        return nn.functional.cross_entropy(self.outputs(), self.targets)
 
     def step(self) -> torch.Tensor:
         """One training step; its loss."""
@@ -114,7 +119,7 @@ class Reader(nn.Module):
 def _classified(model: nn.Module, x: torch.Tensor, rate: float = 0.01) -> Trained:
     y = torch.randint(0, 10, (x.shape[0],))
     optimizer = torch.optim.SGD(model.parameters(), rate, momentum=0.9)
-    return Trained(model, optimizer, lambda: nn.functional.cross_entropy(model(x), y))
+    return Trained(model, optimizer, lambda: model(x), y)
 
 
 def perceptron() -> Trained:
@@ -133,11 +138,7 @@ def gpt() -> Trained:
     model = GPT()
     tokens = torch.randint(0, 65, (16, 129))
     optimizer = torch.optim.AdamW(model.parameters(), 3e-4)
-    return Trained(
-        model,
-        optimizer,
-        lambda: nn.functional.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten()),
-    )
+    return Trained(model, optimizer, lambda: model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
 
 
 def lstm() -> Trained:

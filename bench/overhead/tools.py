@@ -21,6 +21,7 @@ class Tool:
 
     def __init__(self, trained: Trained) -> None:
         self.trained = trained
+        self.failed = ""  # why it cannot work with this program
 
     def turn(self) -> AbstractContextManager[object]:
         """While it lasts the tool is in place, and nowhere else."""
@@ -139,6 +140,51 @@ class Anomaly(Tool):
         return torch.autograd.detect_anomaly()
 
 
+class DoesNotRunError(RuntimeError):
+    """A tool cannot work with a program."""
+
+
+class Cockpit(Tool):
+    """Cockpit in its configuration "economy", at every step. BackPACK gives it the gradients of single samples, and has to know every layer for that."""
+
+    def __init__(self, trained: Trained) -> None:
+        super().__init__(trained)
+        cockpit: Any = importlib.import_module("cockpit")
+        configuration: Any = importlib.import_module("cockpit.utils.configuration")
+        extend: Any = importlib.import_module("backpack").extend
+        extend(trained.model)
+        self.loss: Any = extend(nn.CrossEntropyLoss())
+        quantities = configuration.configuration("economy")
+        self.cockpit: Any = cockpit.Cockpit(trained.model.parameters(), quantities=quantities)
+        self.count = 0
+
+    def step(self) -> None:
+        try:
+            self._step()
+        except Exception as error:
+            first: BaseException = error
+            while first.__context__ is not None:  # Cockpit goes on, and fails once more
+                first = first.__context__
+            raise DoesNotRunError(f"{type(first).__name__}: {str(first).split('. ')[0]}") from error
+
+    def _step(self) -> None:
+        trained = self.trained
+        trained.optimizer.zero_grad()
+        outputs = trained.outputs()
+        loss = self.loss(outputs, trained.targets)
+        losses = nn.functional.cross_entropy(outputs, trained.targets, reduction="none")
+        info = {
+            "batch_size": len(trained.targets),
+            "individual_losses": losses,
+            "loss": loss,
+            "optimizer": trained.optimizer,
+        }
+        with self.cockpit(self.count, info=info):
+            loss.backward(create_graph=self.cockpit.create_graph(self.count))
+        trained.optimizer.step()
+        self.count += 1
+
+
 TOOLS: dict[str, tuple[Callable[[Trained], Tool], str | None]] = {
     "bare, once more": (Tool, None),
     "netwright, default": (Netwright, None),
@@ -148,9 +194,10 @@ TOOLS: dict[str, tuple[Callable[[Trained], Tool], str | None]] = {
     'wandb.watch(log="all"), default (every 1000)': (Wandb, "wandb"),
     'wandb.watch(log="all"), every step': (lambda t: Wandb(t, every=1), "wandb"),
     "torch.autograd.detect_anomaly": (Anomaly, None),
+    'Cockpit ("economy"), every step': (Cockpit, "cockpit pkg_resources"),
 }
 
 
 def usable(package: str | None) -> bool:
-    """Whether the package a tool comes from is installed."""
-    return package is None or importlib.util.find_spec(package) is not None
+    """Whether the packages that a tool needs (with spaces in between) are installed."""
+    return package is None or all(importlib.util.find_spec(name) for name in package.split())

@@ -6,23 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import torch
+from torch._C import DisableTorchFunction, _len_torch_function_stack  # pyright: ignore
 
 from ..capture.compiled import FUSED, is_compiled
 from ..capture.flatten import tensors
 from ..capture.measure import has_values
 from .account import Account
+from .activations import Kept, Shelf, work_out
 from .packet import Moment
 
-MOST_VALUES = 1 << 15
 MOST_MODULES = 400
-_SATURATING: dict[type, tuple[float, float]] = {
-    torch.nn.Sigmoid: (0.01, 0.99),
-    torch.nn.Tanh: (-0.99, 0.99),
-    torch.nn.Softsign: (-0.99, 0.99),
-    torch.nn.Hardsigmoid: (0.01, 0.99),
-    torch.nn.Hardtanh: (-0.99, 0.99),
-}
-_RECTIFIERS = (torch.nn.ReLU, torch.nn.ReLU6, torch.nn.Threshold, torch.nn.Hardshrink, torch.nn.Softshrink)
 _UNMEASURED = (torch.nn.Identity, torch.nn.Flatten, torch.nn.Unflatten)
 _NORMS = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d, torch.nn.SyncBatchNorm)
 _CHANNELS_FIRST = (
@@ -55,6 +48,13 @@ class OutputReader:
         self._seen: set[str] = set()
         self._moment: Moment | None = None
         self._channels_first = False
+        self._shelf = Shelf()
+        self._kept: list[Kept] = []
+        self._hooks: weakref.WeakKeyDictionary[torch.nn.Module, Callable[..., None]] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._orders: dict[type, bool | None] = {}
+        self._last: tuple[weakref.ref[torch.Tensor], int, int, torch.Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -89,16 +89,28 @@ class OutputReader:
         if root is not None:
             self._handles.append(root.register_forward_pre_hook(self._enters, with_kwargs=True))
         untouchable = {id(m) for f in self._fast if not f.training for m in f.modules()}
-        for module in list(self._paths):
-            if id(module) in untouchable:  # a hook would keep torch from taking its fused kernel
-                continue
-            self._handles.append(module.register_forward_hook(self._returned))
+        for module, path in list(self._paths.items()):
+            if id(module) not in untouchable:  # a hook would keep torch from taking its fused kernel
+                self._handles.append(module.register_forward_hook(self._hook(module, path)))
+
+    def settle(self) -> None:
+        """Work out what has only been copied up to now."""
+        kept, self._kept = self._kept, []
+        self._last = None
+        self._shelf.clear()
+        if kept:
+            with DisableTorchFunction(), torch.no_grad():
+                for each in kept:
+                    work_out(each, self._shelf, rank=self.rank)
 
     def take_out(self) -> None:
-        """The sampled step is over, or an evaluation begins."""
+        """The sampled step is over, or an evaluation begins. What is not settled is lost."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        self._kept.clear()
+        self._last = None
+        self._shelf.clear()
         self._moment = None
 
     def __deepcopy__(self, memo: object) -> Self:
@@ -122,111 +134,118 @@ class OutputReader:
             except Exception:  # the harm boundary
                 self.failed()
 
-    def _returned(self, module: torch.nn.Module, args: Any, out: Any) -> None:
-        moment = self._moment
-        if moment is None or not torch.is_grad_enabled() or _transformed():
-            return
-        with self.account.charged():
-            path = self._paths.get(module)
-            if path is None or path in self._seen:
+    # What a hook does finds none of its code in the processor's caches, so that every operation and every call of Python counts.
+
+    def _hook(self, module: torch.nn.Module, path: str) -> Callable[..., None]:
+        """The forward hook of a module, the same at every sample."""
+        hook = self._hooks.get(module)
+        if hook is not None:
+            return hook
+        name, account, clock = f"module/{path}/", self.account, self.account.clock
+        known, arrives = id(module), self._arrival(f"module/{path}/grad_norm")
+
+        def returned(module: torch.nn.Module, args: Any, out: Any) -> None:
+            moment = self._moment
+            if moment is None or not torch.is_grad_enabled() or _transformed():
                 return
-            self._seen.add(path)
+            start = clock()
             try:
-                self._measure(module, args, out, f"module/{path}/", moment)
+                if name in self._seen or id(module) != known:  # a replica has the hooks of its original
+                    return
+                self._seen.add(name)
+                if type(out) is torch.Tensor and not _len_torch_function_stack():
+                    self._take(module, args, out, name, moment, arrives)
+                else:
+                    with DisableTorchFunction():
+                        tensor = next((t for _, t in tensors(out) if t.is_floating_point()), None)
+                        if tensor is not None:
+                            self._take(module, args, tensor, name, moment, arrives)
             except Exception:  # the harm boundary
                 self.failed()
+            finally:
+                account.spent += clock() - start + account.entry_s
 
-    def _measure(self, module: torch.nn.Module, args: Any, out: Any, name: str, moment: Moment) -> None:
-        tensor = next((t for _, t in tensors(out) if t.is_floating_point()), None)
-        if tensor is None or not tensor.numel() or not has_values(tensor) or not tensor.requires_grad:
+        self._hooks[module] = returned
+        return returned
+
+    def _take(
+        self,
+        module: torch.nn.Module,
+        args: Any,
+        tensor: torch.Tensor,
+        name: str,
+        moment: Moment,
+        arrives: Callable[[torch.Tensor], None],
+    ) -> None:
+        """Copy what is looked at of an output, and wait for its gradient."""
+        if (
+            not tensor.requires_grad
+            or not tensor.is_floating_point()
+            or not tensor.numel()
+            or not has_values(tensor)
+        ):
             return
-        if isinstance(module, _CHANNELS_FIRST):
-            self._channels_first = True
-        elif isinstance(module, torch.nn.Linear | torch.nn.LayerNorm | torch.nn.Embedding | torch.nn.RNNBase):
-            self._channels_first = False
-        with torch._C.DisableTorchFunction(), torch.no_grad():  # pyright: ignore[reportPrivateUsage]
-            axis = 1 if tensor.dim() == 4 or (self._channels_first and tensor.dim() > 2) else tensor.dim() - 1
-            values = subset(tensor.detach(), axis)
-            statistics(values, axis, module, name, moment)
-            if isinstance(module, _NORMS) and module.training:
-                _distance(module, args, name, moment)
-            if self.rank and values.shape[axis] > 1:
-                moment.hold([name + "rank"], effective_rank(values.movedim(axis, -1)).reshape(1))
-            tensor.register_hook(self._gradient(name + "grad_norm"))
+        order = self._orders.get(type(module))
+        if order is None:
+            order = self._orders[type(module)] = _order(module)
+        self._channels_first = order if order is not None else self._channels_first
+        dims = tensor.dim()
+        axis = 1 if dims == 4 or (self._channels_first and dims > 2) else dims - 1
+        if self._shelf.full:
+            self.settle()
+        kept = Kept(name, module, axis, self._shelf.put(tensor, axis), moment)
+        if isinstance(module, _NORMS) and module.training:
+            self._add_given(kept, module, args)
+        self._kept.append(kept)
+        self._last = (weakref.ref(tensor), tensor._version, axis, kept.values)
+        tensor.register_hook(arrives)
 
-    def _gradient(self, name: str) -> Callable[[torch.Tensor], None]:
-        def hook(grad: torch.Tensor) -> None:
+    def _add_given(self, kept: Kept, module: Any, args: Any) -> None:
+        """What came into a batch normalization: as a rule the output that was copied last."""
+        given = args[0] if args else None
+        if module.running_mean is None or not isinstance(given, torch.Tensor) or given.dim() < 2:
+            return
+        last = self._last
+        if last is not None and last[0]() is given and last[1] == given._version and last[2] == 1:
+            kept.given = last[3]
+        else:
+            kept.given = self._shelf.put(given, 1)
+        kept.running = torch.stack([module.running_mean, module.running_var]).to(kept.given.dtype)
+
+    def _arrival(self, name: str) -> Callable[[torch.Tensor], None]:
+        """The hook for the gradient of an output."""
+        account, clock = self.account, self.account.clock
+
+        def arrives(grad: torch.Tensor) -> None:
             moment = self._moment
             if moment is None or name in self._seen:
                 return
-            self._seen.add(name)
-            with self.account.charged():
-                try:
-                    with torch._C.DisableTorchFunction(), torch.no_grad():  # pyright: ignore[reportPrivateUsage]
-                        if has_values(grad):
-                            kind = torch.float64 if grad.dtype is torch.float64 else torch.float32
-                            norm = torch.linalg.vector_norm(grad.detach(), dtype=kind)
-                            moment.hold([name], norm.reshape(1))
-                except Exception:  # the harm boundary
-                    self.failed()
+            start = clock()
+            try:
+                self._seen.add(name)
+                if not has_values(grad):
+                    return
+                kind = torch.float64 if grad.dtype is torch.float64 else torch.float32
+                if type(grad) is torch.Tensor and not _len_torch_function_stack() and not grad.requires_grad:
+                    moment.hold([name], torch._foreach_norm([grad], 2, dtype=kind)[0])
+                else:
+                    with DisableTorchFunction():
+                        moment.hold([name], torch._foreach_norm([grad.detach()], 2, dtype=kind)[0])
+            except Exception:  # the harm boundary
+                self.failed()
+            finally:
+                account.spent += clock() - start + account.entry_s
 
-        return hook
-
-
-def subset(values: torch.Tensor, axis: int) -> torch.Tensor:
-    """At most about 32,768 values: every unit and sample at evenly taken places in between; of samples the first, when that is still too many."""
-    if values.numel() > MOST_VALUES:
-        inner = [d for d in range(1, values.dim()) if d != axis]
-        while values.numel() > MOST_VALUES and any(values.shape[d] > 1 for d in inner):
-            largest = max(inner, key=lambda d: values.shape[d])
-            stride = min(values.shape[largest], -(-values.numel() // MOST_VALUES), 4)
-            index = [slice(None)] * values.dim()
-            index[largest] = slice(None, None, max(stride, 2))
-            values = values[tuple(index)]
-        if values.numel() > MOST_VALUES and axis:
-            rows = max(1, MOST_VALUES * values.shape[0] // values.numel())
-            values = values[:rows]
-    return values if values.dtype in (torch.float32, torch.float64) else values.float()
+        return arrives
 
 
-def statistics(values: torch.Tensor, axis: int, module: torch.nn.Module, name: str, moment: Moment) -> None:
-    """Mean, spread, extremes and shares of a module's output, as numbers that still lie on the device."""
-    others = [d for d in range(values.dim()) if d != axis]
-    low = values.amin(others) if others else values
-    high = values.amax(others) if others else values
-    mean, count = values.mean(), values.numel()
-    spread = torch.linalg.vector_norm(values - mean) / count**0.5
-    zero = 1 - torch.count_nonzero(values).to(values.dtype) / count
-    names = ["mean", "std", "min", "max", "zero_share"]
-    numbers = [mean, spread, low.min(), high.max(), zero]
-    if isinstance(module, _RECTIFIERS):
-        names.append("dead_share")
-        numbers.append(((low == 0) & (high == 0)).to(values.dtype).mean())
-    flat = _SATURATING.get(type(module))
-    if flat is not None:
-        names.append("saturated_share")
-        numbers.append(((values < flat[0]) | (values > flat[1])).to(values.dtype).mean())
-    moment.hold([name + n for n in names], torch.stack(numbers))
-
-
-def effective_rank(values: torch.Tensor) -> torch.Tensor:
-    """Exponential of the entropy of the normalized singular values of the centered outputs, rows of at most 512 x 512 (Roy & Vetterli 2007)."""
-    rows = values.reshape(-1, values.shape[-1])[:512, :512]
-    rows = rows - rows.mean(0)
-    shares = torch.linalg.svdvals(rows.nan_to_num())
-    shares = shares / shares.sum().clamp_min(1e-30)
-    return torch.exp(-(shares * shares.clamp_min(1e-30).log()).sum())
-
-
-def _distance(module: Any, args: Any, name: str, moment: Moment) -> None:
-    """Root mean square over the channels of (mean of the batch - running mean) in running standard deviations."""
-    given = args[0] if args else None
-    if module.running_mean is None or not isinstance(given, torch.Tensor) or given.dim() < 2:
-        return
-    values = subset(given.detach(), 1)
-    mean = values.mean([d for d in range(values.dim()) if d != 1])
-    distance = (mean - module.running_mean) / (module.running_var + module.eps).sqrt()
-    moment.hold([name + "running_distance"], distance.square().mean().sqrt().reshape(1))
+def _order(module: torch.nn.Module) -> bool | None:
+    """Whether outputs of a module have their channels first or last; ``None``: as those before it."""
+    if isinstance(module, _CHANNELS_FIRST):
+        return True
+    if isinstance(module, torch.nn.Linear | torch.nn.LayerNorm | torch.nn.Embedding | torch.nn.RNNBase):
+        return False
+    return None
 
 
 def _closed(module: torch.nn.Module) -> bool:

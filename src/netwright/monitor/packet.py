@@ -24,7 +24,7 @@ class Moment:
         self.late: list[str] | None = None
 
     def hold(self, names: list[str], numbers: torch.Tensor) -> None:
-        """A flat tensor whose numbers bear these names. Nobody may write to it any more."""
+        """A flat tensor (or one of no dimension) whose numbers bear these names. Nobody may write to it any more."""
         if self.held is None:
             self.held = []
         self.held.append((names, numbers))
@@ -53,7 +53,7 @@ class Packet:
     def send(self) -> None:
         """Pack, and begin the transfer. An accelerator is not waited for."""
         for device, parts in self._parts.items():
-            packed = torch.cat([t for _, _, t in parts]).to(torch.float64)
+            packed = torch.cat([t.reshape(-1) for _, _, t in parts]).to(torch.float64)
             names = [(moment, names) for moment, names, _ in parts]
             if device.type == "cuda":
                 here = torch.empty(packed.shape, dtype=packed.dtype, pin_memory=True)

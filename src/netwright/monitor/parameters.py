@@ -10,7 +10,9 @@ from ..capture.measure import has_values, sample_of
 from .packet import Moment
 
 _CHUNK_BYTES = 64 << 20
-_LOOKED_AT = 1 << 16  # entries of a gradient among which zeros are counted, where counting is slow
+_LOOKED_AT = (
+    1 << 14
+)  # entries of a gradient among which zeros are counted, where counting is slow: a share's standard error is at most 0.4 %
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 

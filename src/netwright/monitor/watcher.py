@@ -134,6 +134,7 @@ class Watcher:
             try:
                 if self.scores.evaluating:
                     self._evaluation_ends()
+                self.outputs.settle()
                 self._step_aside()
                 self._drain()
             except Exception:  # the harm boundary
@@ -143,6 +144,7 @@ class Watcher:
     def pause(self) -> None:
         """Stand aside between two steps: nothing of ours is in the program's way, and the clock of the account stands still. :meth:`resume` goes on."""
         if self.account.paused is None and self.account.ended is None:
+            self.work(self.outputs.settle)
             self.account.pause()
             self.outputs.take_out()
             self.scores.take_out()
@@ -341,6 +343,7 @@ class Watcher:
         """A step of an optimizer is over, made or left out."""
         now = self.account.clock()
         if self.sampling:
+            self.outputs.settle()
             self._due.discard(index)
             self._window += 1
             if not self._due or self._window >= _WINDOW:
@@ -406,6 +409,7 @@ class Watcher:
         if self.scores.evaluating:
             self._evaluation_ends()
         if not training:
+            self.outputs.settle()
             self.outputs.take_out()
             self.scores.begin(training=False)
         elif self.sampling and self.reader.moment is not None:
