@@ -28,7 +28,7 @@ PROGRAM = textwrap.dedent(
     from torch.utils.data import DataLoader, TensorDataset
 
     torch.manual_seed(0)
-    x = torch.randn(8192, 32)
+    x = torch.randn(32768, 32)
     y = (x[:, 0] > 0).long()
     model = nn.Sequential(nn.Linear(32, 4096), nn.BatchNorm1d(4096), nn.ReLU(), nn.Dropout(0.1), nn.Softplus(), nn.Tanh(), nn.Sigmoid(), nn.Linear(4096, 2))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)

@@ -296,7 +296,7 @@ def test_weights_that_do_not_change():
 
 def test_steps_that_are_far_too_small():
     finding = only("NW502", healthy(loss__0=FLAT, parameter__fc_dot_weight__update_ratio=[3e-5] * 60))
-    assert "33 times" in finding.fix
+    assert "10 times" in finding.fix
     assert not found("NW502", healthy(parameter__fc_dot_weight__update_ratio=[3e-5] * 60))
     assert not found("NW502", healthy(loss__0=FLAT))
 

@@ -30,10 +30,8 @@ class Pace:
             None  # what was spent when the last sample began, until its cost is known
         )
         self._heavy = 0.0  # spent on samples
-        self._looked = (
-            0.0,
-            0.0,
-        )  # seconds, and seconds spent on what is read at every step, at the last look
+        # Seconds, and seconds spent on what is read at every step, at the last look.
+        self._looked: tuple[float, float] | None = None
 
     def samples(self, step: int, now: float) -> bool:
         """Whether the step that comes next is sampled."""
@@ -67,7 +65,7 @@ class Pace:
         By small factors and not too often: what interrupts us once (another program on the machine) is no reason to read less.
         """
         light = self.account.spent - self._heavy
-        seconds, before = self._looked
+        seconds, before = self._looked or (self.account.began, 0.0)
         if now < seconds + _LOOK_S:
             return
         limit = _LIGHT * self.account.budget * (now - seconds)

@@ -193,9 +193,14 @@ class Scores:
             handle.remove()
         self._handles.clear()
 
+    @property
+    def looks_on(self) -> bool:
+        """Whether the mode is there."""
+        return self._in_place or self._held_back
+
     def leave(self) -> None:
         """Take the mode away. While it handles a call (a backward) torch holds it back: then it goes the next time."""
-        if self._in_place or self._held_back:
+        if self.looks_on:
             self._in_place = False
             self._held_back = not remove_mode(self._mode)
 

@@ -111,7 +111,8 @@ class Watcher:
         self._put_in()
         os.register_at_fork(after_in_child=self._step_aside)
         if self.session is not None:
-            self._learn(self.session)
+            with Unseen():  # a mode of the program's may be around
+                self._learn(self.session)
             self.session.on_mode.append(self.mode_changes)
         self.awake = True
         self.account.begin()
@@ -275,7 +276,9 @@ class Watcher:
         key = id(optimizer)
         if threading.get_ident() != self._thread:
             return
-        self.scores.leave()
+        self.account.spent += self.account.entry_s
+        if self.scores.looks_on:
+            self.scores.leave()
         if key in self._stepping:  # its last step was left by an exception
             del self._stepping[self._stepping.index(key) :]
         self._stepping.append(key)
@@ -309,8 +312,10 @@ class Watcher:
     def _passed_over(self) -> None:
         """A step that is not read is over."""
         self.steps += 1
-        self.account.spent += self.account.entry_s
-        if self._pace.reads(self.steps):
+        self.account.spent += (
+            2 * self.account.entry_s
+        )  # this one, and that of backward, which returned at once
+        if self.steps % self._pace.thinned == 0:
             self.work(self._wake)
 
     def _read_before(self, optimizer: torch.optim.Optimizer, closure: bool) -> None:

@@ -1,4 +1,4 @@
-"""Take out the augmentation that destroys the label."""
+"""Take out the augmentation that destroys the label, or the noise that makes training samples unlike real ones."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import libcst as cst
 from ...rule import Finding
 from .._networks import networks_at
 from ..remedy import Remedy
-from ..source import Change, Refused, Source, name_of
+from ..source import Change, Refused, Source, last_name, name_of
 
 remedy = Remedy(
     name="remove-augmentation",
@@ -19,9 +19,9 @@ remedy = Remedy(
 
 @remedy.edit
 def edit(source: Source, finding: Finding) -> Sequence[Change]:
-    """The statement is deleted; ``model(f(x))`` becomes ``model(x)``."""
+    """The statement is deleted; of a sum with random numbers the other side stays; ``model(f(x))`` becomes ``model(x)``."""
     assert finding.where.line is not None
-    if "left" not in finding.measured:
+    if finding.code == "NW120" and "left" not in finding.measured:
         raise Refused("it is done in the dataset of the evaluation, which shares it with the training")
     statement = source.statement(finding.where.line)
     match statement:
@@ -31,6 +31,20 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
             return [source.delete(statement)]
         case cst.SimpleStatementLine(body=[cst.AugAssign()]):
             return [source.delete(statement)]
+        case cst.SimpleStatementLine(
+            body=[
+                cst.Assign(
+                    targets=[cst.AssignTarget(target=cst.Name())], value=cst.BinaryOperation() as noisy
+                )
+            ]
+        ) if isinstance(noisy.operator, cst.Add):
+            plain = [
+                s
+                for s, other in ((noisy.left, noisy.right), (noisy.right, noisy.left))
+                if _draws(source, other) and not _draws(source, s)
+            ]
+            if plain:
+                return [source.replace(noisy, source.code(plain[0]))]
         case _:
             pass
     for network in networks_at(source, finding.where.line):
@@ -38,3 +52,9 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
         if isinstance(inner, cst.Call) and len(inner.args) == 1 and name_of(inner.args[0].value):
             return [source.replace(inner, source.code(inner.args[0].value))]
     raise Refused("the augmentation is no statement of its own on the line")
+
+
+def _draws(source: Source, node: cst.BaseExpression) -> bool:
+    """Whether an expression draws random numbers of a continuous kind."""
+    calls = [*source.every(cst.Call, node)]
+    return any(last_name(c.func).startswith(("rand", "normal", "uniform")) for c in calls)

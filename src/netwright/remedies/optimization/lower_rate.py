@@ -21,10 +21,12 @@ _OVERFLOWS = frozenset("linear matmul mm bmm addmm conv1d conv2d conv3d einsum e
 
 @remedy.edit
 def edit(source: Source, finding: Finding) -> Sequence[Change]:
-    """A tenth of what is written. Of the first value that is not finite only where weights have grown out of range."""
+    """A tenth of what is written. Of the first value that is not finite only where weights have grown out of range; of a rate that is too high where no better one was measured."""
     grown = finding.measured.get("phase") == "update" or finding.measured.get("op") in _OVERFLOWS
     if finding.code == "NW414" and not grown:
         raise Refused("the values do not grow out of range: the call is given what it is not defined for")
+    if finding.code == "NW501" and "grown" not in finding.measured:
+        raise Refused("the range test recommends a rate")
     return scaled(source, 0.1)
 
 
