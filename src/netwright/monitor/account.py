@@ -18,13 +18,14 @@ class Account:
     """Seconds of our own work against the seconds of the run.
 
     ``budget`` is the share of the run time that may be spent; ``entry_s`` what it takes to come into a hook of ours and out again, which no clock inside of it
-    can see: it is added for every entry. Time begins with :meth:`begin`.
+    can see: it is added for every entry. ``fixed`` is the part of what was spent that no plan makes less, since hooks stay in place. Time begins with :meth:`begin`.
     """
 
     def __init__(self, budget: float, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self.budget = budget
         self.clock = clock
         self.spent = 0.0
+        self.fixed = 0.0
         self.began = clock()
         self.ended: float | None = None
         self.paused: float | None = None
@@ -32,7 +33,7 @@ class Account:
 
     def begin(self) -> None:
         """The run begins now."""
-        self.began, self.spent, self.ended = self.clock(), 0.0, None
+        self.began, self.spent, self.fixed, self.ended = self.clock(), 0.0, 0.0, None
 
     def end(self) -> None:
         """The run is over: what comes after is none of its time."""
@@ -49,6 +50,12 @@ class Account:
         if self.paused is not None:
             self.began += self.clock() - self.paused
             self.paused = None
+
+    def entered(self, times: int = 1) -> None:
+        """Hooks were entered that do next to nothing."""
+        seconds = times * self.entry_s
+        self.spent += seconds
+        self.fixed += seconds
 
     @property
     def elapsed(self) -> float:

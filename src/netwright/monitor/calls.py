@@ -81,7 +81,7 @@ def _loader_next(watcher: "Watcher", original: Original) -> Original:
             return original(self)
         finally:
             watcher.loading += clock() - start
-            account.spent += account.entry_s
+            account.entered()
 
     return __next__
 

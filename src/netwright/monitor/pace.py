@@ -5,6 +5,7 @@ from collections.abc import Callable
 from .account import Account
 
 _LIGHT = 0.5  # part of the budget that may go into what is read at every step
+_LEFT = 0.2  # part of the budget that stays where the hooks alone take all of it: a loss is read now and then however short the steps are
 _LOOK = 32  # steps, and
 _LOOK_S = 0.2  # seconds, after which it is seen again how many can be read
 _MOST_THINNED = 1024
@@ -30,8 +31,8 @@ class Pace:
             None  # what was spent when the last sample began, until its cost is known
         )
         self._heavy = 0.0  # spent on samples
-        # Seconds, and seconds spent on what is read at every step, at the last look.
-        self._looked: tuple[float, float] | None = None
+        # Seconds, and seconds spent on what is read at every step and on hooks that do nothing, at the last look.
+        self._looked: tuple[float, float, float] | None = None
 
     def samples(self, step: int, now: float) -> bool:
         """Whether the step that comes next is sampled."""
@@ -64,14 +65,16 @@ class Pace:
 
         By small factors and not too often: what interrupts us once (another program on the machine) is no reason to read less.
         """
-        light = self.account.spent - self._heavy
-        seconds, before = self._looked or (self.account.began, 0.0)
+        account = self.account
+        light = account.spent - self._heavy - account.fixed
+        seconds, before, fixed = self._looked or (account.began, 0.0, 0.0)
         if now < seconds + _LOOK_S:
             return
-        limit = _LIGHT * self.account.budget * (now - seconds)
+        paid = account.budget * (now - seconds)
+        limit = _LIGHT * max(paid - (account.fixed - fixed), _LEFT * paid)
         if light - before > limit:
             times = 4 if light - before > 4 * limit else 2
             self.thinned = min(self.thinned * times, _MOST_THINNED)
         elif light - before < limit / 3 and self.thinned > 1 and self.account.affords(0.0, now):
             self.thinned //= 2
-        self._looked = (now, light)
+        self._looked = (now, light, account.fixed)

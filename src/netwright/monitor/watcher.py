@@ -276,7 +276,7 @@ class Watcher:
         key = id(optimizer)
         if threading.get_ident() != self._thread:
             return
-        self.account.spent += self.account.entry_s
+        self.account.entered()
         if self.scores.looks_on:
             self.scores.leave()
         if key in self._stepping:  # its last step was left by an exception
@@ -312,9 +312,7 @@ class Watcher:
     def _passed_over(self) -> None:
         """A step that is not read is over."""
         self.steps += 1
-        self.account.spent += (
-            2 * self.account.entry_s
-        )  # this one, and that of backward, which returned at once
+        self.account.entered(2)  # this one, and that of backward, which returned at once
         if self.steps % self._pace.thinned == 0:
             self.work(self._wake)
 
