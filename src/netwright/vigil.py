@@ -83,12 +83,12 @@ class Vigil:
             rank=options.watch_rank,
             histograms=options.watch_histograms,
         )
-        self.watcher.listeners.append(self._sampled)
+        self.watcher.outbox.listeners.append(self._sampled)
         self.finite = FiniteWatch(self.session, self._not_finite, thorough=options.watch_every == 1)
         self.finite.join(self.watcher)
         self.watcher.start()
         if self.logbook is not None:
-            self.watcher.on_sample = self.logbook.samples(self.session, self.watcher)
+            self.watcher.outbox.on_sample = self.logbook.samples(self.session, self.watcher)
         if self.session.recording.nonfinite is not None:
             self._not_finite(self.session.recording.nonfinite)
 

@@ -1,7 +1,6 @@
 """The watch over a whole run: what is read at which step, at a cost that is measured and kept within its budget."""
 
 import contextlib
-import math
 import os
 import threading
 import time
@@ -22,19 +21,16 @@ from .calls import install
 from .every_step import StepReader
 from .initialized import Initializations
 from .memory import memory
+from .outbox import Outbox
 from .outputs import OutputReader
 from .pace import Pace
-from .packet import Moment, Packet
-from .parameters import ParameterReader, derived
+from .packet import Moment
+from .parameters import ParameterReader
 from .scores import Scores, series_name
-from .store import Store
 
 if TYPE_CHECKING:
     from ..capture.session import Session
 
-_FLUSH_S = 0.5
-_MOST_WAITING = 256
-_MOST_UNDER_WAY = 8
 # What is read at every step is done in microseconds. Where the clock shows more, another program had the processor, and that time is not ours.
 _INTERRUPTED_S = 1e-3
 _ORDINARY_S = 5e-5
@@ -53,7 +49,7 @@ class Watcher:
         histograms: also quantiles of weights and gradients.
         clock: by which the account is kept.
 
-    ``listeners`` are called with each sample that has more in it than what is read at every step, after ``on_sample`` and in the same account. ``on_nonfinite`` are
+    The ``outbox`` hands on what was read, in the same account. ``on_nonfinite`` are
     called within the backward call whose loss is not finite, before it runs, with that loss; on an accelerator, where nobody waits for the loss, with ``None`` once
     that is known. ``before_step`` are called with an optimizer before its step, where that step is read at all. What these raise beyond ``Exception`` ends the program.
     """
@@ -71,11 +67,11 @@ class Watcher:
     ) -> None:
         self.session = session
         self.account = Account(budget, clock=clock)
-        self.on_sample = on_sample
-        self.listeners: list[Callable[[Sample], None]] = []
         self.on_nonfinite: list[Callable[[torch.Tensor | None], None]] = []
         self.before_step: list[Callable[[torch.optim.Optimizer], None]] = []
-        self.store = Store()
+        self.outbox = Outbox(clock=clock, labours=self.labours, on_nonfinite=self.on_nonfinite)
+        self.outbox.on_sample = on_sample
+        self.store = self.outbox.store
         self.places: dict[str, Where] = {}
         self.reader = StepReader(self.places, self.on_nonfinite)
         self.parameters = ParameterReader(quantiles=histograms, keeps=every == 1)
@@ -93,9 +89,6 @@ class Watcher:
         self._working = self._laboured = False
         self._by_hand = False
         self._stepping: list[int] = []
-        self._waiting: list[Moment] = []
-        self._packets: list[Packet] = []
-        self._next_flush = 0.0
         self._pace = Pace(self.account, every=every, guess=self._guess)
         self._last = (0.0, 0, 0.0)  # seconds, steps and seconds of loading at the last sample
         self._optimizers: list[weakref.ref[torch.optim.Optimizer]] = []
@@ -116,7 +109,7 @@ class Watcher:
             self.session.on_mode.append(self.mode_changes)
         self.awake = True
         self.account.begin()
-        self._next_flush = self.account.clock() + _FLUSH_S
+        self.outbox.start()
         if self._pace.every is not None:
             self._sample_begins()
         self._new_moment()
@@ -137,7 +130,10 @@ class Watcher:
                     self._evaluation_ends()
                 self.outputs.settle()
                 self._step_aside()
-                self._drain()
+                if self.reader.moment is not None:
+                    self.outbox.put(self.reader.moment)
+                    self.reader.moment = None
+                self.outbox.drain()
             except Exception:  # the harm boundary
                 self.fail()
         self.account.end()
@@ -352,11 +348,8 @@ class Watcher:
             if not self._due or self._window >= _WINDOW:
                 self._sample_ends(moment, now)
         self.steps += 1
-        self._waiting.append(moment)
-        if now >= self._next_flush or len(self._waiting) >= _MOST_WAITING:
-            self._flush()
-        elif self._packets:
-            self._receive(wait=False)
+        self.outbox.put(moment)
+        self.outbox.look(now)
         if not self.sampling:
             self._plan(now)
         if self.awake:
@@ -397,10 +390,8 @@ class Watcher:
     def _iterated(self, moment: Moment) -> None:
         """Without an optimizer a backward pass ends what the one before began."""
         self.steps += 1
-        self._waiting.append(moment)
-        now = self.account.clock()
-        if now >= self._next_flush or len(self._waiting) >= _MOST_WAITING:
-            self._flush()
+        self.outbox.put(moment)
+        self.outbox.look(self.account.clock())
         self._new_moment()
 
     def mode_changes(self, module: torch.nn.Module, training: bool) -> None:
@@ -437,7 +428,7 @@ class Watcher:
         if found is not None:
             moment = Moment(self.steps, self.account.clock() - self.account.began)
             moment.hold([series_name("eval", name) for name in found[0]], found[1])
-            self._waiting.append(moment)
+            self.outbox.put(moment)
 
     # -- planning -------------------------------------------------------------------------------------------------------------------
 
@@ -481,49 +472,7 @@ class Watcher:
         moment.values.update(memory())
         self._last = (seconds, done, self.loading)
         self.samples += 1
-        self._next_flush = 0.0
-
-    # -- handing on -----------------------------------------------------------------------------------------------------------------
-
-    def _flush(self) -> None:
-        self._laboured = True
-        if self._waiting:
-            packet = Packet(self._waiting)
-            self._waiting = []
-            with torch.no_grad():
-                packet.send()
-            self._packets.append(packet)
-        self._receive(wait=len(self._packets) > _MOST_UNDER_WAY)
-        self._next_flush = self.account.clock() + _FLUSH_S
-
-    def _receive(self, *, wait: bool) -> None:
-        while self._packets and (wait or self._packets[0].there):
-            self._laboured = True
-            for moment in self._packets.pop(0).read():
-                self._hand_on(moment)
-
-    def _drain(self) -> None:
-        if self.reader.moment is not None:
-            self._waiting.append(self.reader.moment)
-            self.reader.moment = None
-        self._flush()
-        self._receive(wait=True)
-
-    def _hand_on(self, moment: Moment) -> None:
-        if moment.counts is not None:
-            derived(moment)
-        if not moment.values:
-            return
-        sample = Sample(step=moment.step, seconds=moment.seconds, values=moment.values)
-        self.store.add(sample)
-        if self.on_sample is not None:
-            self.on_sample(sample)
-        if moment.sampled:
-            for listener in self.listeners:
-                listener(sample)
-        if moment.late is not None and any(not math.isfinite(moment.values[name]) for name in moment.late):
-            for each in self.on_nonfinite:
-                each(None)
+        self.outbox.urge()
 
 
 def _closure(args: Any, kwargs: Any) -> bool:
