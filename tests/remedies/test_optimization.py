@@ -213,3 +213,41 @@ def test_a_finding_nominates_the_remedies_that_it_names_and_no_others():
         for names in (None, ())
     ]
     assert named == [list(rule.remedies), []]
+
+
+UPDATE = """\
+for x, y in loader:
+    loss = loss_fn(net(x), y)
+{body}    schedule.step()
+"""
+
+
+def update(*lines):
+    return UPDATE.format(body="".join(f"    {line}\n" for line in lines))
+
+
+@pytest.mark.parametrize(
+    ("faulty", "right"),
+    [
+        (
+            ("opt.zero_grad()", "opt.step()", "loss.backward()"),
+            ("opt.zero_grad()", "loss.backward()", "opt.step()"),
+        ),
+        (
+            ("loss.backward()", "opt.zero_grad()", "opt.step()"),
+            ("opt.zero_grad()", "loss.backward()", "opt.step()"),
+        ),
+    ],
+)
+def test_what_stands_in_the_wrong_place_is_moved(faulty, right):
+    assert mended("order-of-update", "NW410", update(*faulty), "zero_grad") == update(*right)
+
+
+def test_what_is_in_order_is_left():
+    with pytest.raises(Refused, match="no step stands between"):
+        mended(
+            "order-of-update",
+            "NW410",
+            update("opt.zero_grad()", "loss.backward()", "opt.step()"),
+            "zero_grad",
+        )

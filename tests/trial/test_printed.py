@@ -3,8 +3,9 @@
 import pytest
 
 from netwright.rerun import Metric, Trace
+from netwright.rerun.trace import Point
 from netwright.trial.printed import printed
-from netwright.trial.yardstick import Yardstick, choose
+from netwright.trial.yardstick import Stays, Yardstick, choose
 
 
 @pytest.mark.parametrize(
@@ -41,9 +42,37 @@ def made(*, line="", accuracy=None, ended="finished"):
 
 def test_what_is_computed_comes_before_what_is_printed_and_that_before_the_loss():
     both = [made(line="rmse 2", accuracy=0.5)] * 3
-    assert choose(both, loss_stays=True) == Yardstick(name="accuracy")
-    chosen = choose([made(line="rmse 2")] * 3, loss_stays=True)
+    assert choose(both, Stays()) == Yardstick(name="accuracy")
+    chosen = choose([made(line="rmse 2")] * 3, Stays())
     assert chosen == Yardstick(name="rmse", as_printed=True)
     assert chosen.gain(2.0, chosen.value(made(line="rmse 1.5"))) == 0.5
     assert chosen.value(made(line="rmse 1.5", ended="crashed")) is None
-    assert choose([made(line="nothing")] * 3, loss_stays=False) is None
+    assert choose([made(line="nothing")] * 3, Stays(loss=False)) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("dev loss 2.2239", 2.2239),
+        ("epoch 3 train_loss=0.1 val_loss=0.45", 0.45),
+        ("Test loss: 1.2e-3", 1.2e-3),
+        ("train loss 0.3", None),
+        ("loss 0.3", None),
+        ("latest loss 0.3", None),
+    ],
+)
+def test_a_loss_of_held_out_data(line, value):
+    assert printed([line]).get("held-out loss") == value
+
+
+def test_where_a_remedy_changes_the_samples_the_loss_of_the_training_says_nothing():
+    def run(training, line):
+        return Trace(ended="finished", tail=(line,), points=(Point(step=1, loss=training, samples=4),))
+
+    both = [run(0.3, "dev loss 7.4"), run(2.5, "dev loss 2.2")]
+    stays = Stays(training=False)
+    chosen = choose(both, stays)
+    assert chosen == Yardstick(name="held-out loss", as_printed=True)
+    assert chosen.gain(*(chosen.value(t) for t in both)) == pytest.approx(5.2)
+    assert choose([run(0.3, ""), run(2.5, "")], stays) is None
+    assert choose([run(0.3, ""), run(2.5, "")], Stays()).name == "training loss"

@@ -10,7 +10,7 @@ from netwright.remedies.source import Change
 from netwright.rerun import Intervention, Metric, Trace
 from netwright.trial import search
 from netwright.trial.proving import hopeless
-from netwright.trial.yardstick import choose, sign_flip
+from netwright.trial.yardstick import Stays, choose, sign_flip
 
 SOURCE = Source(Path("train.py"), "a = 1\nb = 2\nc = 3\n")
 
@@ -180,8 +180,8 @@ def test_a_loss_that_a_remedy_changes_is_no_yardstick():
     traces = [
         Trace(ended="finished", metrics=(Metric(step=1, name="loss", value=1.0, samples=9, at="t:1"),))
     ] * 2
-    assert choose(traces, loss_stays=False) is None
-    assert choose(traces, loss_stays=True).name == "loss"
+    assert choose(traces, Stays(loss=False)) is None
+    assert choose(traces, Stays()).name == "loss"
 
 
 def test_a_metric_that_is_0_in_every_run_is_no_yardstick():
@@ -190,9 +190,9 @@ def test_a_metric_that_is_0_in_every_run_is_no_yardstick():
         metrics = tuple(Metric(step=9, name=n, value=v, samples=9, at="t:9") for n, v in values)
         return Trace(ended="finished", metrics=metrics)
 
-    assert choose([made(0.0), made(0.0)], loss_stays=True).name == "loss"
-    assert choose([made(0.0), made(0.0)], loss_stays=False) is None
-    assert choose([made(0.0), made(0.1)], loss_stays=True).name == "accuracy"
+    assert choose([made(0.0), made(0.0)], Stays()).name == "loss"
+    assert choose([made(0.0), made(0.0)], Stays(loss=False)) is None
+    assert choose([made(0.0), made(0.1)], Stays()).name == "accuracy"
 
 
 def test_the_p_value_of_paired_gains():

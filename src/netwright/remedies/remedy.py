@@ -19,7 +19,8 @@ class Remedy:
     """One way to mend a program: an edit of its source at the place that a finding names, and for some the same at the hooks of a re-run.
 
     ``mends`` are codes of rules. ``assumes`` says in words what must hold, and what the edit refuses without. The prose is the docstring of the module.
-    ``name`` is kebab-case. ``bends_loss`` says that the loss after it is another than before, so that the two cannot be compared, ``late`` that what it is worth may show only at the end of a training (a smaller rate, a schedule,
+    ``name`` is kebab-case. ``bends_loss`` says that the loss after it is another than before, so that the two cannot be compared, ``bends_training`` that
+    the loss in training is (it is of other samples, or of less noise), and that of an evaluation is not, ``late`` that what it is worth may show only at the end of a training (a smaller rate, a schedule,
     regularization).
     """
 
@@ -27,6 +28,7 @@ class Remedy:
     mends: tuple[str, ...]
     assumes: str
     bends_loss: bool = False
+    bends_training: bool = False
     late: bool = False
     _edits: list[Edit] = field(default_factory=list[Edit], repr=False)
     _hooks: list[Hook] = field(default_factory=list[Hook], repr=False)
@@ -78,6 +80,7 @@ class Remedy:
             codes=(finding.code,),
             where=finding.where,
             bends_loss=self.bends_loss,
+            bends_training=self.bends_training,
             late=self.late,
             source=source,
             changes=tuple(changes),
@@ -103,6 +106,7 @@ class Remedy:
             codes=(finding.code,),
             where=finding.where,
             bends_loss=self.bends_loss,
+            bends_training=self.bends_training,
             late=self.late,
             intervention=self._hooks[0](finding),
             why=why,
@@ -120,6 +124,7 @@ class Treatment:
     where: Where = NOWHERE
     why: str = ""
     bends_loss: bool = False
+    bends_training: bool = False
     late: bool = False
 
     @property
@@ -162,6 +167,7 @@ class Patch:
     changes: tuple[Change, ...]
     where: Where = NOWHERE
     bends_loss: bool = False
+    bends_training: bool = False
     late: bool = False
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ..rerun import Trace
 from ..rerun.trace import CRASHED
 from .cure import Attempt, Run, Set
-from .yardstick import Yardstick, choose
+from .yardstick import Stays, Yardstick, choose
 
 _LEAST = 4  # sets
 
@@ -25,7 +25,7 @@ class Rung:
 
 
 def halved(
-    sets: Sequence[Set], rung: Rung | None, whole: Trace, *, loss_stays: bool
+    sets: Sequence[Set], rung: Rung | None, whole: Trace, stays: Stays
 ) -> tuple[list[Set], list[Attempt]]:
     """Which sets are to go the whole length, in order, and what the others had reached.
 
@@ -36,14 +36,14 @@ def halved(
         sets: what is to be tried.
         rung: the shorter length; ``None`` where there is none.
         whole: the program as it is, to its own end.
-        loss_stays: whether no remedy changes the loss.
+        stays: which losses can be compared.
     """
     early = [s for s in sets if not any(p.late for p in s)]
     if rung is None or not rung.pays(len(early)):
         return list(sets), []
     control, *traces = rung.run([((), 0), *((s, 0) for s in early)])
-    yardstick = choose([t for t in traces if t.whole] or [control], loss_stays=loss_stays)
-    wanted = choose([whole], loss_stays=loss_stays)
+    yardstick = choose([t for t in traces if t.whole] or [control], stays)
+    wanted = choose([whole], stays)
     if yardstick is None or (wanted is not None and wanted != yardstick):
         return list(sets), []
     beside = yardstick.value(control)

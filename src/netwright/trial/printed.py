@@ -9,6 +9,11 @@ HIGHER = {
     "macro f1": True, "r2": True, "r^2": True, "iou": True, "dice": True, "bleu": True, "spearman": True, "correlation": True,
     "rmse": False, "mse": False, "mae": False, "mape": False, "error": False, "perplexity": False, "ppl": False,
 }  # fmt: skip
+HELD_OUT = "held-out loss"
+_LOSS = re.compile(
+    r"(?<![a-z])(?:dev|val|valid|validation|test|eval|evaluation|held[- ]out)[ _-]?loss[\s:=(]*(?P<number>(?<![\w.])-?\d+(?:\.\d*)?(?:e[+-]?\d+)?)",
+    re.IGNORECASE,
+)
 _WORDS = "|".join(re.escape(w).replace("\\ ", "[ _-]") for w in sorted(HIGHER, key=len, reverse=True))
 _BETWEEN = r"(?:[ \t]+(?:on|of|in|over|for|the|is|was|score|test|val|valid|validation|evaluation|held-out|set|data|samples?))*[\s:=(]*"
 _FOUND = re.compile(
@@ -20,7 +25,7 @@ _TRAINING = re.compile(r"\btrain", re.IGNORECASE)
 
 
 def printed(lines: Sequence[str]) -> dict[str, float]:
-    """The last value printed behind each name; what is said to be of the training data is passed over.
+    """The last value printed behind each name, and of a loss that is said to be of other data than the training's; what is said to be of the training data is passed over.
 
     Args:
         lines: of the program's output.
@@ -30,4 +35,6 @@ def printed(lines: Sequence[str]) -> dict[str, float]:
         for match in _FOUND.finditer(line[-_LONGEST:]):
             if not _TRAINING.search(match["before"]):
                 found[re.sub(r"[_-]", " ", match["word"].lower())] = float(match["number"])
+        for match in _LOSS.finditer(line[-_LONGEST:]):
+            found[HELD_OUT] = float(match["number"])
     return found

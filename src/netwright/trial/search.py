@@ -8,7 +8,7 @@ from ..rerun import Trace
 from .cure import SEEDS, Attempt, Cure, Run, Set, Tried
 from .halving import Rung, halved
 from .proving import proven
-from .yardstick import Yardstick, choose
+from .yardstick import Stays, Yardstick, choose
 
 _KEEPS = 0.95  # of the gain: a remedy without which this much is kept is not needed
 _MUCH = 1.25  # times the gain: what a standard remedy must come to on top of those that findings nominate
@@ -62,7 +62,10 @@ class _Search:
         self.others = [p for options in nominated for p in options[1:]]
         self.together, self.refused = compatible(self.first)
         self.run, self.standard, self.healthy, self.rung = run, standard, healthy, rung
-        self.loss_stays = not any(p.bends_loss for p in [*self.first, *self.others])
+        tried = [*self.first, *self.others]
+        self.stays = Stays(
+            loss=not any(p.bends_loss for p in tried), training=not any(p.bends_training for p in tried)
+        )
         self.yardstick: Yardstick | None = None
         self.attempts: list[Attempt] = []
         self.dropped: list[Attempt] = []
@@ -78,11 +81,11 @@ class _Search:
             (control,) = self.run([((), 0)])
             sets, traces = self._whole_length(sets, control)
         # A remedy that makes the program crash says nothing of what the program computes; the program as it is does, where all do.
-        yardstick = choose([t for t in traces if t.whole] or [control], loss_stays=self.loss_stays)
+        yardstick = choose([t for t in traces if t.whole] or [control], self.stays)
         if yardstick is None and further:  # all that was nominated comes to nothing
             more, longer = self._whole_length(further, control)
             sets, traces, further = [*sets, *more], [*traces, *longer], []
-            yardstick = choose([t for t in traces if t.whole], loss_stays=self.loss_stays)
+            yardstick = choose([t for t in traces if t.whole], self.stays)
         if yardstick is None:
             only = Attempt(patches=(), trace=control, value=None, gain=0.0)
             return Cure(yardstick=None, control=only, refused=tuple(self.refused))
@@ -115,7 +118,7 @@ class _Search:
         """Run sets to the end, without those that the shorter length rules out. All that is nominated, made together, is never left out."""
         joint = [s for s in sets if len(s) > 1 and s == self.together]
         rest = [s for s in sets if s not in joint]
-        rest, dropped = halved(rest, self.rung, control, loss_stays=self.loss_stays)
+        rest, dropped = halved(rest, self.rung, control, self.stays)
         self.dropped += dropped
         sets = [s for s in sets if s in joint or s in rest]
         return sets, list(self.run([(s, 0) for s in sets])) if sets else []

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..rerun import Trace
-from .printed import HIGHER, printed
+from .printed import HELD_OUT, HIGHER, printed
 
 ACCURACY, SQUARED, ABSOLUTE, LOSS, TRAINING = (
     "accuracy",
@@ -26,7 +26,7 @@ class Yardstick:
     @property
     def higher_is_better(self) -> bool:
         """Whether more is better."""
-        return HIGHER[self.name] if self.as_printed else self.name == ACCURACY
+        return HIGHER.get(self.name, False) if self.as_printed else self.name == ACCURACY
 
     @property
     def words(self) -> str:
@@ -59,18 +59,32 @@ class Yardstick:
         return {ACCURACY: 1 - before, SQUARED: before, ABSOLUTE: before}.get(self.name, math.inf)
 
 
-def choose(traces: Sequence[Trace], *, loss_stays: bool) -> Yardstick | None:
-    """The first of these that most of the re-runs give that give any (what came to NaN gives none): accuracy, squared error, absolute error, a metric that is printed, and, where no remedy changes it, the loss.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stays:
+    """Whether the loss is the same before and after all remedies that are tried, and whether that of the training is: over the same samples, with the same noise."""
+
+    loss: bool = True
+    training: bool = True
+
+    @property
+    def yardsticks(self) -> tuple[Yardstick, ...]:
+        """The losses that can be compared."""
+        held_out = Yardstick(name=LOSS), Yardstick(name=HELD_OUT, as_printed=True)
+        training = (Yardstick(name=TRAINING),) if self.training else ()
+        return (*held_out, *training) if self.loss else ()
+
+
+def choose(traces: Sequence[Trace], stays: Stays) -> Yardstick | None:
+    """The first of these that most of the re-runs give that give any (what came to NaN gives none): accuracy, squared error, absolute error, a metric that is printed, and, where no remedy changes it, the loss: of the evaluation, as it is printed of held-out data, of the training.
 
     A loss that a remedy exchanges or rescales says nothing of what the remedy is worth. Nor does a metric that is exactly 0 in every run, where more is better: it is computed in a way that no network can
     answer (probabilities compared with labels for equality).
     """
     names = (ACCURACY, SQUARED, ABSOLUTE)
-    losses = (LOSS, TRAINING) if loss_stays else ()
     known = (
         *(Yardstick(name=name) for name in names),
         *(Yardstick(name=name, as_printed=True) for name in HIGHER),
-        *(Yardstick(name=name) for name in losses),
+        *stays.yardsticks,
     )
     telling = [t for t in traces if any(y.value(t) is not None for y in known)]
     for yardstick in known:

@@ -10,6 +10,7 @@ from ..source import Change, Refused, Source, called, name_of
 
 remedy = Remedy(
     name="go-through-the-data",
+    bends_training=True,
     mends=("NW113",),
     assumes="next(iter(loader)), or the seed, stands in a loop of its own function",
 )

@@ -11,6 +11,7 @@ from ..source import Change, Refused, Source, last_name, name_of
 
 remedy = Remedy(
     name="remove-augmentation",
+    bends_training=True,
     late=True,
     mends=("NW111", "NW120"),
     assumes="the augmentation is done in the training loop, by a statement of its own on the line (x = f(x), noisy = x + noise), or by a call in that of the network",

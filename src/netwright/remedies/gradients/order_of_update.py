@@ -23,7 +23,7 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     for call in source.at(cst.Call, finding.where.line):
         match last_name(call.func):
             case "zero_grad":
-                return _before(source, call, "backward")
+                return _cleared(source, call)
             case "clip_grad_norm_" | "clip_grad_value_":
                 if "scaler" in finding.message:
                     return _unscale(source, call)
@@ -33,6 +33,19 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
             case _:
                 pass
     raise Refused("what is out of order is not called on the line")
+
+
+def _cleared(source: Source, call: cst.Call) -> Sequence[Change]:
+    """It goes before the backward pass. Where it stands there already, the step comes too early, with what is left of the pass before."""
+    statement, backward = block_of(source, call, holding="backward")
+    if source.span(backward) < source.span(statement):
+        return _before(source, call, "backward")
+    between = source.span(statement), source.span(backward)
+    for step, _ in steps_near(source, call):
+        moved = source.statement_of(step)
+        if between[0] < source.span(moved) < between[1] and moved in source.siblings(statement):
+            return [source.delete(moved), source.after(backward, source.code(moved))]
+    raise Refused("the gradients are cleared before the backward pass, and no step stands between the two")
 
 
 def _before(source: Source, call: cst.Call, method: str) -> Sequence[Change]:

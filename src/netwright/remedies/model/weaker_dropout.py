@@ -14,6 +14,7 @@ from ..source import Change, Refused, Source, last_name
 
 remedy = Remedy(
     name="weaker-dropout",
+    bends_training=True,
     late=True,
     mends=("NW213",),
     assumes="the dropout is made, or applied by a function, on the line",
