@@ -247,3 +247,31 @@ def test_plans_survive_the_way_to_the_child():
     )
     assert Plan.from_json(plan.to_json()) == plan
     assert workers(1) == 1
+
+
+BY_HAND = """
+import sys
+import torch
+from torch.overrides import _get_current_function_mode_stack
+
+torch.manual_seed(0)
+w = torch.randn(4, 1, requires_grad=True)
+x = torch.randn(64, 4)
+y = x.sum(1, keepdim=True)
+for step in range(1200):
+    loss = ((x @ w - y) ** 2).mean()
+    w.grad = None
+    loss.backward()
+    with torch.no_grad():
+        w -= 0.05 * w.grad
+    assert len(_get_current_function_mode_stack()) <= 1, step
+with torch.no_grad():
+    print("done", torch.nn.functional.mse_loss(x @ w, y).item() < 1e-3)
+"""
+
+
+def test_weights_updated_by_hand_in_many_steps_leave_one_mode(tmp_path):
+    """Every update looks like an evaluation that begins, and backward, which the mode handles, like its end."""
+    (trace,) = rerun(command(tmp_path, BY_HAND), [Plan(seed=0)], cache=False)
+    assert trace.ended == "finished", trace.error
+    assert trace.tail[-1] == "done True"

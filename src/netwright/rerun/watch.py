@@ -77,7 +77,7 @@ class Watch:
         self._scaled: tuple[weakref.ref[torch.Tensor], torch.Tensor] | None = None
         self._parameters: dict[int, weakref.ref[torch.Tensor]] = {}
         self._rows = self._samples = self._depth = self._stops = 0
-        self._in_place = False
+        self._in_place = self._held_back = False
         self._thread = threading.get_ident()
         self._process = os.getpid()
         self._next_flush = time.monotonic() + _FLUSH_S
@@ -130,14 +130,22 @@ class Watch:
             return None
 
     def _enter(self) -> None:
+        self._sweep()
         if not self._in_place:
-            insert_mode_below(self.mode)
-            self._in_place = True
+            if not self._held_back:
+                insert_mode_below(self.mode)
+            self._in_place, self._held_back = True, False
 
     def _leave(self) -> None:
+        """While the mode handles a call (a backward pass) torch holds it back, and puts it on the stack again: then it goes the next time."""
+        self._sweep()
         if self._in_place:
-            remove_mode(self.mode)
+            self._held_back = not remove_mode(self.mode)
             self._in_place = False
+
+    def _sweep(self) -> None:
+        if self._held_back:
+            self._held_back = not remove_mode(self.mode)
 
     # -- the end --------------------------------------------------------------------------------------------------------------
 
