@@ -18,6 +18,7 @@ from bench.faultbench.programs import HERE, Program
 from netwright.rerun import Command, Intervention, Plan, Trace
 from netwright.rerun.pool import rerun, workers
 from netwright.trial import Yardstick, choose
+from netwright.trial.yardstick import Stays
 
 METHODS = ("optuna", "random")
 BATCHES = (8, 16, 32, 64, 128, 256, 512)
@@ -117,16 +118,14 @@ def search(study: Any, run: Run, *, seconds: float, cpu_s: float, at_once: int) 
     """
     began = time.monotonic()
     (control,) = run([Plan(seed=0)], _LONGEST * seconds)
-    found = Found(
-        control=control, yardstick=choose([control], loss_stays=True), tried=[], cpu_s=control.cpu_s
-    )
+    found = Found(control=control, yardstick=choose([control], Stays()), tried=[], cpu_s=control.cpu_s)
     turns = [use.turn for use in control.loaders if use.trained]
     while found.cpu_s < cpu_s and (past := time.monotonic() - began) < _LONGEST * seconds:
         asked = [study.ask() for _ in range(at_once)]
         drawn = [draw(trial, batch=bool(turns)) for trial in asked]
         traces = run([plan(d, turns) for d in drawn], _LONGEST * seconds - past)
         # A program that crashes as it is may show its yardstick only now.
-        found.yardstick = found.yardstick or choose(traces, loss_stays=True)
+        found.yardstick = found.yardstick or choose(traces, Stays())
         for trial, settings, trace in zip(asked, drawn, traces, strict=True):
             value = found.yardstick.value(trace) if found.yardstick is not None and trace.whole else None
             found.tried.append((settings, trace, value))
