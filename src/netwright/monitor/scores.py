@@ -193,14 +193,9 @@ class Scores:
             handle.remove()
         self._handles.clear()
 
-    @property
-    def looks_on(self) -> bool:
-        """Whether the mode is there."""
-        return self._in_place or self._held_back
-
     def leave(self) -> None:
         """Take the mode away. While it handles a call (a backward) torch holds it back: then it goes the next time."""
-        if self.looks_on:
+        if self._in_place or self._held_back:
             self._in_place = False
             self._held_back = not remove_mode(self._mode)
 

@@ -273,8 +273,7 @@ class Watcher:
         if threading.get_ident() != self._thread:
             return
         self.account.entered()
-        if self.scores.looks_on:
-            self.scores.leave()
+        self.scores.leave()
         if key in self._stepping:  # its last step was left by an exception
             del self._stepping[self._stepping.index(key) :]
         self._stepping.append(key)
@@ -309,7 +308,7 @@ class Watcher:
         """A step that is not read is over."""
         self.steps += 1
         self.account.entered(2)  # this one, and that of backward, which returned at once
-        if self.steps % self._pace.thinned == 0:
+        if self._pace.reads(self.steps):
             self.work(self._wake)
 
     def _read_before(self, optimizer: torch.optim.Optimizer, closure: bool) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -53,6 +54,22 @@ def keep_out(folder: Path) -> None:
         ignore.write_text("*\n", encoding="utf-8")
 
 
+def unchanged(files: Mapping[str, str]) -> bool:
+    """Whether files are as they were; ``files`` has their states by :func:`state_of`."""
+    return all(state_of(path) == state for path, state in files.items())
+
+
+def write_whole(path: Path, text: str, ours: Path | None) -> None:
+    """Write a file so that a reader sees all of it or none; git leaves the folder ``ours`` above it alone, where there is one. A disk that is full keeps nothing."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if ours is not None:
+            keep_out(ours)
+        fresh = path.with_suffix(f".{os.getpid()}")
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
+
+
 class Cache:
     """The results of one command, in a folder that may be deleted at any time."""
 
@@ -69,19 +86,13 @@ class Cache:
             trace = Trace.from_json(self._path(plan).read_text("utf-8"))
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        if any(state_of(path) != state for path, state in trace.files.items()):
-            return None
-        return replace(trace, cached=True)
+        return replace(trace, cached=True) if unchanged(trace.files) else None
 
     def put(self, plan: Plan, trace: Trace) -> None:
         """Keep a result. Those cut by the clock depend on how busy the machine was, and failures may be mended from outside: they are not kept."""
         if trace.ended not in (FINISHED, STEPS) or trace.cached:
             return
-        path = self._path(plan)
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if self.folder == self.command.folder / FOLDER:
-                keep_out(self.command.folder / ".netwright")
-            fresh = path.with_suffix(f".{os.getpid()}")
-            fresh.write_text(trace.to_json(), encoding="utf-8")
-            fresh.replace(path)
+        usual = self.folder == self.command.folder / FOLDER
+        write_whole(
+            self._path(plan), trace.to_json(), self.command.folder / FOLDER.parts[0] if usual else None
+        )

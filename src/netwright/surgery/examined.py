@@ -3,10 +3,8 @@
 Like the results of re-runs they hold as long as every file is as it was that the program read, which re-runs tell.
 """
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from .. import __version__
 from ..report.json import from_json, to_json
 from ..report.model import Report
 from ..rerun import Command
-from ..rerun.cache import fingerprint, keep_out, state_of
+from ..rerun.cache import fingerprint, unchanged, write_whole
 
 FOLDER = Path(".netwright") / "cache" / "examined"
 
@@ -30,9 +28,7 @@ def recall(command: Command, *, budget: float, changed: Mapping[Path, str] | Non
     """
     try:
         data: dict[str, Any] = json.loads(_path(command, budget, changed).read_text("utf-8"))
-        if any(state_of(path) != state for path, state in data["files"].items()):
-            return None
-        return from_json(data["report"])
+        return from_json(data["report"]) if unchanged(data["files"]) else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -48,13 +44,8 @@ def keep(
     """Keep a report where :func:`recall` finds it. ``files`` are those that the program read, with their states. Where none is known nothing is kept, nor on a full disk."""
     if not files:
         return
-    path = _path(command, budget, changed)
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        keep_out(command.folder / FOLDER.parts[0])
-        fresh = path.with_suffix(f".{os.getpid()}")
-        fresh.write_text(json.dumps({"files": dict(files), "report": to_json(report)}), encoding="utf-8")
-        fresh.replace(path)
+    text = json.dumps({"files": dict(files), "report": to_json(report)})
+    write_whole(_path(command, budget, changed), text, command.folder / FOLDER.parts[0])
 
 
 def _path(command: Command, budget: float, changed: Mapping[Path, str] | None) -> Path:

@@ -1,8 +1,6 @@
 """What an operation showed, as a record for the report, and where it is kept: a later run of the same program shows it again."""
 
-import contextlib
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,7 +12,7 @@ from ..report.model import Report
 from ..report.plain import from_plain, to_plain
 from ..report.proof import number
 from ..rerun import Command
-from ..rerun.cache import fingerprint, keep_out, state_of
+from ..rerun.cache import fingerprint, unchanged, write_whole
 from ..rule import Finding, Severity, every
 from ..trial import Cure
 from ..trial.cure import Tried
@@ -159,12 +157,7 @@ def keep(operation: Operation) -> Proof:
     if cure is None or operation.interrupted:
         return proof
     path = _path(operation.command)
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        keep_out(path.parent.parent)
-        fresh = path.with_suffix(f".{os.getpid()}")
-        fresh.write_text(json.dumps({"files": cure.files, "proof": to_plain(proof)}), encoding="utf-8")
-        fresh.replace(path)
+    write_whole(path, json.dumps({"files": cure.files, "proof": to_plain(proof)}), path.parent.parent)
     return proof
 
 
@@ -172,9 +165,7 @@ def recall(command: Command) -> Proof | None:
     """What was proven of the same program before: the same code, arguments, environment, and the files that it reads unchanged since."""
     try:
         data: dict[str, Any] = json.loads(_path(command).read_text("utf-8"))
-        if any(state_of(path) != state for path, state in data["files"].items()):
-            return None
-        return from_plain(Proof, data["proof"])
+        return from_plain(Proof, data["proof"]) if unchanged(data["files"]) else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

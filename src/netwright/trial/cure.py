@@ -11,6 +11,7 @@ from .yardstick import Yardstick
 Tried = Patch | Treatment
 Set = tuple[Tried, ...]
 Run = Callable[[Sequence[tuple[Set, int]]], Sequence[Trace]]
+PROOF = 1 / 32  # the p-value that is asked for
 SEEDS = 5  # one-sided sign-flip test: p = 1/32 when every seed gains
 
 
@@ -72,4 +73,4 @@ class Cure:
         if self.yardstick is None or not self.patches or self.p is None:
             return False
         typical = statistics.median(self.gains)
-        return self.p <= 1 / 32 and typical > (self.luck or 0.0)
+        return self.p <= PROOF and typical > (self.luck or 0.0)

@@ -7,10 +7,8 @@ from itertools import islice, takewhile
 
 from ..rerun import Trace
 from ..rerun.trace import KILLED, SECONDS
-from .cure import Cure, Run
+from .cure import PROOF, Cure, Run
 from .yardstick import sign_flip
-
-PROOF = 1 / 32  # the p-value that is asked for
 
 
 def proven(cure: Cure, run: Run, seeds: int, *, at_once: int = 1) -> Cure:
