@@ -82,14 +82,45 @@ def _push_modes(modes: list[object]) -> None:
         _push_mode(mode)  # type: ignore[arg-type]
 
 
-def remove_mode(mode: object) -> bool:
+def _remove(mode: object) -> bool:
     """Take one mode off the stack, wherever it lies. Whether it was there: while it handles a call torch holds it back, and puts it on the stack again afterwards."""
     modes = _pop_modes()
     _push_modes([m for m in modes if m is not mode])
     return any(m is mode for m in modes)
 
 
-def insert_mode_below(mode: object) -> None:
+def _insert_below(mode: object) -> None:
     """Put a mode at the bottom of the stack, below every mode of the program."""
     modes = _pop_modes()
     _push_modes([*modes, mode])
+
+
+class Below:
+    """A mode at the bottom of the stack, where it is wanted and only then.
+
+    While the mode handles a call (a backward pass) torch holds it back, and puts it on the stack again: one that leaves then goes the next time it is asked to.
+    """
+
+    def __init__(self, mode: object) -> None:
+        self.mode = mode
+        self.there = False
+        self._held_back = False
+
+    def enter(self) -> None:
+        """Put it there, once."""
+        self.sweep()
+        if not self.there:
+            if not self._held_back:
+                _insert_below(self.mode)
+            self.there, self._held_back = True, False
+
+    def leave(self) -> None:
+        """Take it away."""
+        if self.there or self._held_back:
+            self.there = False
+            self._held_back = not _remove(self.mode)
+
+    def sweep(self) -> None:
+        """Take away what was held back when it was to leave."""
+        if self._held_back:
+            self.leave()

@@ -31,7 +31,7 @@ from .patches import Patches
 from .randomness import moved, states
 from .recorder import Recorder
 from .recording import Limits, LoaderRecord, OptimizerRecord, Recording
-from .sandbox import Unseen, insert_mode_below, remove_mode
+from .sandbox import Below, Unseen
 from .schedules import SchedulerRecord
 from .spots import spots
 from .tape import Call, RootCall
@@ -74,15 +74,13 @@ class Session:
         self.kept = KeptWatch()
         self.patches = Patches()
         self.warnings = Attribution()
-        self.mode = RecordingMode(self.recorder)
+        self.mode = Below(RecordingMode(self.recorder))
         self.evaluation = EvaluationWatch(self.recorder, self.recording.evaluations)
         self.recorded = False
         self.started: float | None = None
         self.phase = "before training"
         self._handles: list[Any] = []
         self._random: dict[str, object] = {}
-        self._in_place = False
-        self._held_back = False
         self._keys: set[tuple[Where, Where]] = set()
         self._own = 0
         self._depth = 0
@@ -138,21 +136,13 @@ class Session:
                 self.parameters.track(parameter)
 
     def _insert(self) -> None:
-        self._sweep()
         self.warnings.start()
-        insert_mode_below(self.mode)
-        self._in_place = True
+        self.mode.enter()
 
     def _remove(self) -> None:
-        if self._in_place:
-            self._held_back = not remove_mode(self.mode)
-            self._in_place = False
+        if self.mode.there:
+            self.mode.leave()
             self.warnings.stop()
-
-    def _sweep(self) -> None:
-        """Take the mode away that was to go while it handled a call (a backward pass that ends what looked like an evaluation)."""
-        if self._held_back and not self._in_place:
-            self._held_back = not remove_mode(self.mode)
 
     def _in_child(self) -> None:
         self.recorder.paused = True
@@ -166,7 +156,7 @@ class Session:
         if os.getpid() != self._process:
             return
         self._remove()
-        self._sweep()
+        self.mode.sweep()
         self.patches.undo()
         for handle in self._handles:
             handle.remove()
@@ -194,7 +184,7 @@ class Session:
     @contextlib.contextmanager
     def away(self) -> Iterator[None]:
         """The program runs a part that must not meet anything of ours (a compiled module, a fused kernel)."""
-        before, in_place = self.recorder.paused, self._in_place
+        before, in_place = self.recorder.paused, self.mode.there
         self.recorder.paused = True
         self._remove()
         self.patches.suspend()
@@ -501,7 +491,7 @@ class Session:
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         self.recording.steps += 1
         if self.recorded:
-            self._sweep()
+            self.mode.sweep()
             if self.look_at is not None and self.recording.steps >= self.look_at - 1:
                 self._look_again()
             else:
@@ -669,7 +659,7 @@ class Session:
         if not self.ends_program or not self.evaluation.wanted or record is None or not record.trained:
             return False
         # An evaluation on the training data runs on.
-        if self._in_place or getattr(iterator, "_num_yielded", 0) < 1:
+        if self.mode.there or getattr(iterator, "_num_yielded", 0) < 1:
             return False
         self.epochs_cut += 1
         return True
@@ -679,7 +669,7 @@ class Session:
     def evaluation_begins(self, by: str) -> None:
         """The program switches to evaluation (``by`` says how that was seen)."""
         self.evaluation.begin(by)
-        if self.recorded and self.evaluation.wanted and not self._in_place and not self.recorder.broken:
+        if self.recorded and self.evaluation.wanted and not self.mode.there and not self.recorder.broken:
             install(self)
             self.recorder.next_tape()
             self._insert()
@@ -696,7 +686,7 @@ class Session:
         with contextlib.suppress(Busy), self.own():
             self.evaluation.flush([])
         self.evaluation.end()
-        if self.recorded and self._in_place:
+        if self.recorded and self.mode.there:
             self._step_aside(watching=self.evaluation.wanted)
 
 

@@ -13,7 +13,7 @@ from ..capture.compiled import is_compiled, needs_fast_path
 from ..capture.flatten import tensors
 from ..capture.measure import has_values
 from ..capture.mode import Onlooker
-from ..capture.sandbox import insert_mode_below, remove_mode
+from ..capture.sandbox import Below
 from ..inference import BINARY_LOSSES, CLASS_LOSSES, LOSSES, VALUE_LOSSES
 from .account import Account
 from .outputs import something_compiled
@@ -151,8 +151,7 @@ class Scores:
         self.always = always
         self.failed = failed
         self.sums = Sums()
-        self._mode = Onlooker(self.called)
-        self._in_place = self._held_back = False
+        self._mode = Below(Onlooker(self.called))
         self._handles: list[Any] = []
         self._networks: list[weakref.ref[torch.nn.Module]] = []
         self._rows = 0
@@ -195,9 +194,7 @@ class Scores:
 
     def leave(self) -> None:
         """Take the mode away. While it handles a call (a backward) torch holds it back: then it goes the next time."""
-        if self._in_place or self._held_back:
-            self._in_place = False
-            self._held_back = not remove_mode(self._mode)
+        self._mode.leave()
 
     def __deepcopy__(self, memo: object) -> Self:
         """A network that copies its own attributes takes hooks along: never with a second one of this behind them."""
@@ -230,13 +227,12 @@ class Scores:
         account = self.account
         with account.charged():
             try:
-                if self._in_place or threading.get_ident() != self._thread:
+                if self._mode.there or threading.get_ident() != self._thread:
                     return
                 if self._training and not torch.is_grad_enabled():
                     return
                 if self._training or self.always or account.affords(0.0, account.clock()):
-                    insert_mode_below(self._mode)
-                    self._in_place = True
+                    self._mode.enter()
             except Exception:  # the harm boundary
                 self.failed()
 
@@ -249,7 +245,7 @@ class Scores:
         try:
             with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
                 name = describe(func).plain
-                if name in LOSSES and self._in_place:
+                if name in LOSSES and self._mode.there:
                     with torch.no_grad():
                         add_call(self.sums, name, args, kwargs, out, self._rows)
         except Exception:  # the harm boundary

@@ -19,7 +19,7 @@ from ..capture.compiled import is_compiled
 from ..capture.flatten import tensors
 from ..capture.frames import user_frame, user_where
 from ..capture.patches import Patches
-from ..capture.sandbox import Unseen, insert_mode_below, remove_mode
+from ..capture.sandbox import Below, Unseen
 from ..launch import Stop
 from .answers import Seeds
 from .digests import bytes_of, digest
@@ -59,7 +59,7 @@ class Watch:
         self.hooks = Hooks(self.patches, real)
         self.seeds = Seeds(plan.seed, self.patches)
         self.seen = Seen(at=real)
-        self.mode = Metrics(self.seen)
+        self.mode = Below(Metrics(self.seen))
         self.points: list[Point] = []
         self.lines: list[str] = []
         self.loaders = Loaders(plan, self.hooks, self.seen, real=real, ends=self._reached, aside=self._aside)
@@ -77,7 +77,6 @@ class Watch:
         self._scaled: tuple[weakref.ref[torch.Tensor], torch.Tensor] | None = None
         self._parameters: dict[int, weakref.ref[torch.Tensor]] = {}
         self._rows = self._samples = self._depth = self._stops = 0
-        self._in_place = self._held_back = False
         self._thread = threading.get_ident()
         self._process = os.getpid()
         self._next_flush = time.monotonic() + _FLUSH_S
@@ -104,16 +103,16 @@ class Watch:
     @contextlib.contextmanager
     def _aside(self) -> Iterator[None]:
         """The mode steps aside for a moment: what a loader does is no part of an evaluation."""
-        in_place = self._in_place
-        self._leave()
+        in_place = self.mode.there
+        self.mode.leave()
         try:
             yield
         finally:
             if in_place:
-                self._enter()
+                self.mode.enter()
 
     def _forked(self) -> None:
-        self._leave()
+        self.mode.leave()
         self.patches.undo()
 
     def elsewhere(self) -> bool:
@@ -128,24 +127,6 @@ class Watch:
         except Exception as error:
             self.failed = self.failed or f"{type(error).__name__}: {error}"
             return None
-
-    def _enter(self) -> None:
-        self._sweep()
-        if not self._in_place:
-            if not self._held_back:
-                insert_mode_below(self.mode)
-            self._in_place, self._held_back = True, False
-
-    def _leave(self) -> None:
-        """While the mode handles a call (a backward pass) torch holds it back, and puts it on the stack again: then it goes the next time."""
-        self._sweep()
-        if self._in_place:
-            self._held_back = not remove_mode(self.mode)
-            self._in_place = False
-
-    def _sweep(self) -> None:
-        if self._held_back:
-            self._held_back = not remove_mode(self.mode)
 
     # -- the end --------------------------------------------------------------------------------------------------------------
 
@@ -191,7 +172,7 @@ class Watch:
             grad = torch.is_grad_enabled()
             evaluating = not grad or not module.training
             self._safely(self._comes_in, module, args, kwargs, not grad)
-            self._leave()
+            self.mode.leave()
             self._depth += 1
             compiled = is_compiled(module)
             if compiled:
@@ -204,7 +185,7 @@ class Watch:
                     self.patches.resume()
             if evaluating:
                 self._safely(self._goes_out, out, args, kwargs)
-                self._enter()
+                self.mode.enter()
             return out
 
         return __call__
@@ -239,7 +220,7 @@ class Watch:
             out = original(block)
             if not self._known_modules() and self.backwards and not self._depth and not self.elsewhere():
                 self._where()
-                self._enter()
+                self.mode.enter()
             return out
 
         return __enter__
@@ -264,7 +245,7 @@ class Watch:
         def backward(roots: Any, *args: Any, **kwargs: Any) -> Any:
             if self.elsewhere():
                 return original(roots, *args, **kwargs)
-            self._leave()
+            self.mode.leave()
             if self._reached():
                 self._stop("steps")
             where = user_where(1)
@@ -348,7 +329,7 @@ class Watch:
 
     def result(self, *, last: bool) -> dict[str, Any]:
         """The parts of a trace that are known here. ``last``: the program is over."""
-        self._leave()
+        self.mode.leave()
         self._safely(self._read)
         weights = None
         if last and self.plan.digests:
