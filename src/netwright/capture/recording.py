@@ -1,6 +1,7 @@
 """Everything that is recorded of one program."""
 
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,12 +65,19 @@ class Recording:
     loaded: list[tuple["weakref.ref[torch.nn.Module]", Where, int]] = field(
         default_factory=list[tuple["weakref.ref[torch.nn.Module]", Where, int]]
     )
-    steps: int = 0
+    # Steps that are counted elsewhere, and not in ``made`` yet.
+    uncounted: Callable[[], int] = lambda: 0
+    made: int = 0
     backwards: int = 0
     captured_steps: int = 0
     manual: Where | None = None
     nonfinite: NonFinite | None = None
     suspect: GraphCapture | None = None  # the step in which it was found
+
+    @property
+    def steps(self) -> int:
+        """Steps that the program has made."""
+        return self.made + self.uncounted()
 
     def living(self) -> list[torch.optim.Optimizer]:
         """The optimizers that the program still has."""

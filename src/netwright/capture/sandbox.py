@@ -120,7 +120,8 @@ class Below:
             self.there = False
             self._held_back = not _remove(self.mode)
 
-    def sweep(self) -> None:
-        """Take away what was held back when it was to leave."""
+    def sweep(self) -> bool:
+        """Take away what was held back when it was to leave. Whether nothing of it is left."""
         if self._held_back:
             self.leave()
+        return not (self.there or self._held_back)

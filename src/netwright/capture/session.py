@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch.nn.parameter import is_lazy
-from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from ..evidence import NOWHERE, Event, NonFinite, Where
 from . import memory
@@ -34,6 +33,7 @@ from .recording import Limits, LoaderRecord, OptimizerRecord, Recording
 from .sandbox import Below, Unseen
 from .schedules import SchedulerRecord
 from .spots import spots
+from .step_hooks import StepHooks
 from .tape import Call, RootCall
 from .warned import Attribution
 from .wrappers import install
@@ -79,7 +79,9 @@ class Session:
         self.recorded = False
         self.started: float | None = None
         self.phase = "before training"
-        self._handles: list[Any] = []
+        self._hooks = StepHooks(self._before_step, self._after_step)
+        # Set by whoever counts the steps after the recording.
+        self.watched = False
         self._random: dict[str, object] = {}
         self._keys: set[tuple[Where, Where]] = set()
         self._own = 0
@@ -109,8 +111,7 @@ class Session:
         self.recorder.on_network = self._on_network
         self.recorder.on_new_iteration = self.iteration_without_optimizer
         install(self)
-        self._handles.append(register_optimizer_step_pre_hook(self._before_step))
-        self._handles.append(register_optimizer_step_post_hook(self._after_step))
+        self._hooks.put_in()
         os.register_at_fork(after_in_child=self._in_child)
         self._insert()
         self.recorder.paused = False
@@ -158,9 +159,7 @@ class Session:
         self._remove()
         self.mode.sweep()
         self.patches.undo()
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        self._hooks.take_out()
 
     @contextlib.contextmanager
     def own(self) -> Iterator[None]:
@@ -489,7 +488,11 @@ class Session:
                     capture.optimizer = index
 
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        self.recording.steps += 1
+        if self.watched and self.recorded:
+            if self.mode.sweep():
+                self._hooks.take_out()
+            return None
+        self.recording.made += 1
         if self.recorded:
             self.mode.sweep()
             if self.look_at is not None and self.recording.steps >= self.look_at - 1:
@@ -574,7 +577,7 @@ class Session:
         with contextlib.suppress(Busy), self.own():
             tracked = [t.tensor for t in self.parameters.tracked.values() if t.tensor.requires_grad]
             self.parameters.after_step(tracked)
-            self.recording.steps += 1
+            self.recording.made += 1
             self.note("iteration", self.recording.manual or NOWHERE)
             self.recorder.next_tape()
         self._maybe_finish()
@@ -622,6 +625,8 @@ class Session:
         kept = (_WATCH if watching else {"train"}) | (_ENDING if self.ends_program else set())
         self.patches.undo(keep=lambda name: name in kept)
         self.recorder.next_tape()
+        if self.watched:
+            self._hooks.put_in()  # until the mode is swept away
 
     # -- loaders ---------------------------------------------------------------------------------------------------------------
 

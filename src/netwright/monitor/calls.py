@@ -17,9 +17,8 @@ Original = Callable[..., Any]
 
 
 def install(watcher: "Watcher", patches: Patches) -> None:
-    """Put the wrappers in place."""
+    """Put the wrappers in place, but for that of backward, which comes and goes."""
     wrap = patches.wrap
-    wrap(torch.autograd, "backward", lambda o: _backward(watcher, o))
     wrap(_BaseDataLoaderIter, "__next__", lambda o: _loader_next(watcher, o))
     wrap(torch.amp.GradScaler, "scale", lambda o: _scale(watcher, o))
     wrap(torch.amp.GradScaler, "step", lambda o: _scaler_step(watcher, o))
@@ -47,7 +46,9 @@ def install(watcher: "Watcher", patches: Patches) -> None:
         wrap(torch.nn.Module, "train", lambda o: _train(watcher, o))
 
 
-def _backward(watcher: "Watcher", original: Original) -> Original:
+def backward(watcher: "Watcher", original: Original) -> Original:
+    """``torch.autograd.backward``, which ``Tensor.backward`` calls as well."""
+
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
         if watcher.awake:
             watcher.work(watcher.backward, tensors)

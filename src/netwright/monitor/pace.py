@@ -49,6 +49,10 @@ class Pace:
         """Whether a step that is not sampled is read."""
         return step % self.thinned == 0
 
+    def next(self, step: int) -> int:
+        """The step after it that is read."""
+        return step + self.thinned - step % self.thinned
+
     def begins(self) -> None:
         """A sample begins."""
         self._began_at = self.account.spent

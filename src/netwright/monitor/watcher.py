@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch._C import _len_torch_dispatch_stack, _len_torch_function_stack  # pyright: ignore
-from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from ..capture.patches import Patches
+from ..capture.recording import Recording
 from ..capture.sandbox import Unseen
 from ..evidence import History, Sample, Where
 from .account import Account
@@ -27,6 +27,7 @@ from .pace import Pace
 from .packet import Moment
 from .parameters import ParameterReader
 from .scores import Scores, series_name
+from .steps import Steps
 
 if TYPE_CHECKING:
     from ..capture.session import Session
@@ -79,16 +80,16 @@ class Watcher:
         self.initializations = Initializations(self)
         self.scores = Scores(self.account, always=every is not None, failed=self.fail)
         self.broken: str | None = None
-        self.steps = self.samples = self._first = 0
+        self.samples = self._first = 0
         self.loading = 0.0
         self.awake = self.sampling = False
         self._patches = Patches()
-        self._handles: list[Any] = []
-        self._thread = threading.get_ident()
+        self.thread = threading.get_ident()
+        self.recording = session.recording if session is not None else Recording()
+        self._steps = Steps(self)
         self._process = os.getpid()
         self._working = self._laboured = False
         self._by_hand = False
-        self._stepping: list[int] = []
         self._pace = Pace(self.account, every=every, guess=self._guess)
         self._last = (0.0, 0, 0.0)  # seconds, steps and seconds of loading at the last sample
         self._optimizers: list[weakref.ref[torch.optim.Optimizer]] = []
@@ -100,13 +101,14 @@ class Watcher:
 
     def start(self) -> None:
         """Begin to watch."""
-        self._thread = threading.get_ident()
+        self.thread = threading.get_ident()
         self._put_in()
         os.register_at_fork(after_in_child=self._step_aside)
         if self.session is not None:
             with Unseen():  # a mode of the program's may be around
                 self._learn(self.session)
             self.session.on_mode.append(self.mode_changes)
+            self.session.watched = True
         self.awake = True
         self.account.begin()
         self.outbox.start()
@@ -158,15 +160,12 @@ class Watcher:
     def _put_in(self) -> None:
         install(self, self._patches)
         self.initializations.install(self._patches)
-        self._handles.append(register_optimizer_step_pre_hook(self._before_step))
-        self._handles.append(register_optimizer_step_post_hook(self._after_step))
+        self._steps.put_in()
 
     def _take_out(self) -> None:
         self._patches.undo()
         self.initializations.take_out()
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        self._steps.take_out()
 
     def fail(self) -> None:
         """Note a failure of ours with its traceback, and watch no more."""
@@ -186,7 +185,7 @@ class Watcher:
     def _learn(self, session: "Session") -> None:
         """Steps done, networks, parameters and optimizers, as the pre-flight knows them."""
         recording = session.recording
-        self.steps = self._first = recording.steps
+        self._first = recording.steps
         self._last = (0.0, self.steps, 0.0)
         if len(recording.captures) == 1:
             self.places["loss/0"] = recording.captures[0].graph.backward
@@ -212,7 +211,7 @@ class Watcher:
 
     def work(self, action: Callable[..., None], *args: Any) -> None:
         """Do something of ours, on the program's thread, unseen and charged; a failure goes no further."""
-        if self._working or threading.get_ident() != self._thread:
+        if self._working or threading.get_ident() != self.thread:
             return
         account = self.account
         start = account.clock()
@@ -238,6 +237,11 @@ class Watcher:
         self._laboured = True
 
     # -- what is there ------------------------------------------------------------------------------------------------------------
+
+    @property
+    def steps(self) -> int:
+        """Steps that the program has made, the first ones included."""
+        return self.recording.steps
 
     @property
     def share(self) -> float:
@@ -268,36 +272,27 @@ class Watcher:
 
     # -- optimizer steps ----------------------------------------------------------------------------------------------------------
 
-    def _before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        key = id(optimizer)
-        if threading.get_ident() != self._thread:
-            return
-        self.account.entered()
-        self.scores.leave()
-        if key in self._stepping:  # its last step was left by an exception
-            del self._stepping[self._stepping.index(key) :]
-        self._stepping.append(key)
-        if len(self._stepping) == 1:
-            self.reader.in_step = True
-            if self.sampling or (self.awake and self.before_step):
-                self.work(self._read_before, optimizer, _closure(args, kwargs))
+    def count(self) -> None:
+        """A step is over."""
+        self.recording.made += 1
 
-    def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        if threading.get_ident() != self._thread:
-            return
-        if id(optimizer) in self._stepping:
-            del self._stepping[self._stepping.index(id(optimizer)) :]
-        if self._stepping:
-            return
+    def step_begins(self, optimizer: torch.optim.Optimizer, *, closure: bool) -> None:
+        """An optimizer is about to step."""
+        self.reader.in_step = True
+        if self.sampling or (self.awake and self.before_step):
+            self.work(self._read_before, optimizer, closure)
+
+    def step_ends(self, optimizer: torch.optim.Optimizer, *, closure: bool) -> None:
+        """An optimizer has made its step."""
         self.reader.in_step = False
         if self.awake:
-            self.work(self._stepped, optimizer, _closure(args, kwargs))
+            self.work(self._stepped, optimizer, closure)
         else:
             self._passed_over()
 
     def step_skipped(self, scaler: Any, optimizer: Any) -> None:
         """A gradient scaler has left out a step, which counts as one: a run whose steps are all left out goes on all the same."""
-        if threading.get_ident() != self._thread or not scaler.is_enabled():
+        if threading.get_ident() != self.thread or not scaler.is_enabled():
             return
         if self.awake:
             self.work(self._skipped, scaler, optimizer)
@@ -306,10 +301,10 @@ class Watcher:
 
     def _passed_over(self) -> None:
         """A step that is not read is over."""
-        self.steps += 1
+        self.count()
         self.account.entered(2)  # this one, and that of backward, which returned at once
         if self._pace.reads(self.steps):
-            self.work(self._wake)
+            self.work(self.wake)
 
     def _read_before(self, optimizer: torch.optim.Optimizer, closure: bool) -> None:
         for each in self.before_step:
@@ -346,7 +341,7 @@ class Watcher:
             self._window += 1
             if not self._due or self._window >= _WINDOW:
                 self._sample_ends(moment, now)
-        self.steps += 1
+        self.count()
         self.outbox.put(moment)
         self.outbox.look(now)
         if not self.sampling:
@@ -354,11 +349,12 @@ class Watcher:
         if self.awake:
             self._new_moment()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         """After steps that were not read at all: the next one is."""
+        self._steps.rouse()
         self.awake = True
-        self._plan(self.account.clock())
-        self.awake = True
+        if self._pace.samples(self.steps, self.account.clock()):
+            self._sample_begins()
         self._new_moment()
 
     def _new_moment(self) -> None:
@@ -388,7 +384,7 @@ class Watcher:
 
     def _iterated(self, moment: Moment) -> None:
         """Without an optimizer a backward pass ends what the one before began."""
-        self.steps += 1
+        self.count()
         self.outbox.put(moment)
         self.outbox.look(self.account.clock())
         self._new_moment()
@@ -402,6 +398,7 @@ class Watcher:
         if self.scores.evaluating:
             self._evaluation_ends()
         if not training:
+            self._steps.rouse()
             self.outputs.settle()
             self.outputs.take_out()
             self.scores.begin(training=False)
@@ -437,6 +434,7 @@ class Watcher:
             self._sample_begins()
         elif not self._pace.reads(self.steps):
             self.awake = False
+            self._steps.doze(self._pace.next(self.steps))
 
     def _guess(self) -> float:
         """Seconds that a first sample may take, by the number and size of the parameters."""
@@ -472,7 +470,3 @@ class Watcher:
         self._last = (seconds, done, self.loading)
         self.samples += 1
         self.outbox.urge()
-
-
-def _closure(args: Any, kwargs: Any) -> bool:
-    return bool(args and callable(args[0])) or callable(kwargs.get("closure"))

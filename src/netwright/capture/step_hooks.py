@@ -1,0 +1,81 @@
+"""Functions of ours before and after the step of every optimizer."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.utils.hooks import RemovableHandle
+
+Hook = Callable[[torch.optim.Optimizer, Any, Any], None]
+
+
+class StepHooks:
+    """A function before and one after the step of every optimizer, as long as they are in place.
+
+    torch walks over one dictionary of all hooks while it calls them. Whoever puts a hook in or takes one away meanwhile, from within a hook, makes the program's step raise
+    as soon as the program has hooks of its own there. So all of ours share one entry in it, whose value is exchanged, and which goes away between two steps.
+    """
+
+    def __init__(self, before: Hook, after: Hook) -> None:
+        self._before, self._after = before, after
+
+    def put_in(self) -> None:
+        """Call them from now on: both, as they were given."""
+        self.call(self._before, self._after)
+
+    def call(self, before: Hook | None, after: Hook | None) -> None:
+        """Call these from now on; ``None``: nothing at this place."""
+        _in_place[self] = before, after
+        _exchange()
+
+    def take_out(self) -> None:
+        """Call nothing any more."""
+        if _in_place.pop(self, None) is not None:
+            _exchange()
+
+
+_in_place: dict[StepHooks, tuple[Hook | None, Hook | None]] = {}
+_handles: list[RemovableHandle] = []
+# The function that torch calls hooks from.
+_STEP = torch.optim.Optimizer.profile_hook_step(lambda: None).__code__
+
+
+def _exchange() -> None:
+    if not _in_place and not _within_a_step():
+        for handle in _handles:
+            handle.remove()
+        _handles.clear()
+        return
+    if not _handles:
+        _handles.append(register_optimizer_step_pre_hook(_nothing))
+        _handles.append(register_optimizer_step_post_hook(_nothing))
+    for place, handle in enumerate(_handles):
+        entries = handle.hooks_dict_ref()
+        if entries is not None:
+            entries[handle.id] = _together([hook for pair in _in_place.values() if (hook := pair[place])])
+
+
+def _together(hooks: list[Hook]) -> Hook:
+    """One function that calls them all: the only one itself, as every step comes by here."""
+    if len(hooks) == 1:
+        return hooks[0]
+
+    def every(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        for hook in hooks:
+            hook(optimizer, args, kwargs)
+
+    return every if hooks else _nothing
+
+
+def _nothing(_optimizer: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None: ...
+
+
+def _within_a_step() -> bool:
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code is _STEP:
+            return True
+        frame = frame.f_back
+    return False

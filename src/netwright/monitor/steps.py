@@ -1,0 +1,107 @@
+"""Where the steps of the program begin and end."""
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..capture.patches import Patches
+from ..capture.step_hooks import Hook, StepHooks
+from .calls import backward
+
+if TYPE_CHECKING:
+    from .watcher import Watcher
+
+_FEW = 4  # steps: for fewer it is dearer to exchange the hooks and put them back than to come by them
+
+
+class Steps:
+    """The hooks around the step of every optimizer, and the wrapper of ``backward``, on the thread that is watched.
+
+    While it dozes, one small function at the end of a step is all that is left of them: what computes between two of our functions displaces them from the processor's caches, so that each costs microseconds however
+    little it does.
+    """
+
+    def __init__(self, watcher: "Watcher") -> None:
+        self._watcher = watcher
+        self._hooks = StepHooks(self._before, self._after)
+        self._patches = Patches()
+        self._stepping: list[int] = []
+        self._nested = False
+        self._dozes = False
+
+    def put_in(self) -> None:
+        """Look at the steps from now on."""
+        self._hooks.put_in()
+        self._patches.wrap(torch.autograd, "backward", lambda o: backward(self._watcher, o))
+
+    def take_out(self) -> None:
+        """Look at none any more."""
+        self._wakes()
+        self._hooks.take_out()
+        self._patches.undo()
+
+    def doze(self, until: int) -> None:
+        """Only count until so many steps are done. Passed over where steps have others in them, or an evaluation may end with a step."""
+        watcher = self._watcher
+        steps = until - watcher.steps
+        if steps >= _FEW and not (self._nested or self._stepping or watcher.scores.in_place):
+            self._dozes = True
+            self._patches.undo()
+            self._hooks.call(None, self._counter(steps))
+
+    def rouse(self) -> None:
+        """End of the doze."""
+        if self._dozes:
+            self._wakes()
+            self.put_in()
+
+    def _wakes(self) -> None:
+        if self._dozes:
+            recording = self._watcher.recording
+            steps, recording.uncounted = recording.uncounted(), lambda: 0
+            recording.made += steps
+            self._watcher.account.entered(steps)
+            self._dozes = False
+
+    def _counter(self, steps: int) -> Hook:
+        """What is called at the end of each of so many steps. It touches nothing but two numbers."""
+        watcher, thread, this_thread = self._watcher, self._watcher.thread, threading.get_ident
+        left = steps
+
+        def counts(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+            nonlocal left
+            if this_thread() == thread:
+                left -= 1
+                if left <= 0:
+                    watcher.work(watcher.wake)
+
+        watcher.recording.uncounted = lambda: steps - left
+        return counts
+
+    def _before(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        watcher, key = self._watcher, id(optimizer)
+        if threading.get_ident() != watcher.thread:
+            return
+        watcher.account.entered()
+        watcher.scores.leave()
+        if key in self._stepping:  # its last step was left by an exception
+            del self._stepping[self._stepping.index(key) :]
+        self._stepping.append(key)
+        if len(self._stepping) == 1:
+            watcher.step_begins(optimizer, closure=_closure(args, kwargs))
+        else:
+            self._nested = True
+
+    def _after(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        watcher = self._watcher
+        if threading.get_ident() != watcher.thread:
+            return
+        if id(optimizer) in self._stepping:
+            del self._stepping[self._stepping.index(id(optimizer)) :]
+        if not self._stepping:
+            watcher.step_ends(optimizer, closure=_closure(args, kwargs))
+
+
+def _closure(args: Any, kwargs: Any) -> bool:
+    return bool(args and callable(args[0])) or callable(kwargs.get("closure"))
