@@ -12,6 +12,7 @@ from bench.overhead.measure import Block, Result, compare
 from bench.overhead.programs import PROGRAMS
 from bench.overhead.tools import TOOLS, usable
 
+_ALONE = ("bare, once more", "netwright, default")
 PAGE = Path(__file__).parents[2] / "docs" / "overhead.md"
 
 
@@ -40,6 +41,10 @@ def main(
     warnings.filterwarnings("ignore", message="Anomaly Detection")
     load = os.getloadavg()[0]
     parts = [_head()]
+
+    def say(line: str) -> None:
+        click.echo(line, err=True)
+
     for name in names or PROGRAMS:
         click.echo(name, err=True)
         results, once = compare(
@@ -47,8 +52,11 @@ def main(
             tools or tuple(TOOLS),
             seconds=seconds,
             block_s=block_s,
-            say=lambda line: click.echo(line, err=True),
+            say=say,
         )
+        if not tools:  # the default takes so little that it needs a measurement of its own
+            alone, _ = compare(PROGRAMS[name], _ALONE, seconds=seconds, block_s=block_s, say=say)
+            results = {**results, **{f"{tool}, measured alone": result for tool, result in alone.items()}}
         parts.append(_section(name, results, once))
     parts.append(
         f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}, {threads} thread(s) of {os.cpu_count()} cores; "
@@ -66,8 +74,8 @@ def main(
 def _head() -> str:
     return (
         "# What watching costs\n\nWritten by `python -m bench.overhead --write-page`. In one process every tool has a network of its own in training; in every round each has a block of steps, in a new "
-        "order, between two blocks of the bare program. *Time* is the time of a step by that of the bare step, by the wall and by the processor, as ratio of the totals with a 95 % bootstrap interval over the "
-        "rounds; *memory* the peak of resident memory above that of the bare blocks (all networks are there in all blocks). `bare, once more` shows what the measurement itself is worth. "
+        "order, before or after a block of the bare program, on the same network where the tool can be taken off it (`wandb` and Cockpit cannot: a network of its own stands beside them). *Time* is the time of a step by that of the bare step, by the wall and by the processor, as ratio of the totals with a 95 % bootstrap interval over the "
+        "rounds; *memory* the peak of resident memory above that of the bare blocks (all networks are there in all blocks). `bare, once more` shows what the measurement itself is worth; the default and that stand below once more, measured by themselves in many more rounds. "
         "netwright's clock stands still while others have their turn."
     )
 

@@ -1,4 +1,4 @@
-"""Paired and interleaved: in every round each tool has a block of steps, in a new random order, between two blocks of the bare program."""
+"""Paired and interleaved: in every round each tool has a block of steps, in a new random order, before or after a block of the bare program on the same network."""
 
 import gc
 import random
@@ -77,20 +77,15 @@ def compare(
         rounds = 0
         while rounds < 4 or time.perf_counter() < end:
             shuffle.shuffle(order)
-            blocks = [_block(bare, steps)]
-            measured: dict[str, Block] = {}
-            for position, name in enumerate(order):
-                measured[name] = _block(tools[name], lengths[name])
-                if position == len(order) // 2:
-                    blocks.append(_block(bare, steps))
-            beside = Block(
-                statistics.fmean(b.wall for b in blocks),
-                statistics.fmean(b.cpu for b in blocks),
-                max(b.peak for b in blocks),
-            )
-            for name, block in measured.items():
+            for name in order:
+                tool = tools[name]
+                beside = Tool(tool.trained) if tool.leaves else bare
+                first = bool(shuffle.getrandbits(1))
+                blocks = [_block(beside, steps)] if first else []
+                block = _block(tool, lengths[name])
+                blocks += [] if first else [_block(beside, steps)]
                 results[name].blocks.append(block)
-                results[name].bare.append(beside)
+                results[name].bare += blocks
             rounds += 1
         say(f"  {rounds} rounds of {steps} steps")
         for name, tool in tools.items():

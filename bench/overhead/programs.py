@@ -1,4 +1,4 @@
-"""The four programs: small definitions of their own, trained on made-up data, one step at a call."""
+"""The five programs: small definitions of their own, trained on made-up data, one step at a call."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -128,6 +128,14 @@ def perceptron() -> Trained:
     return _classified(model, torch.randn(64, 784))
 
 
+def small_perceptron() -> Trained:
+    """64-64-64-10, batches of 64, with Adam: steps as short as they come."""
+    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    made = _classified(model, torch.randn(64, 64))
+    made.optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    return made
+
+
 def resnet() -> Trained:
     """ResNet-18 on 32 images of 32 x 32."""
     return _classified(resnet18(), torch.randn(32, 3, 32, 32))
@@ -147,6 +155,7 @@ def lstm() -> Trained:
 
 
 PROGRAMS: dict[str, Callable[[], Trained]] = {
+    "small perceptron": small_perceptron,
     "perceptron": perceptron,
     "ResNet-18": resnet,
     "GPT": gpt,

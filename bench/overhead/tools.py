@@ -17,7 +17,12 @@ from netwright.monitor import Watcher
 
 
 class Tool:
-    """``turn`` is a context in which the tool is at work; ``step`` makes one training step with it. Base: nothing is looked at."""
+    """``turn`` is a context in which the tool is at work; ``step`` makes one training step with it. Base: nothing is looked at.
+
+    ``leaves`` says that outside of its turn nothing of it is on its network, so that the bare steps beside it can be made with the same one.
+    """
+
+    leaves = True
 
     def __init__(self, trained: Trained) -> None:
         self.trained = trained
@@ -72,8 +77,16 @@ class Naive(Tool):
     def __init__(self, trained: Trained) -> None:
         super().__init__(trained)
         self.numbers: dict[str, list[float]] = {}
-        for name, module in trained.model.named_modules():
-            module.register_forward_hook(self._hook(name))
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        modules = self.trained.model.named_modules()
+        handles = [module.register_forward_hook(self._hook(name)) for name, module in modules]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
 
     def _hook(self, name: str) -> Callable[..., None]:
         def hook(_module: nn.Module, _args: Any, out: Any) -> None:
@@ -117,6 +130,8 @@ class TensorBoard(Tool):
 class Wandb(Tool):
     """``wandb.watch(model, log="all")`` with a ``log`` of the loss at every step, offline. All share one run, as it is kept in a global."""
 
+    leaves = False  # its hooks stay, and count the passes
+
     def __init__(self, trained: Trained, every: int = 1000) -> None:
         super().__init__(trained)
         wandb: Any = importlib.import_module("wandb")
@@ -146,6 +161,8 @@ class DoesNotRunError(RuntimeError):
 
 class Cockpit(Tool):
     """Cockpit in its configuration "economy", at every step. BackPACK gives it the gradients of single samples, and has to know every layer for that."""
+
+    leaves = False
 
     def __init__(self, trained: Trained) -> None:
         super().__init__(trained)

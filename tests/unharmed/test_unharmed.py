@@ -32,13 +32,20 @@ def _with_dump(program: Path, folder: Path) -> str:
     return "program.py"
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.stem)
-def test_bit_identical(program, tmp_path):
+DOZING = [PROGRAMS[0].with_stem("hooks_of_its_own")]
+
+
+@pytest.mark.parametrize(
+    ("program", "options"),
+    [*((p, ["--watch-every", "1"]) for p in PROGRAMS), *((p, []) for p in DOZING)],
+    ids=lambda v: v.stem if isinstance(v, Path) else "-".join(v) or "default",
+)
+def test_bit_identical(program, options, tmp_path):
     script = _with_dump(program, tmp_path)
     bare = _run([script], tmp_path)
     assert bare.returncode == 0, bare.stderr
     watched = _run(
-        ["-m", "netwright", "run", "--watch-every", "1", "--json", "report.json", script],
+        ["-m", "netwright", "run", *options, "--json", "report.json", script],
         tmp_path,
     )
     assert watched.returncode == 0, watched.stderr

@@ -33,7 +33,7 @@ from .recording import Limits, LoaderRecord, OptimizerRecord, Recording
 from .sandbox import Below, Unseen
 from .schedules import SchedulerRecord
 from .spots import spots
-from .step_hooks import StepHooks
+from .step_hooks import StepHooks, steps_under_way
 from .tape import Call, RootCall
 from .warned import Attribution
 from .wrappers import install
@@ -492,7 +492,8 @@ class Session:
             if self.mode.sweep():
                 self._hooks.take_out()
             return None
-        self.recording.made += 1
+        if steps_under_way() == 1:
+            self.recording.made += 1
         if self.recorded:
             self.mode.sweep()
             if self.look_at is not None and self.recording.steps >= self.look_at - 1:

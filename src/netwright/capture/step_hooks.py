@@ -43,7 +43,7 @@ _STEP = torch.optim.Optimizer.profile_hook_step(lambda: None).__code__
 
 
 def _exchange() -> None:
-    if not _in_place and not _within_a_step():
+    if not _in_place and not steps_under_way():
         for handle in _handles:
             handle.remove()
         _handles.clear()
@@ -72,10 +72,11 @@ def _together(hooks: list[Hook]) -> Hook:
 def _nothing(_optimizer: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None: ...
 
 
-def _within_a_step() -> bool:
+def steps_under_way() -> int:
+    """How many steps the caller is within: more than one where an optimizer's step makes another one's, or that of its base class."""
+    found = 0
     frame = sys._getframe(1)
     while frame is not None:
-        if frame.f_code is _STEP:
-            return True
+        found += frame.f_code is _STEP
         frame = frame.f_back
-    return False
+    return found

@@ -163,7 +163,7 @@ class OutputReader:
             except Exception:  # the harm boundary
                 self.failed()
             finally:
-                account.spent += clock() - start + account.entry_s
+                account.took(clock() - start)
 
         self._hooks[module] = returned
         return returned
@@ -234,7 +234,7 @@ class OutputReader:
             except Exception:  # the harm boundary
                 self.failed()
             finally:
-                account.spent += clock() - start + account.entry_s
+                account.took(clock() - start)
 
         return arrives
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..capture.patches import Patches
-from ..capture.step_hooks import Hook, StepHooks
+from ..capture.step_hooks import Hook, StepHooks, steps_under_way
 from .calls import backward
 
 if TYPE_CHECKING:
@@ -80,14 +80,14 @@ class Steps:
         return counts
 
     def _before(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        watcher, key = self._watcher, id(optimizer)
+        watcher = self._watcher
         if threading.get_ident() != watcher.thread:
             return
         watcher.account.entered()
         watcher.scores.leave()
-        if key in self._stepping:  # its last step was left by an exception
-            del self._stepping[self._stepping.index(key) :]
-        self._stepping.append(key)
+        if self._stepping:  # a step was left by an exception, or this one is made within it
+            del self._stepping[steps_under_way() - 1 :]
+        self._stepping.append(id(optimizer))
         if len(self._stepping) == 1:
             watcher.step_begins(optimizer, closure=_closure(args, kwargs))
         else:
@@ -97,8 +97,7 @@ class Steps:
         watcher = self._watcher
         if threading.get_ident() != watcher.thread:
             return
-        if id(optimizer) in self._stepping:
-            del self._stepping[self._stepping.index(id(optimizer)) :]
+        del self._stepping[-1:]
         if not self._stepping:
             watcher.step_ends(optimizer, closure=_closure(args, kwargs))
 

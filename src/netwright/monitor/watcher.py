@@ -229,7 +229,7 @@ class Watcher:
             took = account.clock() - start
             if took > _INTERRUPTED_S and not (self._laboured or self.sampling):
                 took = _ORDINARY_S
-            account.spent += took + account.entry_s
+            account.took(took)
             self._laboured = False
 
     def labours(self) -> None:
@@ -343,6 +343,7 @@ class Watcher:
                 self._sample_ends(moment, now)
         self.count()
         self.outbox.put(moment)
+        self.reader.moment = None
         self.outbox.look(now)
         if not self.sampling:
             self._plan(now)
