@@ -49,10 +49,6 @@ class Ridden(Watcher):
         self._pace.samples = lambda step, now: sample and step % _STRETCH == 0  # noqa: ARG005
         self.follow(trained.model)
 
-    def dozes(self) -> None:
-        """Between the steps that are looked at, as it would be after the last one."""
-        self._steps.doze(self._pace.next(self.steps))
-
 
 def measure(trained: Trained, rounds: int, *, sample: bool) -> tuple[Stretch, Stretch]:
     """Stretches without, and with a watch."""
@@ -67,7 +63,6 @@ def measure(trained: Trained, rounds: int, *, sample: bool) -> tuple[Stretch, St
         for watched in order.sample((False, True), 2):
             if watched:
                 watcher.resume()
-                watcher.dozes()
                 while watcher.steps % _STRETCH != _STRETCH - _BEFORE:
                     trained.step()
             else:

@@ -156,6 +156,8 @@ class Watcher:
             self._put_in()
             if self.sampling and self.reader.moment is not None:
                 self.outputs.begin(self.reader.moment, first=False)
+            if not self.awake:
+                self._steps.doze(self._pace.next(self.steps))
 
     def _put_in(self) -> None:
         install(self, self._patches)
