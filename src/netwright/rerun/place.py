@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from . import folders
+
 _NOT_LINKED = {".netwright", "__pycache__"}
 _MOST = 50_000  # links; a folder with more entries is entered by one link to all of it
 # Written by native code that does not tell Python, when such a file is there already: copied at once.
@@ -31,7 +33,7 @@ class Place:
     @staticmethod
     def make(real: Path) -> "Place":
         """A new one for a folder. :meth:`remove` takes it away."""
-        place = Place(Path(tempfile.mkdtemp(prefix="netwright-rerun-")), Path(os.path.realpath(real)))
+        place = Place(folders.make("rerun"), Path(os.path.realpath(real)))
         place.folder.mkdir(parents=True)
         source, shadow = Path(place.real.anchor), place.base
         for name in (*place.real.parts[1:], None):
@@ -42,7 +44,7 @@ class Place:
 
     def remove(self) -> None:
         """Delete it. Links are deleted, never what they lead to."""
-        shutil.rmtree(self.base, ignore_errors=True)
+        folders.remove(self.base)
 
     def real_path(self, path: str) -> str:
         """The path that a path in the shadow stands for."""

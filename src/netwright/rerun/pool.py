@@ -4,11 +4,9 @@ import contextlib
 import json
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from ..capture import machine
+from . import folders
 from .cache import Cache
 from .nursery import Forked, nursery
 from .place import Place
@@ -62,7 +61,7 @@ class _Running:
     def clean(self) -> None:
         self.log.close()
         self.place.remove()
-        shutil.rmtree(self.channel, ignore_errors=True)
+        folders.remove(self.channel)
 
 
 def rerun(
@@ -128,7 +127,7 @@ def _over(child: _Running) -> bool:
 
 
 def _start(command: Command, plan: Plan, index: int, until: float | None) -> _Running:
-    channel = Path(tempfile.mkdtemp(prefix="netwright-channel-"))
+    channel = folders.make("channel")
     place = Place.make(command.folder)
     for path, text in plan.overlay.items():
         place.put(path, text)

@@ -1,6 +1,9 @@
 """The door of ``netwright fix``: from the command line to the exit code."""
 
+import contextlib
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..options import NOT_PROVEN
@@ -29,7 +32,23 @@ def run(
     unproved: bool,
     quiet: bool,
 ) -> int:
-    """Do it. The exit code: 0 nothing to mend, or proven; 5 otherwise."""
+    """Do it. The exit code: 0 nothing to mend, or proven; 5 otherwise; 128 and the number of the signal where one ended it."""
+    with _interrupted_by_signals() as signals:
+        code = _run(target, argv, is_module, budget, seeds, write=write, unproved=unproved, quiet=quiet)
+    return 128 + signals[0] if signals else code
+
+
+def _run(
+    target: str,
+    argv: tuple[str, ...],
+    is_module: bool,
+    budget: float,
+    seeds: int,
+    *,
+    write: bool,
+    unproved: bool,
+    quiet: bool,
+) -> int:
     command = Command(
         target=target, argv=argv, is_module=is_module, folder=Path.cwd(), environment=dict(os.environ)
     )
@@ -46,14 +65,39 @@ def run(
     except CannotFix as why:
         _tell(str(why))
         return NOT_PROVEN
+    except KeyboardInterrupt:
+        _tell("interrupted before anything was tried")
+        return NOT_PROVEN
     show(operation, keep(operation), quiet=quiet)
     patches = tuple(p for p in _chosen(operation, unproved=unproved) if isinstance(p, Patch))
     if patches:
         show_patch(patches, Path.cwd())
-        if write:
+        if write and not operation.interrupted:
             return _write(patches)
     proven = operation.cure is not None and operation.cure.proven
     return 0 if proven else NOT_PROVEN
+
+
+@contextlib.contextmanager
+def _interrupted_by_signals() -> Iterator[list[int]]:
+    """Inside, SIGTERM and SIGHUP are as Ctrl-C: what is known is said, and nothing is left behind. Those that came."""
+    came: list[int] = []
+
+    def handle(number: int, _: object) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    before: dict[int, object] = {}
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            with contextlib.suppress(ValueError):  # not in the main thread
+                before[number] = signal.signal(number, handle)
+    try:
+        yield came
+    finally:
+        for number in before:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _chosen(operation: Operation, *, unproved: bool) -> tuple[Patch | Treatment, ...]:

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from ..options import SERIOUS
 from ..remedies import Treatment, merged
 from ..report.json import from_json
 from ..report.model import HEALTHY, Report
-from ..rerun import Command
+from ..rerun import Command, folders
 from ..rerun.place import Place
 from ..rerun.pool import examination
 from ..rule import Finding
@@ -44,14 +43,14 @@ class Examination:
     ) -> None:
         self._until = time.monotonic() + seconds
         self._seconds, self._base, self._whole = seconds, base, budget is None
-        self._folder = tempfile.TemporaryDirectory(prefix="netwright-fix-")
-        self._report = Path(self._folder.name) / "report.json"
-        self._said = Path(self._folder.name) / "output"
+        self._folder = folders.make("fix")
+        self._report = self._folder / "report.json"
+        self._said = self._folder / "output"
         begin = ["run"] if budget is None else ["check", "--only", SERIOUS, "--budget", f"{budget:g}"]
         module = ["-m"] if command.is_module else []
         options = ["--quiet", "--no-report", "--json", str(self._report), *module]
         arguments = [*begin, *options, command.target, *command.argv]
-        forked = None if self._whole else examination(command, arguments, Path(self._folder.name))
+        forked = None if self._whole else examination(command, arguments, self._folder)
         self._process = forked or self._anew(command, arguments)
 
     def _anew(self, command: Command, arguments: Sequence[str]) -> "subprocess.Popen[bytes]":
@@ -99,8 +98,7 @@ class Examination:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-        with contextlib.suppress(OSError):
-            self._folder.cleanup()
+        folders.remove(self._folder)
 
 
 def examine(command: Command, *, budget: float) -> Report:
