@@ -141,7 +141,7 @@ def test_an_endless_program_is_cut_with_its_children(tmp_path):
     made = command(tmp_path, programs.ENDLESS, MARK=str(mark))
     (trace,) = rerun(made, [Plan(seconds=8)], cache=False)
     # It ends by its own clock only where the machine is so busy that the start alone takes that long.
-    assert trace.ended == ("killed" if mark.exists() else "seconds")
+    assert trace.ended == "killed" or (trace.ended == "seconds" and not mark.exists())
     pids = mark.read_text().split() if mark.exists() else []
     assert all(_gone(int(pid)) for pid in pids)
 

@@ -21,6 +21,7 @@ from .frames import user_frame, user_where, where_of
 from .gathering import Gathering
 from .graphs import GraphCapture, build, data_of, measure
 from .kept import KeptWatch
+from .loading import LoaderWatch
 from .looking_back import look_back, look_into
 from .loops import loops_around
 from .measure import number_of
@@ -29,12 +30,13 @@ from .parameters import ParameterWatch
 from .patches import Patches
 from .randomness import moved, states
 from .recorder import Recorder
-from .recording import Limits, LoaderRecord, OptimizerRecord, Recording
+from .recording import Limits, OptimizerRecord, Recording
 from .sandbox import Below, Unseen
 from .schedules import SchedulerRecord
 from .spots import spots
 from .step_hooks import StepHooks, steps_under_way
 from .tape import Call, RootCall
+from .use import ParameterUse
 from .warned import Attribution
 from .wrappers import install
 
@@ -71,6 +73,8 @@ class Session:
         self.recorder = Recorder()
         self.recording = Recording()
         self.parameters = ParameterWatch()
+        self.use = ParameterUse(self.parameters)
+        self.loaders = LoaderWatch(self.recording.loaders)
         self.kept = KeptWatch()
         self.patches = Patches()
         self.warnings = Attribution()
@@ -94,11 +98,8 @@ class Session:
         self.scheduling = False  # inside a scheduler's step
         self._process = os.getpid()
         self._seen_networks: set[int] = set()
-        self._losses: dict[int, weakref.ref[torch.Tensor]] = {}
-        self.current_loader: LoaderRecord | None = None
         self.epochs_cut = 0
         self.fruitless = 0  # blocks of no_grad after the recording that were part of training
-        self._iterators: weakref.WeakKeyDictionary[Any, LoaderRecord] = weakref.WeakKeyDictionary()
 
     # -- putting in place and taking away -------------------------------------------------------------------------------------
 
@@ -233,33 +234,10 @@ class Session:
             self.recording.waits.setdefault((where, op, device.type), set()).add(self.recording.steps)
 
     def _on_manual(self, where: Where, tensor: torch.Tensor, op: str, call: Call) -> None:
-        storage = tensor.untyped_storage()._cdata  # pyright: ignore[reportPrivateUsage]
-        for tracked in self.parameters.tracked.values():
-            if tracked.tensor is tensor or tracked.storage == storage:
-                tracked.outside_line, tracked.outside_op = where, op
-                tracked.outside_gradient = self._uses_gradient(call)
-                if self.recording.backwards:
-                    self.recording.manual = self.recording.manual or where
-                    self.recorder.updated_by_hand = self.recorder.differentiated is not None
-                    self.note("manual_update", where)
-                return
-
-    def _uses_gradient(self, call: Call) -> bool:
-        """Whether a call that writes to a parameter was given something computed from a gradient."""
-        grads = {id(t.tensor.grad) for t in self.parameters.tracked.values() if t.tensor.grad is not None}
-        tape = self.recorder.tape
-        makers = {c.index: c for c in tape.calls[-64:]}
-        todo, seen = list(call.reads[1:]), set[int]()
-        while todo:
-            value = tape.values[todo.pop()]
-            if value.index in seen:
-                continue
-            seen.add(value.index)
-            if value.held is not None and id(value.held) in grads:
-                return True
-            if value.maker in makers:
-                todo.extend(makers[value.maker].reads)
-        return False
+        if self.use.written(tensor, where, op, call, self.recorder.tape) and self.recording.backwards:
+            self.recording.manual = self.recording.manual or where
+            self.recorder.updated_by_hand = self.recorder.differentiated is not None
+            self.note("manual_update", where)
 
     def _on_network(self, module: torch.nn.Module, root: RootCall) -> None:
         first = id(module) not in self._seen_networks
@@ -311,7 +289,7 @@ class Session:
             with self.own():
                 self.evaluation.flush(roots)
                 if not self.recorded and not self._gathers:
-                    self._mark_used()
+                    self.use.read(self.recorder.tape)
                     before = self.parameters.norms(t.tensor for t in self.parameters.tracked.values())
         except Busy:
             self.other_thread |= threading.get_ident() != self.recorder.thread
@@ -357,17 +335,16 @@ class Session:
             self.started = time.perf_counter()
         # Also where no module is ever called: what is written from now on is no initialization.
         self.recorder.seen_forward = True
-        if self.current_loader is not None:
-            self.current_loader.trained = True
+        self.loaders.trains()
         recording = self.recording
         recording.backwards += 1
         tape = self.recorder.tape
         goals = [v.index for t in roots if (v := tape.find(t)) is not None]
-        self._losses.update((id(t), weakref.ref(t)) for t in roots if t.is_leaf)
+        self.use.differentiated(roots)
         value = number_of(roots[0]) if roots else None
         after = self.parameters.norms(t.tensor for t in self.parameters.tracked.values())
         capture = build(self.recorder, goals, loss_value=value, backward=where, step=recording.steps)
-        reached = self._mark_reached(capture, after)
+        reached = self.use.reached(capture, after)
         marked = {id(t) for t in reached}
         pairs = [
             (t, b)
@@ -422,39 +399,6 @@ class Session:
         device = tensors[0].device if tensors else None
         if 4 * memory.bytes_of_tensors(tensors) < memory.available_memory(device):
             capture.start = {id(t): t.detach().clone() for t in tensors}
-
-    def _mark_used(self) -> None:
-        """Parameters that calls of this iteration read; what was written to them before, as initializers do, is no use."""
-        tape = self.recorder.tape
-        start = min((root.start for root in tape.roots), default=0)
-        for call in tape.calls:
-            if call.index < start or call.inplace:
-                continue
-            for value in (tape.values[v] for v in call.reads):
-                if value.parameter and value.held is not None and not self._is_loss(value.held):
-                    self.parameters.track(value.held).used = True
-
-    def _is_loss(self, tensor: torch.Tensor) -> bool:
-        """Whether backward was called on the tensor: a leaf that is a loss of its own (made anew from a value) is no parameter."""
-        known = self._losses.get(id(tensor))
-        return known is not None and known() is tensor
-
-    def _mark_reached(self, capture: GraphCapture, after: list[float | None]) -> list[Any]:
-        graph = capture.graph
-        on_path = graph.ancestors(graph.loss) if graph.loss is not None else frozenset[int]()
-        for node, tensor in capture.parameters.items():
-            if self._is_loss(tensor):
-                continue
-            tracked = self.parameters.track(tensor)
-            tracked.on_path = tracked.on_path or node in on_path
-            tracked.used = tracked.used or tracked.on_path
-        found: list[Any] = []
-        nodes = {id(t) for n, t in capture.parameters.items() if n in on_path}
-        for tracked, norm in zip(list(self.parameters.tracked.values()), after, strict=False):
-            if norm is not None and (id(tracked.tensor) in nodes or not nodes):
-                tracked.reached = True
-                found.append(tracked)
-        return found
 
     # -- optimizer steps ----------------------------------------------------------------------------------------------------------
 
@@ -631,37 +575,25 @@ class Session:
 
     # -- loaders ---------------------------------------------------------------------------------------------------------------
 
-    def loader(self, loader: Any) -> LoaderRecord:
-        """The record of a DataLoader; one not seen before is added."""
-        for record in self.recording.loaders:
-            if record.loader() is loader:
-                return record
-        self.recording.loaders.append(LoaderRecord(weakref.ref(loader), NOWHERE))
-        return self.recording.loaders[-1]
-
     def loader_starts(self, loader: Any) -> None:
         """A DataLoader begins an epoch: the first one iterated before training steps is the training loader."""
-        record = self.loader(loader)
+        record = self.loaders.record(loader)
         record.epochs += 1
         if self._gathers and self.gathering is not None and record.trained and not self.recorded:
             self.gathering.over = True  # the same samples come again
         if self.recorded:
-            if not record.trained and any(r.trained for r in self.recording.loaders):
+            if not record.trained and self.loaders.trained:
                 self.evaluation_begins("other_loader")
             return
         self.note("loader_start", user_where(2), loader=self.recording.loaders.index(record))
-        self.current_loader = record
-
-    def iterates(self, iterator: Any, loader: Any) -> None:
-        """A DataLoader has handed out an iterator."""
-        self._iterators[iterator] = self.loader(loader)
+        self.loaders.current = record
 
     def cuts_short(self, iterator: Any) -> bool:
         """Whether a training epoch ends here: a program that will be ended anyway should come to its evaluation soon.
 
         Only after the recording, only for the loader that was trained on, and never before one batch of an epoch.
         """
-        record = self._iterators.get(iterator)
+        record = self.loaders.of(iterator)
         if not self.ends_program or not self.evaluation.wanted or record is None or not record.trained:
             return False
         # An evaluation on the training data runs on.

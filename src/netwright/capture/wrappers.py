@@ -285,7 +285,7 @@ def _loader_init(session: "Session", original: Original) -> Original:
         _safely(session, note, self)
 
     def note(loader: Any) -> None:
-        session.loader(loader).where = construction_where(loader, 3)
+        session.loaders.record(loader).where = construction_where(loader, 3)
 
     return __init__
 
@@ -294,7 +294,7 @@ def _loader_iter(session: "Session", original: Original) -> Original:
     def __iter__(self: Any) -> Any:
         _safely(session, session.loader_starts, self)
         iterator = original(self)
-        _safely(session, session.iterates, iterator, self)
+        _safely(session, session.loaders.iterates, iterator, self)
         return iterator
 
     return __iter__
