@@ -8,6 +8,7 @@ import click
 
 from bench.runs.cost import cost
 from bench.runs.kill import killed
+from bench.runs.memory import resident
 
 
 @click.group()
@@ -46,6 +47,24 @@ def cost_() -> None:
         click.echo(
             f"| {width:,} | {found.add_us:.1f} µs | {found.thread_us:,.1f} µs | {found.bytes_each:.1f} bytes |"
         )
+
+
+@main.command()
+@click.option("--steps", default=100_000, show_default=True, help="Of the run.")
+def memory(*, steps: int) -> None:
+    """Resident memory in the course of a long run of a small network, bare and recorded."""
+    watched = ("-m", "netwright", "run", "--no-report")
+    ways = {
+        "bare": (),
+        "`netwright run`": watched,
+        "`netwright run --watch-every 1`": (*watched, "--watch-every", "1"),
+    }
+    for number, (name, how) in enumerate(ways.items()):
+        found = resident(steps, how)
+        if not number:
+            click.echo("| MB after steps | " + " | ".join(f"{step:,}" for step, _ in found) + " |")
+            click.echo("| --- |" + " ---: |" * len(found))
+        click.echo(f"| {name} | " + " | ".join(f"{size / 2**20:.1f}" for _, size in found) + " |")
 
 
 if __name__ == "__main__":
