@@ -1,0 +1,6 @@
+"""Remedies tried on copies of the recorded steps, before the program itself is run again: what an intervention changes in a re-run, it changes here in a step that is replayed."""
+
+from .forms import treat as treat
+from .forms import treated as treated
+from .rehearse import rehearse as rehearse
+from .sandbox import Sandbox as Sandbox
