@@ -2,5 +2,8 @@
 
 from .forms import treat as treat
 from .forms import treated as treated
+from .nominated import candidates as candidates
+from .optimizers import Made as Made
+from .optimizers import optimizers_of as optimizers_of
 from .rehearse import rehearse as rehearse
 from .sandbox import Sandbox as Sandbox

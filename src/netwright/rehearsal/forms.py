@@ -14,19 +14,21 @@ from ..rerun.plan import Setting
 from ..rule import NotApplicable
 from . import calls
 from .iteration import BACKWARD, CLEAR, STEP, Act
-from .optimizers import made_otherwise
+from .optimizers import Made, made_otherwise
 from .sandbox import Sandbox
 
 Form = Callable[[Sandbox, Mapping[str, Setting]], None]
 
 
-def treated(session: Session, intervention: Intervention) -> Sandbox:
+def treated(
+    session: Session, intervention: Intervention, optimizers: Mapping[int, Made] | None = None
+) -> Sandbox:
     """The recorded steps on copies, with an intervention made.
 
     Raises:
         NotApplicable: it has no form on a recorded step, or the steps cannot be run again; the message says why.
     """
-    sandbox = Sandbox(session)
+    sandbox = Sandbox(session, optimizers)
     treat(sandbox, intervention)
     return sandbox
 

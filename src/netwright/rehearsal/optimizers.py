@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ..capture.recording import Recording
 from ..capture.session import Session
 from ..evidence import Where
 from ..rule import NotApplicable
@@ -81,6 +82,19 @@ class Made:
             return build(groups, **settings)
         except (TypeError, ValueError) as error:
             raise NotApplicable(f"{self.kind.__name__} cannot be built anew: {error}") from None
+
+
+def optimizers_of(recording: Recording) -> dict[int, Made]:
+    """How the program's optimizers were made, by their place. They must be there still: a program that trains in a function lets go of them when it ends."""
+    found: dict[int, Made] = {}
+    for index, record in enumerate(recording.optimizers):
+        optimizer = record.optimizer()
+        if optimizer is None:
+            continue
+        steps = (e for e in recording.events if e.kind == "optimizer_step" and e.optimizer == index)
+        rates = next((e.detail.get("lrs") for e in steps), ())
+        found[index] = Made.of(optimizer, record.where, rates if isinstance(rates, tuple) else ())
+    return found
 
 
 def _equal(one: object, other: object) -> bool:

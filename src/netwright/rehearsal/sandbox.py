@@ -4,7 +4,7 @@ import copy
 import inspect
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import torch
@@ -18,7 +18,7 @@ from ..evidence import DROPOUTS
 from ..experiments.trainee import Trainee
 from ..rule import NotApplicable
 from .iteration import BACKWARD, CLEAR, CLIP, STEP, Act, endless, iterations
-from .optimizers import Made
+from .optimizers import Made, optimizers_of
 
 _SEED = 1  # of the random numbers that are drawn once the recorded ones are used up
 
@@ -31,28 +31,29 @@ class Sandbox(Trainee):
 
     Args:
         session: the recording.
+        optimizers: how its optimizers were made (default: as they are now).
 
     Raises:
         NotApplicable: the steps cannot be run again.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, optimizers: Mapping[int, Made] | None = None) -> None:
         captures, acts = iterations(session.recording)
         # As they were recorded, with the calls that drop units and with their random numbers.
         super().__init__(captures, dropout=True)
         if len(self.captures) != len(captures):
             raise NotApplicable("the loss of a step was not recorded")
+        if not captures[0].start:
+            raise NotApplicable("there was no memory for the weights of the first step")
         self.session = session
         self.acts = acts
         self.losses: list[Callable[[torch.Tensor], torch.Tensor]] = []
         self.clips: list[float] = []
-        self.made: dict[int, Made] = {}
-        for index, record in enumerate(session.recording.optimizers):
-            optimizer = record.optimizer()
-            if optimizer is None:
-                continue
-            rates = next((a.rates for a in acts if a.does == STEP and a.optimizer == index), ())
-            self.made[index] = Made.of(optimizer, record.where, rates)
+        self.made = copy.deepcopy(
+            dict(optimizers) if optimizers is not None else optimizers_of(session.recording)
+        )
+        if not self.made:
+            raise NotApplicable("the program has no optimizer")
 
     def rewrite(self, changes: dict[tuple[int, int], Call]) -> None:
         """Put calls in place of recorded ones, by the place of their step and their index in it. The recording itself stays as it is."""

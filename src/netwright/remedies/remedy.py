@@ -32,6 +32,7 @@ class Remedy:
     late: bool = False
     _edits: list[Edit] = field(default_factory=list[Edit], repr=False)
     _hooks: list[Hook] = field(default_factory=list[Hook], repr=False)
+    _steps: list[Hook] = field(default_factory=list[Hook], repr=False)
 
     def edit(self, function: Edit) -> Edit:
         """Decorator: this function makes the changes."""
@@ -42,6 +43,16 @@ class Remedy:
         """Decorator: this function names the intervention that does the same in a re-run of the program as it is."""
         self._hooks.append(function)
         return function
+
+    def on_steps(self, function: Hook) -> Hook:
+        """Decorator: this function names the intervention that does the same on copies of the recorded steps, where that of a re-run is none that can be made on them."""
+        self._steps.append(function)
+        return function
+
+    @property
+    def steps(self) -> tuple[Hook, ...]:
+        """What names the intervention on copies of the recorded steps: first what is made for them, then that of a re-run."""
+        return (*self._steps, *self._hooks)
 
     @property
     def hooks(self) -> bool:
@@ -100,6 +111,21 @@ class Remedy:
             raise Refused(f"{self.name} does not mend {finding.code}")
         if not self._hooks:
             raise Refused("it can be tried by an edit alone")
+        return self._treatment(finding, self._hooks[0](finding), why)
+
+    def rehearsed(self, finding: Finding) -> "Treatment":
+        """The same on copies of the recorded steps.
+
+        Raises:
+            Refused: it has no such form, or not here.
+        """
+        if finding.code not in self.mends:
+            raise Refused(f"{self.name} does not mend {finding.code}")
+        if not self.steps:
+            raise Refused("it has no form on a recorded step")
+        return self._treatment(finding, self.steps[0](finding), "")
+
+    def _treatment(self, finding: Finding, intervention: Intervention, why: str) -> "Treatment":
         return Treatment(
             remedy=self.name,
             title=self.title,
@@ -108,7 +134,7 @@ class Remedy:
             bends_loss=self.bends_loss,
             bends_training=self.bends_training,
             late=self.late,
-            intervention=self._hooks[0](finding),
+            intervention=intervention,
             why=why,
         )
 
