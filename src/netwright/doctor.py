@@ -23,11 +23,11 @@ from .notes import notes, without_values
 from .options import FAILED_ON, USAGE_ERROR, RunOptions
 from .patient import Patient
 from .registry import all_rules
+from .rehearsing import prepare, rehearsed
 from .report.build import build_report, diagnosed
 from .report.deliver import deliver, exit_code
 from .report.model import CANNOT_TELL, HEALTHY, SICK, Report
 from .rule import NotApplicable, override_thresholds
-from .rehearsing import prepare, rehearsed
 from .trying import batch_that_fits, experiment, judged
 
 if TYPE_CHECKING:

@@ -23,7 +23,13 @@ def prepare(patient: Patient) -> None:
 def rehearsed(patient: Patient, report: Report, ending: launch.Ending) -> Report:
     """The report with what rehearsals of remedies came to. A program that crashed or was interrupted gets none."""
     session, seconds = patient.session, patient.options.rehearse
-    if not seconds or session is None or report.verdict != SICK or ending.error is not None or ending.terminated:
+    if (
+        not seconds
+        or session is None
+        or report.verdict != SICK
+        or ending.error is not None
+        or ending.terminated
+    ):
         return report
     from .rehearsal import candidates, rehearse
     from .report.progress import shown

@@ -5,13 +5,11 @@ import pickle
 import traceback
 
 import pytest
-import torch
 
 from netwright.capture.sandbox import untouched
 from netwright.capture.session import Limits, Session
-from netwright.remedies import all_remedies
 from netwright.rehearsal import Sandbox, treated
-from netwright.rerun import Intervention, Plan
+from netwright.rerun import Plan
 from netwright.rule import NotApplicable
 
 from ..programs import ready

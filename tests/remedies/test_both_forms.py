@@ -178,6 +178,35 @@ CASES = [
     ("softmax-dimension", "NW214", "# the last", {}, {"class_dim": -1}),
     ("batch-first", "NW219", "# inner", {}, {}),
     ("causal-attention", "NW218", "# attention", {}, {}),
+    ("lower-learning-rate", "NW603", "# the optimizer", {}, {}),
+    ("higher-learning-rate", "NW610", "# the optimizer", {"lr=0.3": "lr=0.003"}, {"ratio": 2e-6}),
+    ("leaky-activation", "NW606", "# hidden", {"nn.Tanh()": "nn.ReLU()"}, {}),
+    ("leaky-activation", "NW606", "# hidden", {"(given)[0]": "(torch.relu(given))[0]  # hidden"}, {}),
+    ("smooth-operation", "NW415", "# cut", {"(given)[0]": "(torch.clamp(given, -0.1, 0.1))[0]  # cut"}, {}),
+    (
+        "log-probabilities",
+        "NW304",
+        "# the loss",
+        {"F.cross_entropy(model(xb)": "F.nll_loss(model(xb).softmax(1)"},
+        {"source": "softmax"},
+    ),
+    (
+        "log-probabilities",
+        "NW304",
+        "= nn.NLLLoss()",
+        {
+            "F.cross_entropy(model(xb)": "criterion(model(xb)",
+            "for epoch": "criterion = nn.NLLLoss()\nfor epoch",
+        },
+        {"source": "linear"},
+    ),
+    (
+        "loss-for-classes",
+        "NW305",
+        "mse_loss",
+        {"torch.softmax(self.out(seen), 0)": "torch.sigmoid(self.out(seen))", "(x), x)": "(x), x.sigmoid())"},
+        {"activation": "sigmoid"},
+    ),
 ]
 # Edits that the loss itself goes through; the hooks turn and divide it afterwards.
 OF_THE_LOSS = {"divide-loss"}

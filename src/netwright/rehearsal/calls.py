@@ -12,7 +12,7 @@ import torch
 from ..capture.tape import Call, Slot
 from ..capture.tape import replace as replaced
 from ..evidence import Where
-from ..rerun.interventions.calls import changed, exchanged
+from ..rerun.interventions.calls import changed, exchanged, named
 from ..rerun.interventions.hooks import words
 from ..rerun.interventions.names import owners
 from ..rerun.plan import Setting
@@ -67,13 +67,12 @@ def instead(sandbox: Sandbox, settings: Mapping[str, Setting]) -> None:
         return _initialized(sandbox, settings)
     changes: dict[tuple[int, int], Call] = {}
     for step, call in _calls(sandbox, functions, (), settings):
-        other = _home(call.func, str(settings.get("function", "")))
-        changes[step, call.index] = _other(call, other or _first)
+        changes[step, call.index] = _other(call, _home(call.func, settings.get("function")) or _first)
     made = getattr(torch.nn, str(settings.get("module", "Identity")))
     for step, call in _calls(sandbox, (), classes, settings):
         if sum(c.frame is call.frame for c in sandbox.captures[step].tape.calls) != 1:
             raise NotApplicable("what the module on the line does is more than one call")
-        changes[step, call.index] = _other(call, _once(made()))
+        changes[step, call.index] = _other(call, _home(call.func, settings.get("function")) or _once(made()))
     _rewrite(sandbox, changes)
     return None
 
@@ -156,7 +155,11 @@ def _calls(
             yield step, call
         elif classes and call.tainted and call.frame is not None and call.frame.torch_own:
             module = call.frame.module()
-            if isinstance(module, classes) and on_line(recorder.made_where(module), settings):
+            if (
+                module is not None
+                and isinstance(module, classes)
+                and on_line(recorder.made_where(module), settings)
+            ):
                 yield step, call
 
 
@@ -187,12 +190,10 @@ def _then(function: Callable[..., Any], change: Callable[[Any], Any]) -> Callabl
     return lambda *args, **kwargs: change(function(*args, **kwargs))
 
 
-def _home(function: Any, other: str) -> Callable[..., Any] | None:
+def _home(function: Any, other: Setting) -> Callable[..., Any] | None:
     """The function of another name that stands where one does."""
-    if not other:
-        return None
-    name = getattr(function, "__name__", "")
-    return next((getattr(o, other, None) for o, n in owners(name) if getattr(o, n) is function), None)
+    homes = (o for o, n in owners(getattr(function, "__name__", "")) if getattr(o, n) is function)
+    return next((named(home, other) for home in homes), None)
 
 
 def _of_optimizers(

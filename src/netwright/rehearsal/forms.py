@@ -5,6 +5,8 @@ What is about more than a step (how long is trained, in which order the data com
 
 from collections.abc import Callable, Mapping
 
+from torch.nn import Module
+
 from ..capture.session import Session
 from ..evidence import DROPOUTS
 from ..rerun import Intervention
@@ -12,7 +14,7 @@ from ..rerun.interventions.hooks import number, words
 from ..rerun.interventions.networks import ACTIVATION, Door
 from ..rerun.plan import Setting
 from ..rule import NotApplicable
-from . import calls
+from . import calls, steps_alone
 from .iteration import BACKWARD, CLEAR, STEP, Act
 from .optimizers import Made, made_otherwise
 from .sandbox import Sandbox
@@ -113,7 +115,9 @@ def _unfreeze(sandbox: Sandbox, settings: Mapping[str, Setting]) -> None:
     keys = [k for k in sandbox.weights if k in frozen and calls.on_line(frozen[k][1], settings)]
     held = {p for made in sandbox.made.values() for g in made.groups for p in g.parameters}
     if not keys or not held.issuperset(keys):
-        raise NotApplicable("the optimizer was not given what is frozen" if keys else "the line froze nothing")
+        raise NotApplicable(
+            "the optimizer was not given what is frozen" if keys else "the line froze nothing"
+        )
     for key in keys:
         sandbox.weights[key].requires_grad_(True)
     calls.without(sandbox, "requires_grad_", settings)
@@ -142,14 +146,14 @@ def _activate(sandbox: Sandbox, settings: Mapping[str, Setting]) -> None:
     """A ReLU on what comes out of layers."""
     names = words(settings, "layers")
     for network in sandbox.session.recorder.networks.values():
-        inside = dict(network.named_modules())
+        inside: dict[str, Module] = dict(network.named_modules())  # pyright: ignore[reportUnknownArgumentType]
         if all(name in inside for name in names):
             calls.behind(sandbox, [inside[name] for name in names], ACTIVATION)
             return
     raise NotApplicable("the layers are in no network that was recorded")
 
 
-def _without_regularization(sandbox: Sandbox, settings: Mapping[str, Setting]) -> None:
+def _without_regularization(sandbox: Sandbox, _settings: Mapping[str, Setting]) -> None:
     sandbox.omit = DROPOUTS
     for made in sandbox.made.values():
         for held in (made.settings, *(g.own for g in made.groups)):
@@ -162,12 +166,15 @@ FORMS: dict[str, Form] = {
     "argument": calls.argument,
     "clear-gradients": _clear,
     "clip-gradients": _clip,
+    "detach-target": steps_alone.detach_target,
     "divide-loss": _divide,
     "exchange-optimizer": calls.exchange_optimizer,
     "instead": calls.instead,
+    "match-shapes": steps_alone.match_shapes,
     "optimize-all-parameters": _optimize_all,
     "scale-inputs": _scale_inputs,
     "scale-learning-rate": _scale_rate,
+    "scale-outputs": steps_alone.scale_outputs,
     "step-the-optimizer": _step,
     "unfreeze": _unfreeze,
     "without-regularization": _without_regularization,

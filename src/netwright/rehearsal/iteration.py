@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from ..capture.graphs import GraphCapture
 from ..capture.recording import Recording
@@ -54,13 +55,12 @@ def iterations(recording: Recording) -> tuple[list[GraphCapture], list[Act]]:
         elif event.kind == "clip":
             acts.append(_clip(event))
         elif event.kind == "optimizer_step" and not event.detail.get("nested"):
-            rates = event.detail.get("lrs")
             acts.append(
                 Act(
                     does=STEP,
                     where=event.where,
                     optimizer=event.optimizer,
-                    rates=rates if isinstance(rates, tuple) else (),
+                    rates=rates_of(event),
                 )
             )
     if not captures:
@@ -98,6 +98,11 @@ def _refuse(event: Event) -> None:
         raise NotApplicable("the program scales its gradients")
     if event.kind == "optimizer_step" and detail.get("closure"):
         raise NotApplicable("the optimizer computes the loss itself, several times in a step")
+
+
+def rates_of(event: Event) -> tuple[float, ...]:
+    """The learning rates of an optimizer's groups in a step."""
+    return tuple(float(r) for r in cast("tuple[float, ...]", event.detail.get("lrs") or ()))
 
 
 def _clip(event: Event) -> Act:

@@ -36,6 +36,4 @@ def _standard(session: Session) -> Iterable[Treatment]:
     for name in _STANDARD:
         intervention = at_hooks(name, record.type, str(record.where.file), record.where.line or 0)
         if intervention is not None and not (name == "clip-at-1" and clips):
-            yield Treatment(
-                remedy=name, title=name, codes=(), where=record.where, intervention=intervention
-            )
+            yield Treatment(remedy=name, title=name, codes=(), where=record.where, intervention=intervention)

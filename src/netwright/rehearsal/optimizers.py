@@ -11,6 +11,7 @@ from ..capture.recording import Recording
 from ..capture.session import Session
 from ..evidence import Where
 from ..rule import NotApplicable
+from .iteration import rates_of
 
 _NOT_SETTINGS = ("params", "initial_lr")
 # They set the rate whatever the optimizer was given.
@@ -92,8 +93,7 @@ def optimizers_of(recording: Recording) -> dict[int, Made]:
         if optimizer is None:
             continue
         steps = (e for e in recording.events if e.kind == "optimizer_step" and e.optimizer == index)
-        rates = next((e.detail.get("lrs") for e in steps), ())
-        found[index] = Made.of(optimizer, record.where, rates if isinstance(rates, tuple) else ())
+        found[index] = Made.of(optimizer, record.where, next(map(rates_of, steps), ()))
     return found
 
 
@@ -107,7 +107,7 @@ def made_otherwise(
     optimizers: Mapping[int, Made],
     session: Session,
     *,
-    change: Callable[[Made], bool] = lambda made: True,
+    change: Callable[[Made], bool] = lambda _: True,
     rate: float = 1.0,
 ) -> None:
     """Change how optimizers are made, and what their rates are multiplied with.

@@ -79,7 +79,7 @@ class Sandbox(Trainee):
         optimizers = {i: m.build(self.weights) for i, m in self.made.items() if _holds(m, self)}
         seen, done = 0, 0
         random.seed(_SEED)
-        torch.manual_seed(_SEED)
+        torch.manual_seed(_SEED)  # pyright: ignore[reportUnknownMemberType]
         state = torch.get_rng_state()
         never = all(a.does != STEP for a in self.acts)
         for act in endless(self.acts):
@@ -101,8 +101,9 @@ class Sandbox(Trainee):
         weights = self.trained
         grads = torch.autograd.grad(loss.sum(), weights, allow_unused=True)
         for weight, grad in zip(weights, grads, strict=True):
-            if grad is not None:
-                weight.grad = grad if weight.grad is None else weight.grad + grad
+            if grad is not None:  # pyright: ignore[reportUnnecessaryComparison]  (a weight may not be used)
+                before = weight.grad
+                weight.grad = grad if before is None else before + grad
         return value
 
     def _do(self, act: Act, optimizers: dict[int, torch.optim.Optimizer]) -> int:

@@ -128,9 +128,7 @@ def watch(command: Command, *, seconds: float) -> Report | None:
     place = Place.make(command.folder)
     try:
         inside = _within(command, place)
-        return Examination(
-            inside, None, seconds=seconds, base=str(place.base), rehearse=True
-        ).result()
+        return Examination(inside, None, seconds=seconds, base=str(place.base), rehearse=True).result()
     except (CannotFix, OSError, ValueError):
         return None
     finally:

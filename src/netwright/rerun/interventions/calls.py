@@ -79,8 +79,14 @@ def instead(hooks: Hooks, settings: Mapping[str, Setting]) -> None:
             made = getattr(torch.nn, str(settings.get("module", "Identity")))
             hooks.calls.change(owner, name, at, _maker(made))
         else:
-            other = getattr(owner, str(settings.get("function", "")), None)
-            hooks.calls.change(owner, name, at, _function(other))
+            hooks.calls.change(owner, name, at, _function(named(owner, settings.get("function"))))
+
+
+def named(owner: Any, name: Setting) -> Act | None:
+    """The function of a name beside one that ``owner`` holds; some stand in ``torch.nn.functional`` alone."""
+    if not isinstance(name, str):
+        return None
+    return getattr(owner, name, None) or getattr(torch.nn.functional, name)
 
 
 def _function(other: Act | None) -> Act:
@@ -118,7 +124,7 @@ def exchange_optimizer(hooks: Hooks, settings: Mapping[str, Setting]) -> None:
     hooks.calls.change(was, "__init__", At.of(hooks, settings), act)
 
 
-def exchanged(settings: Mapping[str, Setting]) -> tuple[type, type, dict[str, Any]]:
+def exchanged(settings: Mapping[str, Setting]) -> tuple[Any, type, dict[str, Any]]:
     """The class that is made, the one that it is made instead of, and what it is given."""
     made, was = (getattr(torch.optim, str(settings[name])) for name in ("optimizer", "was"))
     return made, was, {"lr": number(settings, "lr")}

@@ -11,7 +11,6 @@ import torch
 from ..plan import Setting
 from .hooks import At, Hooks, words
 
-
 ACTIVATION = torch.relu
 
 
@@ -29,6 +28,7 @@ class Door:
         return Door(settings.get("input"), settings.get("centre"), settings["width"])
 
     def __call__(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Between the caller and the network."""
         name = self.input
         if isinstance(name, str) and name in kwargs:
             return args, {**kwargs, name: self.scaled(kwargs[name])}
