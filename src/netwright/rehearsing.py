@@ -37,9 +37,8 @@ def rehearsed(patient: Patient, report: Report, ending: launch.Ending) -> Report
     try:
         with shown("rehearsal", patient.stream, quiet=patient.options.quiet) as progress:
             progress(0.0)
-            found = rehearse(
-                session, candidates(report.serious, session), seconds=seconds, optimizers=patient.optimizers
-            )
+            wanted, refused = candidates(report.serious, session)
+            found = rehearse(session, wanted, seconds=seconds, optimizers=patient.optimizers)
     except Exception:  # the harm boundary
         return replace(report, traces=(*report.traces, traceback.format_exc()))
-    return replace(report, rehearsed=found)
+    return replace(report, rehearsed=(*found, *refused))

@@ -298,3 +298,4 @@ def test_standard_remedies_train_identically(name, tmp_path):
 
 def test_every_remedy_with_both_forms_is_compared():
     assert {r.name for r in all_remedies() if r.hooks} == {case[0] for case in CASES}
+    assert {r.name for r in all_remedies() if r.beyond_step} == set(NOT_ON_STEPS)

@@ -38,7 +38,7 @@ def test_bit_identical(program, tmp_path):
     bare = _run([script], tmp_path)
     assert bare.returncode == 0, bare.stderr
     watched = _run(
-        ["-m", "netwright", "run", "--watch-every", "1", "--json", "report.json", script],
+        ["-m", "netwright", "run", "--watch-every", "1", "--rehearse", "2", "--json", "report.json", script],
         tmp_path,
     )
     assert watched.returncode == 0, watched.stderr

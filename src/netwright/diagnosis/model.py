@@ -47,7 +47,7 @@ class Edit:
 class Rehearsed:
     """A remedy on copies of the weights: what so many ``steps`` on the recorded ``batches`` come to with it and without.
 
-    ``measure`` is ``"loss"`` or ``"accuracy"`` on these batches (empty: nothing could be compared, and ``why`` says the reason), ``begins`` its value before the first step, ``without`` and ``treated`` those after the
+    ``measure`` is ``"loss"``, ``"accuracy"`` or ``"squared error"`` on these batches (empty: nothing could be compared, and ``why`` says the reason), ``begins`` its value before the first step, ``without`` and ``treated`` those after the
     last, NaN where it is not finite.
     """
 

@@ -1,9 +1,9 @@
 """What is rehearsed: the remedies that findings name, as far as they can be made at hooks, and those standard ones that change the step itself."""
 
-import contextlib
 from collections.abc import Iterable
 
 from ..capture.session import Session
+from ..diagnosis import Rehearsed
 from ..remedies import Refused, Treatment, remedies_of
 from ..remedies.standard import at_hooks
 from ..rule import Finding, Severity, every
@@ -11,19 +11,26 @@ from ..rule import Finding, Severity, every
 _STANDARD = ("rate-divided-by-10", "rate-times-10", "adam", "clip-at-1")
 
 
-def candidates(findings: Iterable[Finding], session: Session) -> tuple[Treatment, ...]:
-    """What there is to rehearse.
+def candidates(
+    findings: Iterable[Finding], session: Session
+) -> tuple[tuple[Treatment, ...], tuple[Rehearsed, ...]]:
+    """What there is to rehearse, and which remedies cannot be.
 
     Args:
         findings: those on top.
         session: the recording of the program.
     """
     found: list[Treatment] = []
+    refused: list[Rehearsed] = []
     for finding in (f for top in findings for f in every(top) if f.severity is not Severity.INFO):
         for remedy in remedies_of(finding):
-            with contextlib.suppress(Refused):
+            try:
                 found.append(remedy.rehearsed(finding))
-    return (*found, *_standard(session))
+            except Refused as why:
+                refused.append(
+                    Rehearsed(remedy=remedy.name, codes=(finding.code,), where=finding.where, why=str(why))
+                )
+    return (*found, *_standard(session)), tuple(refused)
 
 
 def _standard(session: Session) -> Iterable[Treatment]:

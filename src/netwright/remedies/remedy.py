@@ -21,7 +21,7 @@ class Remedy:
     ``mends`` are codes of rules. ``assumes`` says in words what must hold, and what the edit refuses without. The prose is the docstring of the module.
     ``name`` is kebab-case. ``bends_loss`` says that the loss after it is another than before, so that the two cannot be compared, ``bends_training`` that
     the loss in training is (it is of other samples, or of less noise), and that of an evaluation is not, ``late`` that what it is worth may show only at the end of a training (a smaller rate, a schedule,
-    regularization).
+    regularization). ``beyond_step`` says why it cannot be rehearsed on recorded steps though it can be made at hooks: it changes what is in none of them.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Remedy:
     bends_loss: bool = False
     bends_training: bool = False
     late: bool = False
+    beyond_step: str = ""
     _edits: list[Edit] = field(default_factory=list[Edit], repr=False)
     _hooks: list[Hook] = field(default_factory=list[Hook], repr=False)
     _steps: list[Hook] = field(default_factory=list[Hook], repr=False)
@@ -53,6 +54,11 @@ class Remedy:
     def steps(self) -> tuple[Hook, ...]:
         """What names the intervention on copies of the recorded steps: first what is made for them, then that of a re-run."""
         return (*self._steps, *self._hooks)
+
+    @property
+    def rehearses(self) -> bool:
+        """Whether it can be tried on copies of the recorded steps."""
+        return bool(self.steps) and not self.beyond_step
 
     @property
     def hooks(self) -> bool:
@@ -121,8 +127,8 @@ class Remedy:
         """
         if finding.code not in self.mends:
             raise Refused(f"{self.name} does not mend {finding.code}")
-        if not self.steps:
-            raise Refused("it has no form on a recorded step")
+        if self.beyond_step or not self.steps:
+            raise Refused(self.beyond_step or "it has no form on a recorded step")
         return self._treatment(finding, self.steps[0](finding), "")
 
     def _treatment(self, finding: Finding, intervention: Intervention, why: str) -> "Treatment":
