@@ -1,5 +1,6 @@
 """Remedies rehearsed on copies: what is measured, how it is compared, what is said of it, and that the program is left alone."""
 
+import io
 import math
 from dataclasses import replace
 
@@ -15,8 +16,10 @@ from netwright.diagnosis import Edit, Proof, Proved, Rehearsed
 from netwright.rehearsal import Sandbox, rehearse, treat, treated
 from netwright.remedies import Treatment
 from netwright.report.build import diagnosed
+from netwright.report.html import to_html
 from netwright.report.json import from_json, schema, to_json
 from netwright.report.rehearsed import of_finding, untried
+from netwright.report.terminal import show
 from netwright.rerun import Intervention
 from netwright.rule import NotApplicable
 
@@ -351,6 +354,10 @@ def test_what_is_said_of_a_cause_that_no_rerun_was_spent_on():
     said = "on copies of the weights, 40 steps on the 8 recorded batches: loss 2.3 -> 0.61 with lower-rate, 2.3 -> 2.29 without"
     assert dict(untried(made)) == {1: said}
     assert of_finding(made.serious[1], made) == ""
+    assert "loss 2.3 -&gt; 0.61 with lower-rate" in to_html(made)
+    shown = io.StringIO()
+    show(made, stream=shown)
+    assert said in " ".join(shown.getvalue().split())
     assert from_json(to_json(made)).rehearsed == made.rehearsed
 
 
