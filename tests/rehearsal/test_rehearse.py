@@ -213,6 +213,54 @@ def test_recorded_iterations_are_those_of_the_program():
     assert found == losses[:8]
 
 
+def test_a_step_that_goes_on_with_what_an_earlier_one_has_computed_is_not_rehearsed():
+    """A generator's pass, whose output the discriminator gets first: it learns in a step that it was not computed in."""
+
+    def step():
+        made, judge = nn.Linear(3, 2), nn.Linear(2, 1)
+        optimizers = [torch.optim.SGD(m.parameters(), lr=0.1) for m in (judge, made)]
+
+        def advance(number):
+            fake = made(torch.randn(8, 3))
+            for given, optimizer, wanted in ((fake.detach(), optimizers[0], 0.0), (fake, optimizers[1], 1.0)):
+                optimizer.zero_grad()
+                F.mse_loss(judge(given), torch.full((8, 1), wanted)).backward()
+                optimizer.step()
+
+        step.keep = optimizers
+        return advance
+
+    with pytest.raises(NotApplicable, match="goes on with"), untouched():
+        Sandbox(recorded(step))
+
+
+def test_iterations_that_do_not_come_again_are_not_rehearsed():
+    """What the program did to its weights unseen, between two steps, is missing on the copies."""
+    step = classes(update=lambda optimizer, loss: step.model[0].weight.detach().numpy().__imul__(0.5))
+    assert rehearse(recorded(step), [treatment(of("argument", **SLOW))], seconds=30) == ()
+
+
+def test_an_optimizer_that_computes_the_loss_itself_is_not_rehearsed():
+    def step():
+        x = torch.randn(8, 3)
+        model = nn.Linear(3, 1)
+        optimizer = torch.optim.LBFGS(model.parameters(), lr=0.1)
+
+        def closure():
+            optimizer.zero_grad()
+            loss = model(x).square().mean()
+            loss.backward()
+            return loss
+
+        step.keep = optimizer
+        return lambda number: optimizer.step(closure)
+
+    session = recorded(step, steps=2)
+    assert all(e.detail["closure"] for e in session.recording.events if e.kind == "optimizer_step")
+    with pytest.raises(NotApplicable, match="computes the loss itself"), untouched():
+        Sandbox(session)
+
+
 def test_layers_begin_as_torch_makes_them():
     """Other random numbers than those of the program, of the same spread."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ..capture.tape import Call, Slot
+from ..capture.tape import Call, ModuleFrame, Slot
 from ..capture.tape import replace as replaced
 from ..evidence import Where
 from ..rerun.interventions.calls import changed, exchanged, named
@@ -23,6 +23,7 @@ from .recurrent import batch_first
 from .sandbox import Sandbox
 
 _LOADED = (torch.utils.data.DataLoader,)
+_CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
 Found = tuple[int, Call]  # place of the step, and one of its calls
 
 
@@ -53,6 +54,8 @@ def argument(sandbox: Sandbox, settings: Mapping[str, Setting]) -> None:
             changes[step, call.index] = batch_first(call, settings)
             continue
         args, kwargs = changed(call.func, call.args, dict(call.kwargs), names, settings)
+        if (args, kwargs) == (call.args, call.kwargs):
+            continue  # it does not have the argument, or has this value
         changes[step, call.index] = replace(call, args=args, kwargs=kwargs)
         if "padding_idx" in names:
             _zero_row(sandbox, call, settings)
@@ -153,7 +156,7 @@ def _calls(
     for step, call in _every(sandbox):
         if any(call.func is f for f in functions) and _by_itself(call) and on_line(call.where, settings):
             yield step, call
-        elif classes and call.tainted and call.frame is not None and call.frame.torch_own:
+        elif classes and call.tainted and call.frame is not None and not _inside(call.frame):
             module = call.frame.module()
             if (
                 module is not None
@@ -161,6 +164,16 @@ def _calls(
                 and on_line(recorder.made_where(module), settings)
             ):
                 yield step, call
+
+
+def _inside(frame: ModuleFrame) -> bool:
+    """Whether a module is a part that another of torch's has made for itself: it is none of those that the program makes on the line."""
+    parent = frame.parent
+    while parent is not None and parent.torch_own:
+        if parent.type not in _CONTAINERS:
+            return True
+        parent = parent.parent
+    return not frame.torch_own
 
 
 def _by_itself(call: Call) -> bool:

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from ..capture.clock import OutOfTime, limited
 from ..capture.sandbox import untouched
@@ -21,6 +22,7 @@ from .optimizers import Made
 from .sandbox import Sandbox
 
 STEPS = 40  # wanted of each
+_SAME = 1e-3  # of the loss: the order of sums differs by far less, over a few steps
 FEWEST = 8  # below, every batch that is recorded has hardly been seen once
 LOSS, ACCURACY, ERROR = "loss", "accuracy", "squared error"
 
@@ -70,6 +72,7 @@ def _rehearse(
     if steps < FEWEST:
         raise NotApplicable("a step takes too long")
     begins = _scores(plain)
+    _come_again(plain)
     without = _after(plain, steps)
     found: list[Rehearsed] = []
     for candidate in candidates:
@@ -79,6 +82,22 @@ def _rehearse(
             record = _compared(record, candidate, sandbox, steps, begins, without)
         found.append(record)
     return found
+
+
+def _come_again(sandbox: Sandbox) -> None:
+    """Whether the recorded iterations give the losses that the program had. Where they do not, something was done between them that was not seen, and nothing said of them would hold for the program.
+
+    Raises:
+        NotApplicable: they do not.
+    """
+    if any(t.device.type != "cpu" for t in sandbox.weights.values()):
+        return  # random numbers of an accelerator are not those of the program
+    recorded = [c.graph.loss_value for c in sandbox.captures]
+    losses = islice(sandbox.train(len(sandbox.acts)), len(recorded))
+    for before, now in zip(recorded, losses, strict=False):
+        if before is not None and math.isfinite(before) and not math.isclose(before, now, rel_tol=_SAME):
+            raise NotApplicable("the recorded steps do not come again as they were")
+    sandbox.reset()
 
 
 def _cost(sandbox: Sandbox) -> float:

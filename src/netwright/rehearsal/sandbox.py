@@ -10,6 +10,7 @@ from dataclasses import replace
 import torch
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
+from ..capture.calls import plain_name
 from ..capture.graphs import GraphCapture
 from ..capture.replay import Replay
 from ..capture.session import Session
@@ -45,6 +46,8 @@ class Sandbox(Trainee):
             raise NotApplicable("the loss of a step was not recorded")
         if not captures[0].start:
             raise NotApplicable("there was no memory for the weights of the first step")
+        if any(map(_goes_on, captures)):
+            raise NotApplicable("a step goes on with what an earlier one has computed")
         self.session = session
         self.acts = acts
         self.losses: list[Callable[[torch.Tensor], torch.Tensor]] = []
@@ -145,6 +148,17 @@ def _rewritten(capture: GraphCapture, changes: dict[int, Call]) -> GraphCapture:
     tape = copy.copy(capture.tape)
     tape.calls = [changes.get(c.index, c) for c in tape.calls]
     return replace(capture, tape=tape)
+
+
+def _goes_on(capture: GraphCapture) -> bool:
+    """Whether gradients flow from the loss of a step into what an earlier one has computed, which is not trained again with it."""
+    tape = capture.tape
+    return any(
+        v.carried and v.maker is None and v.info.requires_grad
+        for call in tape.slice([capture.loss] if capture.loss is not None else [])
+        if call.grad_enabled and plain_name(call.name) not in ("detach", "data")
+        for v in map(tape.values.__getitem__, call.reads)
+    )
 
 
 def _holds(made: Made, sandbox: Sandbox) -> bool:
