@@ -16,7 +16,7 @@ from netwright.remedies import Patch, Source, Treatment
 from netwright.rerun import Command, Intervention, Trace
 from netwright.rerun.cache import state_of
 from netwright.surgery import proof as proofs
-from netwright.surgery.operation import Operation
+from netwright.surgery.operation import Operation, by_rehearsal
 from netwright.surgery.words import show
 from netwright.trial import Attempt, Cure
 from netwright.trial.yardstick import Yardstick
@@ -118,6 +118,21 @@ def test_what_was_rehearsed_is_said_of_a_cause_that_was_not_tried(tmp_path):
     assert (
         len(lines) == 1 and "NW999 on copies of the weights, 40 steps on the recorded batch: loss" in lines[0]
     )
+
+
+def test_standard_remedies_are_tried_in_the_order_of_their_rehearsals():
+    remedies = [replace(S, remedy=name) for name in ("slower", "faster", "adam", "clip", "decay")]
+    gains = {"slower": 2.0, "faster": 1.5, "clip": 0.5}
+    rehearsed = [
+        Rehearsed(remedy=n, measure="loss", begins=2.0, without=2.0, treated=t) for n, t in gains.items()
+    ]
+    rehearsed += [
+        Rehearsed(remedy="adam", why="no time"),
+        replace(rehearsed[0], remedy="decay", codes=("NW302",)),
+    ]
+    made = by_rehearsal(remedies, replace(report(*FOUND), rehearsed=tuple(rehearsed)))
+    assert [p.remedy for p in made] == ["clip", "faster", "adam", "slower", "decay"]
+    assert by_rehearsal(remedies, report(*FOUND)) == remedies
 
 
 def test_one_edit_that_two_findings_nominate_is_tried_for_both(tmp_path):

@@ -61,7 +61,7 @@ class Made:
         found: list[float] = []
         for group, was, now in zip(self.groups, self.begins, recorded, strict=False):
             begins = float(group.own.get("lr", self.settings.get("lr", was))) * self.factor
-            found.append(begins if now == was else now * begins / was if was else now)
+            found.append(now if begins == was or not was else begins if now == was else now * begins / was)
         return found
 
     def build(self, weights: Mapping[int, torch.Tensor]) -> torch.optim.Optimizer:
