@@ -37,7 +37,12 @@ def asked(monkeypatch, tmp_path):
 
 def test_the_flags_are_these():
     flags = {
-        name: sorted(o for p in c.params if isinstance(p, click.Option) for o in (*p.opts, *p.secondary_opts))
+        name: sorted(
+            o
+            for p in c.params
+            if isinstance(p, click.Option) and not p.hidden
+            for o in (*p.opts, *p.secondary_opts)
+        )
         for name, c in main.commands.items()
     }
     tried = ["--experiments", "--no-experiments", "--only", "--budget", "--look-at"]

@@ -12,7 +12,7 @@ import click
 
 from . import __version__
 from .arguments import Examination, ExperimentName
-from .options import PROVE_S, RunOptions
+from .options import PROVE_S, REHEARSE_S, RunOptions
 from .runs.commands import runs
 
 if TYPE_CHECKING:
@@ -119,6 +119,9 @@ def _run_options(function: F) -> F:
                 metavar="[SECONDS]",
                 help=f"Afterwards try the remedies of what was found, as netwright fix does, for so long ({PROVE_S:g} s unless said otherwise), and rank the causes by it.",
             ),
+            click.option(
+                "--rehearse", type=click.FloatRange(min=0), hidden=True
+            ),  # netwright fix asks for it
             click.argument("target", metavar="SCRIPT"),
             click.argument("argv", nargs=-1, type=click.UNPROCESSED, metavar="[ARGUMENTS]..."),
         )
@@ -256,6 +259,7 @@ def _doctor(
     no_record: bool,
     stop_after_preflight: bool,
     prove: float | None,
+    rehearse: float | None,
     **rest: Any,
 ) -> int:
     if not is_module:
@@ -277,6 +281,7 @@ def _doctor(
         stop_after_preflight=stop_after_preflight,
         run_dir=None if no_report else new_run_dir(),
         record=not no_record,
+        rehearse=(REHEARSE_S if prove is not None else 0.0) if rehearse is None else rehearse,
         **rest,
     )
     try:

@@ -23,6 +23,7 @@ from .notes import notes, without_values
 from .options import FAILED_ON, USAGE_ERROR, RunOptions
 from .patient import Patient
 from .registry import all_rules
+from .rehearsing import prepare, rehearsed
 from .report.build import build_report, diagnosed
 from .report.deliver import deliver, exit_code
 from .report.model import CANNOT_TELL, HEALTHY, SICK, Report
@@ -105,8 +106,8 @@ def begin(patient: Patient) -> None:
         )
         session.ends_program = patient.options.stop_after_preflight
         session.look_at = patient.options.look_at
+        session.keep_start = bool(patient.options.experiments or patient.options.rehearse)
         if patient.options.experiments:
-            session.keep_start = True
             session.gathering = Gathering(seconds=min(5.0, patient.options.budget / 10))
             session.on_measured = lambda: _measured(patient)
         patient.session = session
@@ -134,6 +135,7 @@ def _recorded(patient: Patient) -> None:
     logbook.note_training(patient)
     if patient.options.experiments:
         experiment(patient)
+    prepare(patient)
     patient.spent += time.perf_counter() - start
     if patient.options.stop_after_preflight and patient.session is not None:
         waits = 0.0 if patient.session.recording.evaluations else patient.options.wait_evaluation
@@ -211,7 +213,7 @@ def _finish(patient: Patient, ending: launch.Ending) -> int:
     ending = _own_doing(patient, ending)
     report: Report | None = None
     try:
-        report = conclude(patient, ending, start)
+        report = rehearsed(patient, conclude(patient, ending, start), ending)
         logbook.conclude(patient, ending, report)  # trials are no part of the run
         report = _proven(patient, report, ending, stream)
         told = patient.logbook is not None and patient.logbook.failed

@@ -8,6 +8,7 @@ USAGE_ERROR = 2
 FAILED_ON = 4
 NOT_PROVEN = 5
 SERIOUS = "serious"  # in place of names of experiments: those that an error or a warning can rest on
+REHEARSE_S = 4.0  # for rehearsals of all remedies together
 PROVE_S = 300.0  # for all re-runs of a proof, unless said otherwise
 
 
@@ -24,6 +25,7 @@ class RunOptions:
     ``watch`` is whether the rest of the run is watched, ``watch_budget`` the share of the run time that this may take. ``watch_every`` samples every so many steps
     whatever it costs, ``watch_rank`` and ``watch_histograms`` ask for more in each sample.
     ``on_error`` is what happens when something grave is found while the run is watched: ``warn``, ``stop`` or ``snapshot``.
+    ``rehearse`` is the time for rehearsals of the remedies of what is found, on copies of the weights (0: there are none).
     ``look_at`` is the number, from 1, of a step to look at in place of the first ones.
     """
 
@@ -51,3 +53,4 @@ class RunOptions:
     watch_histograms: bool = False
     on_error: str = "warn"
     look_at: int | None = None
+    rehearse: float = 0.0

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .capture.session import Session
     from .diagnosis import Proof
     from .logbook import Logbook
+    from .rehearsal import Made
     from .rerun import Command
     from .vigil import Vigil
 
@@ -47,6 +48,7 @@ class Patient:
     tried: bool = False
     reran: bool = False
     logbook: "Logbook | None" = None
+    optimizers: "dict[int, Made]" = field(default_factory=dict[int, "Made"])
     only_shown: set[type] = field(default_factory=set[type])
     stream: TextIO = field(default_factory=lambda: sys.stderr)
 

@@ -1,4 +1,6 @@
-"""A remedy as an edit of the source and at the hooks of a re-run: both train to the same last bit, and otherwise than the program as it is."""
+"""A remedy as an edit of the source, at the hooks of a re-run and on copies of the recorded steps: all train to the same last bit, and otherwise than the program as it is."""
+
+import math
 
 import pytest
 
@@ -8,6 +10,7 @@ from netwright.remedies import Patch, Source, Treatment, all_remedies
 from netwright.remedies.standard import standard
 from netwright.rerun import Plan
 
+from ..rehearsal.copies import rehearsed
 from ..rerun.forked import rerun
 from .variants import line_of
 
@@ -178,7 +181,46 @@ CASES = [
     ("softmax-dimension", "NW214", "# the last", {}, {"class_dim": -1}),
     ("batch-first", "NW219", "# inner", {}, {}),
     ("causal-attention", "NW218", "# attention", {}, {}),
+    ("lower-learning-rate", "NW603", "# the optimizer", {}, {}),
+    ("higher-learning-rate", "NW610", "# the optimizer", {"lr=0.3": "lr=0.003"}, {"ratio": 2e-6}),
+    ("leaky-activation", "NW606", "# hidden", {"nn.Tanh()": "nn.ReLU()"}, {}),
+    ("leaky-activation", "NW606", "# hidden", {"(given)[0]": "(torch.relu(given))[0]  # hidden"}, {}),
+    ("smooth-operation", "NW415", "# cut", {"(given)[0]": "(torch.clamp(given, -0.1, 0.1))[0]  # cut"}, {}),
+    (
+        "log-probabilities",
+        "NW304",
+        "# the loss",
+        {"F.cross_entropy(model(xb)": "F.nll_loss(model(xb).softmax(1)"},
+        {"source": "softmax"},
+    ),
+    (
+        "log-probabilities",
+        "NW304",
+        "= nn.NLLLoss()",
+        {
+            "F.cross_entropy(model(xb)": "criterion(model(xb)",
+            "for epoch": "criterion = nn.NLLLoss()\nfor epoch",
+        },
+        {"source": "linear"},
+    ),
+    (
+        "loss-for-classes",
+        "NW305",
+        "mse_loss",
+        {"torch.softmax(self.out(seen), 0)": "torch.sigmoid(self.out(seen))", "(x), x)": "(x), x.sigmoid())"},
+        {"activation": "sigmoid"},
+    ),
 ]
+STEPS = 3
+# What has no form on recorded steps, and a word of the reason.
+NOT_ON_STEPS = {
+    "schedule-in-its-unit": "schedule",
+    "evaluate-in-evaluation-mode": "evaluations",
+    "shuffle": "batches",
+    "larger-batches": "batches",
+}
+# Weights that are drawn anew on copies come from other random numbers than those that the program has drawn.
+OTHER_NUMBERS = {"default-initialization"}
 # Edits that the loss itself goes through; the hooks turn and divide it afterwards.
 OF_THE_LOSS = {"divide-loss"}
 
@@ -218,11 +260,19 @@ def test_both_forms_train_identically(name, code, mark, swaps, measured, tmp_pat
     assert [p.inputs for p in hooked.points] == [p.inputs for p in edited.points]
     if treatment.intervention.name not in OF_THE_LOSS:
         assert hooked.losses == edited.losses
+    plain = run(tmp_path, text)
     if name == "evaluate-in-evaluation-mode":  # which trains as before
-        plain = run(tmp_path, text)
         assert values(hooked) == values(edited) != values(plain)
     else:
-        assert hooked.weights != run(tmp_path, text).weights
+        assert hooked.weights != plain.weights
+    (before, _), (after, why) = rehearsed(tmp_path / "train.py", None, treatment.intervention)
+    assert before == list(plain.losses[:STEPS])
+    if name in NOT_ON_STEPS:
+        assert NOT_ON_STEPS[name] in why
+    elif name in OTHER_NUMBERS:
+        assert all(map(math.isfinite, after)) and after != before
+    else:
+        assert after == list(hooked.losses[:STEPS]) != before, why
 
 
 def values(trace):
@@ -248,3 +298,4 @@ def test_standard_remedies_train_identically(name, tmp_path):
 
 def test_every_remedy_with_both_forms_is_compared():
     assert {r.name for r in all_remedies() if r.hooks} == {case[0] for case in CASES}
+    assert {r.name for r in all_remedies() if r.beyond_step} == set(NOT_ON_STEPS)

@@ -65,7 +65,7 @@ def test_groups_with_rates_of_their_own_stay_with_sgd():
 def asked(folder, verdict, *findings):
     """The standard remedies that a program with these findings gets."""
     (folder / "train.py").write_text(PROGRAM)
-    report = SimpleNamespace(verdict=verdict, serious=findings)
+    report = SimpleNamespace(verdict=verdict, serious=findings, rehearsed=())
     operation = Operation(
         command=Command(target="train.py", folder=folder, environment={}), report=cast("Report", report)
     )

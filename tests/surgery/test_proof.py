@@ -10,13 +10,13 @@ import pytest
 from rich.console import Console
 
 from handmade import finding, report
-from netwright.diagnosis import Edit, Proved
+from netwright.diagnosis import Edit, Proved, Rehearsed
 from netwright.evidence import Where
 from netwright.remedies import Patch, Source, Treatment
 from netwright.rerun import Command, Intervention, Trace
 from netwright.rerun.cache import state_of
 from netwright.surgery import proof as proofs
-from netwright.surgery.operation import Operation
+from netwright.surgery.operation import Operation, by_rehearsal
 from netwright.surgery.words import show
 from netwright.trial import Attempt, Cure
 from netwright.trial.yardstick import Yardstick
@@ -103,6 +103,36 @@ def test_each_remedy_has_what_it_does_alone_and_what_the_others_do_without_it(tm
     assert [e.why for e in made.edits if e.codes == ("NW999",)] == ["netwright has no remedy for it"]
     assert (made.control, made.together, made.better, made.left) == (0.1, 0.95, 5, ())
     assert made.proven
+
+
+def test_what_was_rehearsed_is_said_of_a_cause_that_was_not_tried(tmp_path):
+    whole = operation(tmp_path, healed(), left=())
+    found = [
+        Rehearsed(remedy="r", codes=(f.code,), where=f.where, measure="loss", steps=40, batches=1, begins=2.0)
+        for f in FOUND
+    ]
+    whole.report = replace(whole.report, rehearsed=tuple(found))
+    console = Console(file=io.StringIO(), width=300)
+    show(whole, proofs.proof_of(whole), console=console)
+    lines = [line for line in console.file.getvalue().splitlines() if line.startswith("Rehearsed")]
+    assert (
+        len(lines) == 1 and "NW999 on copies of the weights, 40 steps on the recorded batch: loss" in lines[0]
+    )
+
+
+def test_standard_remedies_are_tried_in_the_order_of_their_rehearsals():
+    remedies = [replace(S, remedy=name) for name in ("slower", "faster", "adam", "clip", "decay")]
+    gains = {"slower": 2.0, "faster": 1.5, "clip": 0.5}
+    rehearsed = [
+        Rehearsed(remedy=n, measure="loss", begins=2.0, without=2.0, treated=t) for n, t in gains.items()
+    ]
+    rehearsed += [
+        Rehearsed(remedy="adam", why="no time"),
+        replace(rehearsed[0], remedy="decay", codes=("NW302",)),
+    ]
+    made = by_rehearsal(remedies, replace(report(*FOUND), rehearsed=tuple(rehearsed)))
+    assert [p.remedy for p in made] == ["clip", "faster", "adam", "slower", "decay"]
+    assert by_rehearsal(remedies, report(*FOUND)) == remedies
 
 
 def test_one_edit_that_two_findings_nominate_is_tried_for_both(tmp_path):

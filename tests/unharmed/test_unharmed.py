@@ -45,7 +45,7 @@ def test_bit_identical(program, options, tmp_path):
     bare = _run([script], tmp_path)
     assert bare.returncode == 0, bare.stderr
     watched = _run(
-        ["-m", "netwright", "run", *options, "--json", "report.json", script],
+        ["-m", "netwright", "run", *options, "--rehearse", "2", "--json", "report.json", script],
         tmp_path,
     )
     assert watched.returncode == 0, watched.stderr

@@ -155,7 +155,10 @@ class Replay:
             raise CannotReplay(f"{call.name} at {call.where.at} writes to memory of the program")
 
     def _fill(self, item: object) -> object:
-        return self._resolve(item.value) if isinstance(item, Slot) else item
+        if not isinstance(item, Slot):
+            return item
+        tensor = self._resolve(item.value)
+        return tensor if item.change is None else item.change(tensor)
 
     def _resolve(self, index: int) -> torch.Tensor:
         known = self.env.get(index)

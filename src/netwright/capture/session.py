@@ -413,7 +413,9 @@ class Session:
             self._depth += 1
             nested, parameters = self._depth > 1, held(optimizer)
             norms = self.parameters.norms(parameters) if nested else self.parameters.before_step(parameters)
-            closure = bool(args and callable(args[0])) or kwargs.get("closure") is not None
+            closure = (
+                any(map(callable, args)) or kwargs.get("closure") is not None
+            )  # the first is the optimizer
             self.note(
                 "optimizer_step",
                 _step_where(),

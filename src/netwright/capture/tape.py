@@ -34,9 +34,10 @@ class Value:
 
 @dataclass(slots=True, frozen=True)
 class Slot:
-    """Stands in recorded arguments where a tensor was."""
+    """Stands in recorded arguments where a tensor was. ``change`` is done to it on its way into the call, in a step that is run again otherwise than it was."""
 
     value: int
+    change: Callable[[torch.Tensor], torch.Tensor] | None = None
 
 
 @dataclass(slots=True, eq=False)

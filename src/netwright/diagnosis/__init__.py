@@ -9,3 +9,4 @@ from .model import Left as Left
 from .model import Measurement as Measurement
 from .model import Proof as Proof
 from .model import Proved as Proved
+from .model import Rehearsed as Rehearsed

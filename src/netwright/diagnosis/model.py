@@ -1,5 +1,6 @@
 """What trials of remedies showed, and what follows from it and from the findings. Plain records, without a framework."""
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 
@@ -40,6 +41,39 @@ class Edit:
     without: float | None = None
     by_hand: str = ""
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsed:
+    """A remedy on copies of the weights: what so many ``steps`` on the recorded ``batches`` come to with it and without.
+
+    ``measure`` is ``"loss"``, ``"accuracy"`` or ``"squared error"`` on these batches (empty: nothing could be compared, and ``why`` says the reason), ``begins`` its value before the first step, ``without`` and ``treated`` those after the
+    last, NaN where it is not finite.
+    """
+
+    remedy: str
+    codes: tuple[str, ...] = ()
+    where: Where = NOWHERE
+    measure: str = ""
+    steps: int = 0
+    batches: int = 0
+    begins: float = 0.0
+    without: float = 0.0
+    treated: float = 0.0
+    why: str = ""
+
+    @property
+    def gain(self) -> float:
+        """By which part of what is left the remedy is better: 1 where nothing is left, 0 where it is as good, below where it is worse."""
+        if not math.isfinite(self.treated):
+            return -math.inf if math.isfinite(self.without) else 0.0
+        if not math.isfinite(self.without):
+            return 1.0
+        if self.measure == "accuracy":
+            left, better = 1.0 - self.without, self.treated - self.without
+        else:
+            left, better = max(abs(self.without), 1e-3 * abs(self.begins)), self.without - self.treated
+        return better / left if left else 0.0 if better == 0 else -math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,4 +103,4 @@ class Steps:
 
 
 def _closure(args: Any, kwargs: Any) -> bool:
-    return bool(args and callable(args[0])) or callable(kwargs.get("closure"))
+    return any(map(callable, args)) or callable(kwargs.get("closure"))  # the first is the optimizer

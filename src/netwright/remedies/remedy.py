@@ -21,7 +21,7 @@ class Remedy:
     ``mends`` are codes of rules. ``assumes`` says in words what must hold, and what the edit refuses without. The prose is the docstring of the module.
     ``name`` is kebab-case. ``bends_loss`` says that the loss after it is another than before, so that the two cannot be compared, ``bends_training`` that
     the loss in training is (it is of other samples, or of less noise), and that of an evaluation is not, ``late`` that what it is worth may show only at the end of a training (a smaller rate, a schedule,
-    regularization).
+    regularization). ``beyond_step`` says why it cannot be rehearsed on recorded steps though it can be made at hooks: it changes what is in none of them.
     """
 
     name: str
@@ -30,8 +30,10 @@ class Remedy:
     bends_loss: bool = False
     bends_training: bool = False
     late: bool = False
+    beyond_step: str = ""
     _edits: list[Edit] = field(default_factory=list[Edit], repr=False)
     _hooks: list[Hook] = field(default_factory=list[Hook], repr=False)
+    _steps: list[Hook] = field(default_factory=list[Hook], repr=False)
 
     def edit(self, function: Edit) -> Edit:
         """Decorator: this function makes the changes."""
@@ -42,6 +44,21 @@ class Remedy:
         """Decorator: this function names the intervention that does the same in a re-run of the program as it is."""
         self._hooks.append(function)
         return function
+
+    def on_steps(self, function: Hook) -> Hook:
+        """Decorator: this function names the intervention that does the same on copies of the recorded steps, where that of a re-run is none that can be made on them."""
+        self._steps.append(function)
+        return function
+
+    @property
+    def steps(self) -> tuple[Hook, ...]:
+        """What names the intervention on copies of the recorded steps: first what is made for them, then that of a re-run."""
+        return (*self._steps, *self._hooks)
+
+    @property
+    def rehearses(self) -> bool:
+        """Whether it can be tried on copies of the recorded steps."""
+        return bool(self.steps) and not self.beyond_step
 
     @property
     def hooks(self) -> bool:
@@ -100,6 +117,21 @@ class Remedy:
             raise Refused(f"{self.name} does not mend {finding.code}")
         if not self._hooks:
             raise Refused("it can be tried by an edit alone")
+        return self._treatment(finding, self._hooks[0](finding), why)
+
+    def rehearsed(self, finding: Finding) -> "Treatment":
+        """The same on copies of the recorded steps.
+
+        Raises:
+            Refused: it has no such form, or not here.
+        """
+        if finding.code not in self.mends:
+            raise Refused(f"{self.name} does not mend {finding.code}")
+        if self.beyond_step or not self.steps:
+            raise Refused(self.beyond_step or "it has no form on a recorded step")
+        return self._treatment(finding, self.steps[0](finding), "")
+
+    def _treatment(self, finding: Finding, intervention: Intervention, why: str) -> "Treatment":
         return Treatment(
             remedy=self.name,
             title=self.title,
@@ -108,7 +140,7 @@ class Remedy:
             bends_loss=self.bends_loss,
             bends_training=self.bends_training,
             late=self.late,
-            intervention=self._hooks[0](finding),
+            intervention=intervention,
             why=why,
         )
 

@@ -115,16 +115,23 @@ def standard(sources: Iterable[Source]) -> list[Patch | Treatment]:
 
 def _hooked(source: Source, call: cst.Call, name: str) -> Intervention | None:
     """The same at the hooks, where the source is only not understood: what else a remedy refuses for holds there as well."""
-    at: dict[str, Setting] = {"file": str(source.path), "line": source.line_of(call)}
+    if name.startswith("rate") or (name == "adam" and any(a.star for a in call.args)):
+        return at_hooks(name, last_name(call.func), str(source.path), source.line_of(call))
+    return None
+
+
+def at_hooks(name: str, kind: str, file: str, line: int) -> Intervention | None:
+    """What the first of the standard remedies change of an optimizer of a kind that is made on a line; ``None`` where that is nothing."""
+    at: dict[str, Setting] = {"file": file, "line": line}
     if name.startswith("rate"):
         factor = 0.1 if name == "rate-divided-by-10" else 10.0
         settings: dict[str, Setting] = {"call": "optimizer", "argument": "lr", "factor": factor}
         return Intervention(name="argument", settings=settings | at)
-    if name == "adam" and last_name(call.func) == "SGD" and any(a.star for a in call.args):
+    if name == "adam" and kind == "SGD":
         return Intervention(
             name="exchange-optimizer", settings={"optimizer": "Adam", "was": "SGD", "lr": float(_ADAM), **at}
         )
-    return None
+    return Intervention(name="clip-gradients", settings={"norm": 1.0}) if name == "clip-at-1" else None
 
 
 def _rate(source: Source, call: cst.Call, factor: float) -> list[Change]:

@@ -21,6 +21,7 @@ from .curves import curves
 from .model import SICK, Pictures, Report
 from .proof import by_hand, labels, next_words, no_help, not_proven, number, patch, sentences
 from .proof_pictures import seeds, sets
+from .rehearsed import untried
 from .samples import draw
 from .source import excerpt
 from .svg import Series, bars, histogram, line_chart, ranges
@@ -100,6 +101,7 @@ class Why:
     following: str
     patch: str
     by_hand: tuple[str, ...]
+    rehearsed: tuple[tuple[int, str], ...]
 
 
 def _diagnosis(report: Report) -> Why | None:
@@ -117,6 +119,7 @@ def _diagnosis(report: Report) -> Why | None:
         following=next_words(diagnosis),
         patch=patch(proof, command) if proof else "",
         by_hand=by_hand(proof) if proof and proof.proven else (),
+        rehearsed=tuple(untried(report)),
     )
 
 

@@ -4,7 +4,7 @@ import json
 from importlib.resources import files
 from typing import Any, cast
 
-from ..diagnosis import Diagnosis
+from ..diagnosis import Diagnosis, Rehearsed
 from ..engine import Checked, State
 from ..evidence import Program, Task, Where
 from ..rule import Finding, Kind, Severity
@@ -22,6 +22,7 @@ def to_json(report: Report) -> str:
             "verdict": report.verdict,
             "findings": [_finding(f) for f in report.findings],
             "diagnosis": to_plain(report.diagnosis),
+            "rehearsed": to_plain(report.rehearsed),
             "checked": to_plain(report.checked),
             "tried": to_plain(report.tried),
             "not_tried": to_plain(report.not_tried),
@@ -60,6 +61,7 @@ def from_json(text: str, pictures: str | None = None) -> Report:
             verdict=data["verdict"],
             findings=tuple(_read_finding(f) for f in data["findings"]),
             diagnosis=from_plain(Diagnosis | None, data.get("diagnosis")),
+            rehearsed=tuple(from_plain(Rehearsed, r) for r in data.get("rehearsed", ())),
             checked=tuple(
                 Checked(code=c["code"], name=c["name"], state=State(c["state"]), reason=c["reason"])
                 for c in data["checked"]

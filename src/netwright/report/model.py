@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from ..diagnosis import Diagnosis
+from ..diagnosis import Diagnosis, Rehearsed
 from ..engine import Checked, State
 from ..evidence import (
     NOWHERE,
@@ -136,7 +136,7 @@ class Live:
 class Report:
     """Everything a reader needs. ``findings`` are ordered, those proven first, then the gravest, each with its consequences beneath it.
 
-    ``diagnosis`` is there where something is wrong.
+    ``diagnosis`` is there where something is wrong. ``rehearsed`` are remedies that were tried on copies of the weights, where that was asked for.
 
     ``live`` are the findings of the watch in the order in which they came up, those that have healed too; ``watched`` is how many steps it saw. ``tried`` says what each experiment found, ``not_tried`` why others could not be done. ``notes`` say in plain words what could not be seen. ``traces`` are tracebacks of parts of netwright that failed (NW000).
     """
@@ -146,6 +146,7 @@ class Report:
     task: Task | None = None
     findings: tuple[Finding, ...] = ()
     diagnosis: Diagnosis | None = None
+    rehearsed: tuple[Rehearsed, ...] = ()
     checked: tuple[Checked, ...] = ()
     tried: tuple[str, ...] = ()
     not_tried: tuple[str, ...] = ()

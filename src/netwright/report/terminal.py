@@ -15,6 +15,7 @@ from ..evidence import ModuleCall
 from ..rule import Finding, Severity, gravest
 from .model import CANNOT_TELL, SICK, Report
 from .proof import by_hand, next_words, no_help, not_proven, of_cause, patch, sentences
+from .rehearsed import of_finding
 from .source import excerpt
 from .words import headline, place, relative, shapes, tally, task_words
 
@@ -146,6 +147,8 @@ def _show_finding(console: Console, number: int, finding: Finding, report: Repor
         _field(console, "how sure", f"{finding.confidence:.0%}")
     if proof := _proof_of(finding, report):
         _field(console, "proof", proof)
+    if rehearsed := of_finding(finding, report):
+        _field(console, "rehearsed", rehearsed)
     for below in finding.consequences:
         _show_consequence(console, below)
     calls = report.pictures.calls if report.pictures else ()

@@ -33,6 +33,7 @@ _TOOLS = (
     "capture.session",
     "capture.gathering",
     "experiments.catalogue",
+    "rehearsal",
     "report.json",
 )
 _LATER = ("torch._dynamo",)  # torch imports it when the first optimizer is made: more than a second

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..options import SERIOUS
+from ..options import REHEARSE_S, SERIOUS
 from ..remedies import Treatment, merged
 from ..report.json import from_json
 from ..report.model import HEALTHY, Report
@@ -36,10 +36,17 @@ class Examination:
         budget: seconds for experiments (``None``: the program runs to its end, and there are none).
         seconds: how long it may take.
         base: of the copy of the folder that it works in, which is taken off all paths.
+        rehearse: whether the remedies of what is found are rehearsed.
     """
 
     def __init__(
-        self, command: Command, budget: float | None, *, seconds: float = _CHECK_S, base: str = ""
+        self,
+        command: Command,
+        budget: float | None,
+        *,
+        seconds: float = _CHECK_S,
+        base: str = "",
+        rehearse: bool = False,
     ) -> None:
         self._until = time.monotonic() + seconds
         self._seconds, self._base, self._whole = seconds, base, budget is None
@@ -49,6 +56,7 @@ class Examination:
         begin = ["run"] if budget is None else ["check", "--only", SERIOUS, "--budget", f"{budget:g}"]
         module = ["-m"] if command.is_module else []
         options = ["--quiet", "--no-report", "--json", str(self._report), *module]
+        options += ["--rehearse", f"{REHEARSE_S:g}"] if rehearse else []
         arguments = [*begin, *options, command.target, *command.argv]
         forked = None if self._whole else examination(command, arguments, self._folder)
         self._process = forked or self._anew(command, arguments)
@@ -107,7 +115,7 @@ def examine(command: Command, *, budget: float) -> Report:
     Raises:
         CannotFix: it gave no report.
     """
-    return examined.recall(command, budget=budget) or Examination(command, budget).result()
+    return examined.recall(command, budget=budget) or Examination(command, budget, rehearse=True).result()
 
 
 def watch(command: Command, *, seconds: float) -> Report | None:
@@ -118,7 +126,7 @@ def watch(command: Command, *, seconds: float) -> Report | None:
     place = Place.make(command.folder)
     try:
         inside = _within(command, place)
-        return Examination(inside, None, seconds=seconds, base=str(place.base)).result()
+        return Examination(inside, None, seconds=seconds, base=str(place.base), rehearse=True).result()
     except (CannotFix, OSError, ValueError):
         return None
     finally:

@@ -107,7 +107,17 @@ def add_standard(operation: Operation) -> None:
             sources.append(Source(path))
         except Refused:
             continue
-    operation.standard = standard(sources)
+    operation.standard = by_rehearsal(standard(sources), operation.report)
+
+
+def by_rehearsal(remedies: Sequence[Patch | Treatment], report: Report) -> list[Patch | Treatment]:
+    """Standard remedies, those that were rehearsed in the order of what came of it: no finding speaks for one of them. The others keep their places.
+
+    What findings nominate stays as it is: their order was right more often than that of rehearsals.
+    """
+    gains = {r.remedy: r.gain for r in report.rehearsed if r.measure and not r.codes}
+    ranked = iter(sorted((p for p in remedies if p.remedy in gains), key=lambda p: -gains[p.remedy]))
+    return [next(ranked) if p.remedy in gains else p for p in remedies]
 
 
 def operate(

@@ -16,6 +16,7 @@ from ..remedies import Patch, Treatment
 from ..report.build import diagnosed
 from ..report.model import CANNOT_TELL, HEALTHY, Report
 from ..report.proof import by_hand, labels, next_words, of_cause
+from ..report.rehearsed import untried
 from ..report.terminal import make_console
 from ..report.words import headline
 from ..rule import Finding
@@ -33,6 +34,8 @@ def show(operation: Operation, proof: Proof, *, quiet: bool = False, console: Co
     if not quiet:
         _say(out, "Diagnosis", headline(report))
         _causes(out, report)
+        for label, line in untried(report):
+            _say(out, "Rehearsed", f"{label}: {report.serious[label - 1].code} {line}")
         for line in _nothing(operation):
             _say(out, "", line)
     cure = operation.cure

@@ -12,6 +12,7 @@ from ..source import Change, Refused, Source, last_name
 
 remedy = Remedy(
     name="larger-batches",
+    beyond_step="the recorded batches have the size that they have",
     mends=("NW212",),
     assumes="the batch size is a number in the call of a DataLoader, or a constant of the file",
 )

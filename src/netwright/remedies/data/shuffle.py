@@ -10,6 +10,7 @@ from ..source import Change, Refused, Source, called
 
 remedy = Remedy(
     name="shuffle",
+    beyond_step="the order of the data is in no step",
     bends_training=True,
     mends=("NW112",),
     assumes="the batches come from a DataLoader that is made on the line, without a sampler of its own",

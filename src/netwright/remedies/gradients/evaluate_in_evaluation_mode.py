@@ -13,6 +13,7 @@ from ..source import Change, Refused, Source, name_of
 
 remedy = Remedy(
     name="evaluate-in-evaluation-mode",
+    beyond_step="it changes evaluations, and no step of training",
     mends=("NW416",),
     assumes="the network has a name where it is evaluated, and evaluation and training are loops of their own",
 )

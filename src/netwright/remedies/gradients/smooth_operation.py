@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from ...rerun import Intervention
 from ...rule import Finding
 from .._calls import unwrapped
+from .._hooks import at
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, called
 
@@ -23,3 +25,9 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     for call in called(source, finding.where.line, *_WITHOUT_GRADIENT):
         return [unwrapped(source, call)]
     raise Refused("the operation on the line cannot be left out without another loss")
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """What is applied on the line gives back what it gets."""
+    return at(finding, "instead", call=" ".join(_WITHOUT_GRADIENT))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, name_of
@@ -45,3 +46,10 @@ def _named(source: Source, finding: Finding) -> set[str]:
     return {name_of(t.target) for a in source.at(cst.Assign, finding.where.line or 0) for t in a.targets} - {
         ""
     }
+
+
+@remedy.on_steps
+def on_steps(finding: Finding) -> Intervention:
+    """What the loss takes for its target."""
+    place = next((w for w in finding.also if w.known), finding.where)
+    return Intervention(name="detach-target", settings={"file": place.file, "line": place.line})

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
 from .._activations import FUNCTIONS, activations_at, maker, makes_module
 from .._calls import renamed
+from .._hooks import at
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name
 
@@ -38,3 +40,21 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
         if last_name(made.func) in _LOSSES:
             return [renamed(source, made, _LOSSES[last_name(made.func)])]
     raise Refused("neither a softmax nor a loss of torch's stands on the line")
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """What is made or applied on the line: the softmax, or the loss where its outputs are raw."""
+    if "wanted" in finding.measured or finding.measured.get("source") == "sigmoid":
+        raise Refused("neither a softmax nor a loss of torch's stands on the line")
+    if finding.measured.get("source") == "softmax":
+        return at(finding, "instead", call="softmax nn.Softmax", function="log_softmax", module="LogSoftmax")
+    function = "binary_cross_entropy" if "BCE" in finding.fix else "nll_loss"
+    module = "BCELoss" if "BCE" in finding.fix else "NLLLoss"
+    return at(
+        finding,
+        "instead",
+        call=f"{function} nn.{module}",
+        function=_LOSSES[function],
+        module=_LOSSES[module],
+    )

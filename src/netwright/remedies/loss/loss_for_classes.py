@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
 from .._activations import activations_at, maker, removal
 from .._calls import renamed
+from .._hooks import at
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name
 
@@ -49,3 +51,17 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
         if found:
             return [*changes, removal(source, found[0])]
     raise Refused("the softmax is not seen")
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """The loss made or called on the line, behind a sigmoid; a softmax would have to go as well."""
+    if finding.measured.get("activation") != "sigmoid":
+        raise Refused("the softmax stands on another line than the loss")
+    return at(
+        finding,
+        "instead",
+        call="nn.functional.mse_loss nn.MSELoss",
+        function=_SIGMOID["mse_loss"],
+        module=_SIGMOID["MSELoss"],
+    )

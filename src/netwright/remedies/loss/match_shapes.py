@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
 from .._activations import maker
+from .._hooks import at
 from .._settings import sizes
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name
@@ -71,3 +73,13 @@ def _squeezed(source: Source, node: cst.BaseExpression, shape: list[int], other:
                 node, f"{text}.squeeze({index if index < len(shape) - 1 or index == 0 else -1})"
             )
     return None
+
+
+@remedy.on_steps
+def on_steps(finding: Finding) -> Intervention:
+    """What is given to the call on the line, of these shapes."""
+    first, second = (sizes(finding.measured.get(key)) for key in ("first", "second"))
+    if first is None or second is None:
+        raise Refused("the shapes are not known")
+    one, other = ([float(n) for n in shape] for shape in (first, second))
+    return at(finding, "match-shapes", first=one, second=other)

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
 from .._activations import activations_at, maker, makes_module
 from .._calls import input_of, renamed
+from .._hooks import at
 from .._loops import needs_torch
 from ..remedy import Remedy
 from ..source import Change, Refused, Source
@@ -34,6 +36,12 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     if not changes:
         raise Refused("no ReLU is written on the line")
     return changes
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """What is made or applied on the line."""
+    return at(finding, "instead", call="relu nn.ReLU", function="leaky_relu", module="LeakyReLU")
 
 
 def _module(source: Source, made: cst.Call) -> list[Change]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from ...rerun import Intervention
 from ...rule import Finding
 from .._settings import number_of, set_setting
 from .._training import OPTIMIZERS
@@ -22,12 +23,30 @@ _OVERFLOWS = frozenset("linear matmul mm bmm addmm conv1d conv2d conv3d einsum e
 @remedy.edit
 def edit(source: Source, finding: Finding) -> Sequence[Change]:
     """A tenth of what is written. Of the first value that is not finite only where weights have grown out of range; of a rate that is too high where no better one was measured."""
+    _holds(finding)
+    return scaled(source, 0.1)
+
+
+@remedy.hook
+def hook(finding: Finding) -> Intervention:
+    """A tenth of what every optimizer gets."""
+    _holds(finding)
+    return times(0.1)
+
+
+def _holds(finding: Finding) -> None:
     grown = finding.measured.get("phase") == "update" or finding.measured.get("op") in _OVERFLOWS
     if finding.code == "NW414" and not grown:
         raise Refused("the values do not grow out of range: the call is given what it is not defined for")
     if finding.code == "NW501" and "grown" not in finding.measured:
         raise Refused("the range test recommends a rate")
-    return scaled(source, 0.1)
+
+
+def times(factor: float) -> Intervention:
+    """The rate that optimizers are made with, times a factor."""
+    return Intervention(
+        name="argument", settings={"call": "optimizer", "argument": "lr", "factor": float(factor)}
+    )
 
 
 def scaled(source: Source, factor: float) -> Sequence[Change]:

@@ -13,6 +13,7 @@ from ..source import Change, Refused, Source, last_name
 
 remedy = Remedy(
     name="schedule-in-its-unit",
+    beyond_step="a schedule shows what it is worth over a whole training",
     late=True,
     mends=("NW505",),
     assumes="scheduler.step() is a statement of the loop over batches, which stands in the loop over epochs; or the length is an argument of the scheduler",

@@ -22,19 +22,20 @@ def argument(hooks: Hooks, settings: Mapping[str, Setting]) -> None:
     names = words(settings, "argument")
 
     def act(original: Act, *args: Any, **kwargs: Any) -> Any:
-        given, more = _changed(original, args, kwargs, names, settings)
+        given, more = changed(original, args, kwargs, names, settings)
         return original(*given, **more)
 
     _everywhere(hooks, settings, act)
 
 
-def _changed(
+def changed(
     original: Act,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     names: list[str],
     settings: Mapping[str, Setting],
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call with one of them changed as the settings of :func:`argument` say."""
     try:
         signature = inspect.signature(original)
         bound = signature.bind(*args, **kwargs)
@@ -78,8 +79,14 @@ def instead(hooks: Hooks, settings: Mapping[str, Setting]) -> None:
             made = getattr(torch.nn, str(settings.get("module", "Identity")))
             hooks.calls.change(owner, name, at, _maker(made))
         else:
-            other = getattr(owner, str(settings.get("function", "")), None)
-            hooks.calls.change(owner, name, at, _function(other))
+            hooks.calls.change(owner, name, at, _function(named(owner, settings.get("function"))))
+
+
+def named(owner: Any, name: Setting) -> Act | None:
+    """The function of a name beside one that ``owner`` holds; some stand in ``torch.nn.functional`` alone."""
+    if not isinstance(name, str):
+        return None
+    return getattr(owner, name, None) or getattr(torch.nn.functional, name)
 
 
 def _function(other: Act | None) -> Act:
@@ -106,16 +113,21 @@ def exchange_optimizer(hooks: Hooks, settings: Mapping[str, Setting]) -> None:
 
     Settings: ``optimizer`` (a class of ``torch.optim``), ``was`` (the class that is exchanged), ``lr``, ``file`` and ``line``.
     """
-    made = getattr(torch.optim, str(settings["optimizer"]))
-    was = getattr(torch.optim, str(settings["was"]))
+    made, was, given = exchanged(settings)
 
     def act(original: Act, instance: Any, *args: Any, **kwargs: Any) -> None:
         bound = inspect.signature(original).bind(instance, *args, **kwargs).arguments
         kept = {k: bound[k] for k in ("weight_decay",) if k in bound}
         instance.__class__ = made
-        made.__init__(instance, bound["params"], lr=number(settings, "lr"), **kept)
+        made.__init__(instance, bound["params"], **given, **kept)
 
     hooks.calls.change(was, "__init__", At.of(hooks, settings), act)
+
+
+def exchanged(settings: Mapping[str, Setting]) -> tuple[Any, type, dict[str, Any]]:
+    """The class that is made, the one that it is made instead of, and what it is given."""
+    made, was = (getattr(torch.optim, str(settings[name])) for name in ("optimizer", "was"))
+    return made, was, {"lr": number(settings, "lr")}
 
 
 def _owners(settings: Mapping[str, Setting]) -> list[tuple[Any, str]]:

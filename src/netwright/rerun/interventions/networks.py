@@ -11,24 +11,33 @@ import torch
 from ..plan import Setting
 from .hooks import At, Hooks, words
 
+ACTIVATION = torch.relu
+
 
 @dataclass(frozen=True, slots=True)
-class _Door:
+class Door:
     """Stands before a network's pass. No closure: a network that is copied or written whole takes it along."""
 
     input: Setting
     centre: Setting
     width: Setting
 
+    @staticmethod
+    def of(settings: Mapping[str, Setting]) -> "Door":
+        """As the settings of :func:`scale_inputs` say."""
+        return Door(settings.get("input"), settings.get("centre"), settings["width"])
+
     def __call__(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Between the caller and the network."""
         name = self.input
         if isinstance(name, str) and name in kwargs:
-            return args, {**kwargs, name: self._scaled(kwargs[name])}
+            return args, {**kwargs, name: self.scaled(kwargs[name])}
         names = list(inspect.signature(module.forward).parameters)
         index = names.index(name) if isinstance(name, str) and name in names else 0
-        return (*args[:index], self._scaled(args[index]), *args[index + 1 :]), kwargs
+        return (*args[:index], self.scaled(args[index]), *args[index + 1 :]), kwargs
 
-    def _scaled(self, x: Any) -> Any:
+    def scaled(self, x: Any) -> Any:
+        """What the network gets."""
         centre, width = self.centre, self.width
         if isinstance(centre, list):
             return (x - x.new_tensor(centre)) / x.new_tensor(width)
@@ -36,7 +45,7 @@ class _Door:
 
 
 def _relu(module: torch.nn.Module, args: Any, out: torch.Tensor) -> torch.Tensor:
-    return torch.relu(out)
+    return ACTIVATION(out)
 
 
 def scale_inputs(hooks: Hooks, settings: Mapping[str, Setting]) -> None:
@@ -46,7 +55,7 @@ def scale_inputs(hooks: Hooks, settings: Mapping[str, Setting]) -> None:
     """
     at = At.of(hooks, settings)
     known: set[int] = set()
-    door = _Door(settings.get("input"), settings.get("centre"), settings["width"])
+    door = Door.of(settings)
 
     def comes(module: torch.nn.Module, frame: FrameType | None) -> None:
         if id(module) not in known and at.here(frame):
