@@ -1,7 +1,7 @@
 """The run ended while the loss was still falling.
 
 ## What it measures
-When the program is over: how far the loss fell at least in the second half of the steps, by the interval of its robust slope, and what is left of the learning rate.
+When the program is over: how far the loss fell at least in the second half of the steps, by the interval of its robust slope, and what is left of the learning rate; whether the rate was still being raised.
 
 ## Why it matters
 A network that is stopped while it still learns is worse than it could be, and what is concluded from it (too small, too little data) is wrong.
@@ -10,7 +10,7 @@ A network that is stopped while it still learns is worse than it could be, and w
 Train longer: three times the epochs, with a schedule as long as the run.
 
 ## Known false alarms
-A schedule that has come to its end is a run that was planned so. A loss may fall while validation gets worse: look at both. This is worth knowing, not a fault by itself.
+A schedule that has come to its end is a run that was planned so. A loss may fall while validation gets worse: look at both. This is worth knowing, not a fault by itself, but where the run ended within its warm-up. A range test, which raises the rate until the end on purpose, multiplies it.
 
 ## Source
 Google, "Deep learning tuning playbook", on how long to train: extend the run when the best point of training lies at its end; Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 7.8.
@@ -20,7 +20,7 @@ import math
 
 from ...evidence import History, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._history import beginning, current_loss, place, rate_share, since, usual
+from .._history import beginning, current_loss, place, rate_share, rates, since, usual, warming_up
 from .._trends import logarithms, slope
 
 rule = Rule(
@@ -41,6 +41,11 @@ rule = Rule(
         "rate": Threshold(
             value=0.1, unit="of the largest rate", source="below it the schedule has come to its end"
         ),
+        "even": Threshold(
+            value=0.3,
+            unit="of the last rate, at half of the steps",
+            source="a straight warm-up is at half of it or more; a range test over three powers of ten at 0.03",
+        ),
         "steps": Threshold(value=24, unit="losses", source="fewer leave the interval of the slope too wide"),
     },
 )
@@ -51,6 +56,8 @@ def check(history: History, task: Task | None) -> Finding | None:
     """Ask how far the loss fell at least in the second half."""
     if not history.ended:
         raise NotApplicable("the program is not over")
+    if (rising := _in_warm_up(history)) is not None:
+        return rising
     name, series = current_loss(history, task)
     if len(series) < rule["steps"]:
         raise NotApplicable("the loss was not seen for long enough")
@@ -72,3 +79,22 @@ def check(history: History, task: Task | None) -> Finding | None:
         steps=steps,
         fall_at_least=least,
     )
+
+
+def _in_warm_up(history: History) -> Finding | None:
+    """The run ended while its rate was still being raised, evenly as in a warm-up: a range test multiplies it."""
+    for name, series in rates(history).items():
+        first, half, now = series.values[0], series.values[len(series) // 2], series.values[-1]
+        steps = series.steps[-1] - series.steps[0]
+        if not warming_up(history) or steps < rule["steps"] or not half >= rule["even"] * now:
+            continue
+        return rule.found(
+            f"the learning rate rose from {first:.1e} to {now:.1e} and was still being raised when the run ended, after {history.steps} steps: it ended within its warm-up",
+            where=place(history, f"rate/{name}"),
+            severity=Severity.WARNING,
+            expected="a run that goes on at the largest rate, and lowers it towards its end",
+            fix="train longer, or give the schedule the length of the run",
+            steps=history.steps,
+            rate=now,
+        )
+    return None
