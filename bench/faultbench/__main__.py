@@ -281,7 +281,9 @@ def cure_(
     show_default=True,
     help="So many recipes an operator besides, those that train quickest.",
 )
-@click.option("--train", is_flag=True, help="Measure of which of them bites.json does not know whether they bite.")
+@click.option(
+    "--train", is_flag=True, help="Measure of which of them bites.json does not know whether they bite."
+)
 @click.option("--write-page", is_flag=True, help="Write docs/faultbench-watching.md.")
 def watch_(
     *, wanted: tuple[str, ...], per_operator: int, quickest: int, every: int, train: bool, write_page: bool

@@ -123,9 +123,7 @@ def _save(bites: dict[str, Any]) -> None:
     BITES.write_text(json.dumps(ordered, indent=1) + "\n")
 
 
-def _measure_pair(
-    bites: dict[str, Any], operator: Operator, recipe: Recipe
-) -> tuple[str, dict[str, Any]]:
+def _measure_pair(bites: dict[str, Any], operator: Operator, recipe: Recipe) -> tuple[str, dict[str, Any]]:
     known = _measured(bites["healthy"], recipe.name, programs.healthy(recipe, 0))
     controls: list[float | None] = (
         known["metrics"]

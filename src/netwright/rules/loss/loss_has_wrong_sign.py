@@ -141,9 +141,7 @@ def _lowered(
     others = [t for o in task.objectives for t in o.terms if t is not term and t.op != "regularization"]
     if term is None or term.op not in _SMALLEST_WHERE_RIGHT or term.handmade or others:
         return None
-    if not (term.weight or 0.0) < 0 or any(
-        g.get("maximize") for o in optimizers.optimizers for g in o.groups
-    ):
+    if not (term.weight or 0.0) < 0 or _upwards(optimizers):
         return None
     turned = _turned_by_one(graphs.train[0], term.node)
     name, series = current_loss(history, task)

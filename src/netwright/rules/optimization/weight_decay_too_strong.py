@@ -89,19 +89,19 @@ def check(
         raise NotApplicable("neither was the decay left out on trial nor the run watched")
     norms = shrunk(history, parameters)
     left = statistics.median(norms or [1.0])
-    found = None
+    stands = None
     if (
         left < rule["norm"]
         and (flat := flat_loss(history, task, events, rule["stands"], rule["steps"])) is not None
     ):
         _, level, slope = flat
-        found = f"and the loss ({level:.3g}) has fallen by {max(slope.most, 0) / level:.1%} at most"
+        stands = f"and the loss ({level:.3g}) has fallen by {max(slope.most, 0) / level:.1%} at most"
     elif left < rule["shrunk"] and parameters is not None and optimizers is not None:
-        found = _outweighs(history, task, pulls(history, parameters, optimizers, int(rule["samples"])))
-    if found is None:
+        stands = _outweighs(history, task, pulls(history, parameters, optimizers, int(rule["samples"])))
+    if stands is None:
         return None
     return rule.found(
-        f"in {history.steps} steps the weights have shrunk to {left:.2f} of their first norm (the median of {len(norms)} tensors), {found}",
+        f"in {history.steps} steps the weights have shrunk to {left:.2f} of their first norm (the median of {len(norms)} tensors), {stands}",
         where=optimizer_place(history) or NOWHERE,
         expected="weights that keep their size, or grow, while the loss falls",
         fix="divide the weight decay by 100, or leave it out first; see that no penalty is added to the loss as well",
