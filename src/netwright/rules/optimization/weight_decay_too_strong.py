@@ -65,7 +65,7 @@ rule = Rule(
             unit="of the first losses",
             source="a network that has lost nine tenths of its loss learns all the same",
         ),
-        "samples": Threshold(value=8, unit="last samples", source="a median that single batches do not move"),
+        "samples": Threshold(value=4, unit="last samples", source="as for a rate that is too low (NW502)"),
         "early": Threshold(value=24, unit="losses", source="as for a rate that is too low (NW502)"),
         "stands": Threshold(value=0.1, unit="of the loss", source="as for a loss that does not fall (NW601)"),
         "steps": Threshold(value=100, unit="losses", source="as for a loss that does not fall (NW601)"),
@@ -90,14 +90,13 @@ def check(
     norms = shrunk(history, parameters)
     left = statistics.median(norms or [1.0])
     stands = None
-    if (
-        left < rule["norm"]
-        and (flat := flat_loss(history, task, events, rule["stands"], rule["steps"])) is not None
-    ):
-        _, level, slope = flat
-        stands = f"and the loss ({level:.3g}) has fallen by {max(slope.most, 0) / level:.1%} at most"
-    elif left < rule["shrunk"] and parameters is not None and optimizers is not None:
+    if left < rule["shrunk"] and parameters is not None and optimizers is not None:
         stands = _outweighs(history, task, pulls(history, parameters, optimizers, int(rule["samples"])))
+    if stands is None and left < rule["norm"]:
+        flat = flat_loss(history, task, events, rule["stands"], rule["steps"])
+        if flat is not None:
+            _, level, slope = flat
+            stands = f"and the loss ({level:.3g}) has fallen by {max(slope.most, 0) / level:.1%} at most"
     if stands is None:
         return None
     return rule.found(
