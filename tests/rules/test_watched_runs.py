@@ -11,6 +11,7 @@ from netwright.evidence import (
     Graph,
     Graphs,
     History,
+    InitializedAgain,
     Loaders,
     LossTerm,
     Node,
@@ -208,6 +209,7 @@ def test_a_run_that_ends_within_its_warm_up():
     assert only("NW615", ended(straight)).severity is Severity.WARNING
     assert not found("NW615", straight)
     assert not found("NW615", ended(healthy(rate__0__0=[1e-5 * min(i + 1, 40) for i in range(60)])))
+    assert not found("NW615", ended(healthy(loss__0=FLAT, rate__0__0=straight.series["rate/0/0"])))
     test = healthy(rate__0__0=[1e-6 * 1.2**i for i in range(60)])  # a range test
     assert not found("NW615", ended(test))
 
@@ -446,6 +448,17 @@ def test_a_loss_without_a_lower_bound():
     assert only("NW307", history(loss__0=endless)).severity is Severity.ERROR
     assert not found("NW307", history(loss__0=[-0.05 * i for i in range(100)]))  # a log-density
     assert not found("NW307", history(loss__0=endless[:80] + [endless[79]] * 80))  # stands
+
+
+def test_weights_that_are_initialized_after_they_were_loaded_are_named_while_the_run_goes_on():
+    again = InitializedAgain(names=("fc.weight",), share=1.0, where=OPTIMIZER, steps=40, loaded=True)
+    run = replace(healthy(), again=again)
+    assert only("NW421", run, parameters=weight(0.1)).where == OPTIMIZER
+    part = replace(again, share=0.3)  # new last layers
+    assert not found("NW421", replace(run, again=part), parameters=weight(0.1))
+    trained = replace(run, again=replace(again, loaded=False))  # it may be trained again
+    assert not found("NW421", trained, parameters=weight(0.1))
+    assert found("NW421", ended(trained), parameters=weight(0.1))
 
 
 def turned(op="neg", args=(), weight=-1.0, name="cross_entropy", handmade=False):

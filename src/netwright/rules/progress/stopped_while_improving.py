@@ -88,15 +88,15 @@ def check(history: History, task: Task | None) -> Finding | None:
     """Ask how far the loss fell at least in the second half."""
     if not history.ended:
         raise NotApplicable("the program is not over")
-    if (rising := _in_warm_up(history)) is not None:
-        return rising
     name, series = current_loss(history, task)
     if len(series) < rule["steps"]:
         raise NotApplicable("the loss was not seen for long enough")
     late = since(series, (series.steps[-1] + series.steps[0]) / 2)
+    level, first = usual(late), beginning(series)
+    if level < (1 - rule["certain"]) * first and (rising := _in_warm_up(history)) is not None:
+        return rising
     # The fall of a loss slows down; on a logarithmic scale it is nearer to a line.
     found = slope(late.steps, logarithms(late.values))
-    level, first = usual(late), beginning(series)
     if found is None or not level > 0 or rate_share(history) < rule["rate"]:
         return None
     least = 1 - math.exp(-max(found.least, 0.0))
