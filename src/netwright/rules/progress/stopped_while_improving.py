@@ -11,7 +11,7 @@ A network that is stopped while it still learns is worse than it could be, and w
 Train longer: three times the epochs, with a schedule as long as the run.
 
 ## Known false alarms
-A schedule that has come to its end is a run that was planned so. A loss may fall while validation gets worse: look at both. This is worth knowing, not a fault by itself, but where learning had not begun to slow down, or the run ended within its warm-up. A range test, which raises the rate until the end on purpose, multiplies it.
+A schedule that has come to its end is a run that was planned so. A loss may fall while validation gets worse: look at both. This is worth knowing, not a fault by itself, but where the run ended within its warm-up. A range test, which raises the rate until the end on purpose, multiplies it.
 
 ## Source
 Google, "Deep learning tuning playbook", on how long to train: extend the run when the best point of training lies at its end; Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 7.8.
@@ -106,7 +106,6 @@ def check(history: History, task: Task | None) -> Finding | None:
             f"the loss fell {pace:.1f} times as far in the last {steps} steps as in those before, to {late.values[-1]:.3g}, and by {least:.0%} or more: learning had not yet slowed down when the run ended",
             history,
             name,
-            severity=Severity.WARNING,
             steps=steps,
             fall_at_least=least,
             pace=pace,
@@ -122,13 +121,10 @@ def check(history: History, task: Task | None) -> Finding | None:
     )
 
 
-def _found(
-    message: str, history: History, name: str, severity: Severity | None = None, **numbers: object
-) -> Finding:
+def _found(message: str, history: History, name: str, **numbers: object) -> Finding:
     finding = rule.found(
         message,
         where=place(history, name),
-        severity=severity,
         expected="a run that goes on until the loss, or validation, stands",
         fix="train about three times as long",
     )
