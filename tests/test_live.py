@@ -2,7 +2,7 @@
 
 import pytest
 
-from netwright.evidence import History, Series, Task, Where
+from netwright.evidence import History, Series, Task, TaskKind, Where
 from netwright.live import Speaker, State, lines
 from netwright.rule import Kind, Rule, Severity
 
@@ -164,3 +164,43 @@ def test_looking_stays_within_its_share_of_the_time(clock):
     speaker.look(history(100))
     assert not speaker.due(1000, 150.0)
     assert speaker.due(1000, 200.0)
+
+
+def standing(code="NW504", severity=Severity.WARNING, explains=()):
+    """Fires on what is known before the first look."""
+    made = Rule(code=code, name=f"rule-{code.lower()}", severity=severity, kind=Kind.BUG, explains=explains)
+
+    def check(task: Task):
+        return made.found("eps=10", where=Where(file="/p/train.py", line=2), expected="1e-8", fix="mend it")
+
+    return (made.check(check), made)[1]
+
+
+def known():
+    return {Task: Task(kind=TaskKind.UNKNOWN, objectives=())}
+
+
+def test_what_the_first_steps_show_is_said_at_the_beginning_and_once():
+    run = Run(rule("NW502"), standing(explains=("NW502",)), evidence=known)
+    run.speaker.begin(8)
+    assert run.said[0].startswith("netwright: NW504 rule-nw504  /p/train.py:2")
+    assert [run.look(NW502=1) for _ in range(3)] == [[], [], []]  # what follows from it is no news
+    (heard,) = run.speaker.heard
+    assert (heard.first, heard.said, heard.state, heard.withdrawn) == (8, 8, State.SAID, None)
+
+
+def test_what_is_only_worth_knowing_is_not_said_at_the_beginning_and_explains_no_alarm():
+    run = Run(rule("NW502"), standing(severity=Severity.INFO, explains=("NW502",)), evidence=known)
+    run.speaker.begin(8)
+    assert run.said == []
+    run.look(NW502=1)
+    assert run.look(NW502=1)
+
+
+def test_an_error_is_news_even_where_it_follows_from_what_the_first_steps_show():
+    run = Run(
+        rule("NW603", Severity.ERROR), standing(severity=Severity.ERROR, explains=("NW603",)), evidence=known
+    )
+    run.speaker.begin(8)
+    assert run.look(NW603=1)[0].startswith("netwright: NW603")
+    assert run.look(NW603=1) == []

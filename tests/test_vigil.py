@@ -93,6 +93,17 @@ def test_quiet_says_nothing_and_ends_the_program_all_the_same():
     assert kept.states
 
 
+def test_what_the_first_steps_show_does_not_end_a_program():
+    watch, kept = vigil(on_error="stop")
+    watch._beginning = True
+    watch._heard(heard())
+    assert kept.states == [("NW603", 40, "stands")]
+    assert "NW603" in watch.view.stream.getvalue()
+    watch._beginning = False
+    with pytest.raises(launch.Stop):
+        watch._heard(heard())
+
+
 def test_a_snapshot_is_named_and_one_that_cannot_be_written_is_said(tmp_path, monkeypatch):
     saved = []
     monkeypatch.setattr(snapshot, "save", lambda path, session: saved.append(path))

@@ -274,14 +274,30 @@ def cure_(
 @click.option(
     "--every", type=int, default=watching.EVERY, show_default=True, help="Sample every so many steps."
 )
+@click.option(
+    "--quickest",
+    type=int,
+    default=3,
+    show_default=True,
+    help="So many recipes an operator besides, those that train quickest.",
+)
+@click.option(
+    "--train", is_flag=True, help="Measure of which of them bites.json does not know whether they bite."
+)
 @click.option("--write-page", is_flag=True, help="Write docs/faultbench-watching.md.")
-def watch_(*, wanted: tuple[str, ...], per_operator: int, every: int, write_page: bool) -> None:
+def watch_(
+    *, wanted: tuple[str, ...], per_operator: int, quickest: int, every: int, train: bool, write_page: bool
+) -> None:
     """Watch whole trainings: healthy recipes, which must stay quiet to their end, and planted faults that show in the course of training; all of them unless some are named.
 
     What was measured before by the same netwright is kept in bench/faultbench/watched.json.
     """
     bites = json.loads(runner.BITES.read_text(encoding="utf-8"))
-    names = wanted or watching.programs_to_watch(bites, per_operator)
+    if train:
+        pairs = (*watching.drawn(per_operator), *watching.quick(bites, per_operator, quickest))
+        unknown = [(o, r) for o, r in pairs if runner.standing(bites, o, r)[1] == "not measured"]
+        runner.measure_pairs(bites, unknown, jobs=1)
+    names = wanted or watching.programs_to_watch(bites, per_operator, quickest)
     results = watching.kept(WATCHED, every)
     for name in names:
         program, _ = find(name)

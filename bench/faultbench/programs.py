@@ -224,7 +224,7 @@ def pairs(limit: int, *, only: Iterable[str] = (), on: Iterable[str] = ()) -> li
         fitting = [
             r
             for r in recipes().values()
-            if (not on or r.name in on) and available(r.data) and _applies(operator, r)
+            if (not on or r.name in on) and available(r.data) and applies(operator, r)
         ]
         drawn = sorted(fitting, key=lambda r: hashlib.sha256(f"{operator.name}/{r.name}".encode()).digest())
         kinds: dict[str, int] = {}
@@ -236,7 +236,8 @@ def pairs(limit: int, *, only: Iterable[str] = (), on: Iterable[str] = ()) -> li
     return chosen
 
 
-def _applies(operator: Operator, recipe: Recipe) -> bool:
+def applies(operator: Operator, recipe: Recipe) -> bool:
+    """Whether the fault can be planted there."""
     try:
         plant(operator, recipe)
     except DoesNotApply:

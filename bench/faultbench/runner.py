@@ -103,13 +103,18 @@ def _measure(
             "digest": programs.healthy(recipe, 0).digest,
         }
     _save(bites)
-    for key, measured in _parallel(
-        lambda pair: _measure_pair(*pair), pairs, plan.jobs, "training faulty programs"
-    ):
-        bites["planted"][key] = measured
-    _save(bites)
+    measure_pairs(bites, pairs, plan.jobs)
     for name, measured in _parallel(_measure_case, cases, plan.jobs, "training real programs"):
         bites["real"][name] = measured
+    _save(bites)
+
+
+def measure_pairs(bites: dict[str, Any], pairs: Sequence[tuple[Operator, Recipe]], jobs: int) -> None:
+    """Train planted faults, and note in bites.json which of them do harm."""
+    for key, measured in _parallel(
+        lambda pair: _measure_pair(bites, *pair), pairs, jobs, "training faulty programs"
+    ):
+        bites["planted"][key] = measured
     _save(bites)
 
 
@@ -118,8 +123,13 @@ def _save(bites: dict[str, Any]) -> None:
     BITES.write_text(json.dumps(ordered, indent=1) + "\n")
 
 
-def _measure_pair(operator: Operator, recipe: Recipe) -> tuple[str, dict[str, Any]]:
-    controls = [execute.train(programs.healthy(recipe, seed)).metric for seed in programs.SEEDS]
+def _measure_pair(bites: dict[str, Any], operator: Operator, recipe: Recipe) -> tuple[str, dict[str, Any]]:
+    known = _measured(bites["healthy"], recipe.name, programs.healthy(recipe, 0))
+    controls: list[float | None] = (
+        known["metrics"]
+        if known is not None
+        else [execute.train(programs.healthy(recipe, seed)).metric for seed in programs.SEEDS]
+    )
     measured: dict[str, Any] = {"digest": programs.planted(operator, recipe, 0).digest}
     key = f"{operator.name}/{recipe.name}"
     healthy = [value for value in controls if value is not None]

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.faultbench import execute, page, programs, runner, score
-from bench.faultbench.operators import Seen, operators
+from bench.faultbench.operators import Operator, Seen, operators
 from bench.faultbench.verdict import ALARMS, from_report
+
+Pair = tuple[Operator, programs.Recipe]
 
 EVERY = 8
 EARLY = 0.1  # of the run
@@ -46,22 +48,55 @@ class Watched:
     seconds: float
 
 
-def programs_to_watch(bites: Mapping[str, Any], per_operator: int) -> tuple[str, ...]:
-    """Healthy recipes, the shortest first, and planted faults that do harm."""
+def programs_to_watch(bites: Mapping[str, Any], per_operator: int, quickest: int = 0) -> tuple[str, ...]:
+    """Healthy recipes, the shortest first, and planted faults that do harm: those of the draw, then as many of the quickest of each operator."""
+    return (
+        *(f"healthy/{r.name}/0" for r in _by_seconds(bites)),
+        *(
+            f"planted/{o.name}/{r.name}/0"
+            for o, r in (*drawn(per_operator), *quick(bites, per_operator, quickest))
+            if runner.standing(dict(bites), o, r)[0]
+        ),
+    )
+
+
+def drawn(per_operator: int) -> list[Pair]:
+    """Operators that are watched, with the first recipes of the draw that the whole benchmark uses."""
+    return programs.pairs(per_operator, only=[o.name for o in _watched()])
+
+
+def quick(bites: Mapping[str, Any], per_operator: int, quickest: int) -> list[Pair]:
+    """For each operator that is watched so many recipes that train quickest, none of the draw: in rounds each operator takes, of the recipes that have been taken least often, the quickest it applies to."""
+    taken = {(o.name, r.name) for o, r in drawn(per_operator)}
+    often = dict.fromkeys((r.name for r in _by_seconds(bites)), 0)
+    chosen: list[Pair] = []
+    for _ in range(quickest):
+        for operator in _watched():
+            fitting = (
+                r
+                for r in sorted(_by_seconds(bites), key=lambda r: often[r.name])
+                if (operator.name, r.name) not in taken and programs.applies(operator, r)
+            )
+            recipe = next(fitting, None)
+            if recipe is not None:
+                taken.add((operator.name, recipe.name))
+                often[recipe.name] += 1
+                chosen.append((operator, recipe))
+    return chosen
+
+
+def _watched() -> list[Operator]:
+    return [o for o in operators().values() if o.seen is Seen.TRAINING or o.name in ALSO]
+
+
+def _by_seconds(bites: Mapping[str, Any]) -> list[programs.Recipe]:
+    """Recipes whose data are here, the shortest first."""
     seconds = {
         name: max(entry["seconds"]) for name, entry in bites["healthy"].items() if entry.get("seconds")
     }
-    healthy = sorted(
+    return sorted(
         (r for r in programs.recipes().values() if programs.available(r.data)),
         key=lambda r: (seconds.get(r.name, 60.0), r.name),
-    )
-    wanted = [o.name for o in operators().values() if o.seen is Seen.TRAINING or o.name in ALSO]
-    pairs = [
-        (o, r) for o, r in programs.pairs(per_operator, only=wanted) if runner.standing(dict(bites), o, r)[0]
-    ]
-    return (
-        *(f"healthy/{r.name}/0" for r in healthy),
-        *(f"planted/{o.name}/{r.name}/0" for o, r in pairs),
     )
 
 

@@ -154,6 +154,7 @@ def _watch(patient: Patient) -> None:
     session = patient.session
     if session is None:
         return
+    start = time.perf_counter()
     vigil = patient.vigil = Vigil(session, patient.options, patient.stream, patient.logbook)
     try:
         vigil.begin(
@@ -164,6 +165,7 @@ def _watch(patient: Patient) -> None:
         )
     except Exception:  # the harm boundary
         vigil.failed()
+    patient.spent += time.perf_counter() - start
 
 
 def _watched(patient: Patient) -> History | NotApplicable:

@@ -1,17 +1,17 @@
 """What rules say while the program runs: each finding said once, kept up to date, withdrawn when it heals. A state machine over histories; it touches no torch and prints nothing."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
-from .engine import judge
+from .engine import Judgement, judge
 from .evidence import Finiteness, History
 from .report.build import arrange
 from .report.model import Live
 from .report.words import place
-from .rule import Finding, Rule, Severity, every
+from .rule import Finding, Rule, Severity, every, gravest
 
 GROWTH = 1.1  # a look is due when the run is a tenth longer than at the last one...
 EVERY_S = 30.0  # ...or this long after it
@@ -53,7 +53,7 @@ class Speaker:
     """Judges a run as it goes, at a bounded rate.
 
     Args:
-        rules: those that are to judge; only those that ask for a history, or for what is not finite, do.
+        rules: all there are; those that ask for a history, or for what is not finite, judge while the program runs, the others once (:meth:`begin`).
         say: called when a finding is said (state ``SAID``) and when it is withdrawn (``WITHDRAWN``).
         evidence: what else is known by now, asked for at every look.
         ignore: codes that are not run, with the reason.
@@ -73,13 +73,15 @@ class Speaker:
         share: float = SHARE,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.rules = [rule for rule in rules if _WHILE_IT_RUNS.intersection(rule.needs.values())]
+        self.all = tuple(rules)
+        self.rules = [rule for rule in self.all if _WHILE_IT_RUNS.intersection(rule.needs.values())]
         self.say, self.evidence, self.share, self.clock = say, evidence, share, clock
         self.ignore, self.severity = dict(ignore or {}), dict(severity or {})
         self.spent = 0.0
         self.looked = 0
         self.traces: tuple[str, ...] = ()
         self._heard: dict[Key, Heard] = {}
+        self._standing: tuple[Finding, ...] = ()
         self._cost = GUESS_S
         self._next_step, self._at = FIRST, 0.0
 
@@ -87,6 +89,21 @@ class Speaker:
     def heard(self) -> tuple[Heard, ...]:
         """All findings so far, in the order in which they were first seen."""
         return tuple(self._heard.values())
+
+    def begin(self, step: int) -> None:
+        """Judge what is known before the first look, and say what is wrong in it: no later step can change what the first ones showed, and a run may go on for days. It stays, and what follows from it is not said."""
+        judgement = self._judge([r for r in self.all if r not in self.rules], {})
+        found = arrange(judgement.findings, self.all)
+        self._standing = tuple(f for f in found if gravest(f) is not Severity.INFO)
+        for finding in self._standing:
+            new = Heard(finding=finding, first=step, last=step, looks=TWICE, said=step, state=State.SAID)
+            self._heard[_key(finding)] = new
+            self.say(new)
+
+    def _judge(self, rules: Iterable[Rule], more: Mapping[type, object]) -> Judgement:
+        found = judge(rules, {**self.evidence(), **more}, ignore=self.ignore, severity=self.severity)
+        self.traces = tuple(dict.fromkeys((*self.traces, *found.traces)))
+        return found
 
     def due(self, step: int, seconds: float) -> bool:
         """Whether to look now: the run has grown by a tenth or half a minute has passed, and looking stays within its share of the time."""
@@ -96,21 +113,25 @@ class Speaker:
     def look(self, history: History) -> None:
         """Judge the run so far, and say what is new."""
         began = self.clock()
-        judgement = judge(
-            self.rules, {**self.evidence(), History: history}, ignore=self.ignore, severity=self.severity
-        )
-        self.traces = tuple(dict.fromkeys((*self.traces, *judgement.traces)))
+        judgement = self._judge(self.rules, {History: history})
         self.looked += 1
         self._next_step, self._at = max(history.steps + 1, int(history.steps * GROWTH)), history.seconds
         self._cost = self.clock() - began
         self.spent += self._cost
         # What follows from another finding is not said beside it.
-        self._take(arrange(judgement.findings, self.rules), history.steps)
+        self._take(arrange((*_apart(self._standing), *judgement.findings), self.all), history.steps)
 
     def _take(self, findings: Iterable[Finding], step: int) -> None:
         findings = tuple(findings)
         now = {_key(f): f for f in findings}
         beneath = {_key(f): f for top in findings for f in every(top)}
+        # An error is news, whatever the first steps have shown: a loss that is no number any more, where the rate was said to be too high.
+        known = {_key(f) for f in _apart(self._standing)}
+        for top in findings:
+            if _key(top) in known:
+                now |= {
+                    _key(f): f for f in every(top) if f.severity is Severity.ERROR and _key(f) not in known
+                }
         for key, finding in now.items():
             self._seen(key, finding, step)
         for key in self._heard.keys() - now.keys():
@@ -158,6 +179,12 @@ def _key(finding: Finding) -> Key:
     """What makes two findings of two looks the same: not their numbers, nor the step."""
     where = finding.where
     return (finding.code, where.file, where.line, where.module, where.parameter)
+
+
+def _apart(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Findings and what stands beneath them, each by itself."""
+    for top in findings:
+        yield from (replace(f, consequences=()) for f in every(top))
 
 
 def lines(heard: Heard) -> tuple[str, ...]:

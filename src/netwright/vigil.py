@@ -45,6 +45,7 @@ class Vigil:
         self.speaker: Speaker | None = None
         self.finite: FiniteWatch | None = None
         self.stopped: int | None = None
+        self._beginning = False
         self.notes: list[str] = []
         self.traces: list[str] = []
 
@@ -86,6 +87,9 @@ class Vigil:
         self.watcher.outbox.listeners.append(self._sampled)
         self.finite = FiniteWatch(self.session, self._not_finite, thorough=options.watch_every == 1)
         self.finite.join(self.watcher)
+        self._beginning = True
+        self.speaker.begin(self.session.recording.steps)
+        self._beginning = False
         self.watcher.start()
         if self.logbook is not None:
             self.watcher.outbox.on_sample = self.logbook.samples(self.session, self.watcher)
@@ -146,7 +150,8 @@ class Vigil:
         finding, said = heard.finding, heard.state is State.SAID
         if self.logbook is not None:
             self.logbook.finding(finding, step=heard.first, state="stands" if said else "withdrawn")
-        if said and finding.severity is Severity.ERROR:
+        # What the first steps showed is no news of the run: `netwright check --fail-on` is for those who want an end there.
+        if said and finding.severity is Severity.ERROR and not self._beginning:
             self._grave(heard)
 
     def _grave(self, heard: Heard) -> None:

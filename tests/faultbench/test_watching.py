@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from bench.faultbench import watching
+from bench.faultbench import programs, watching
 
 WHERE = {"file": "/w/a.py", "line": 3}
 
@@ -91,3 +91,17 @@ def test_healthy_recipes_and_faults_that_do_harm_are_watched():
     names = watching.programs_to_watch({"healthy": {}, "planted": {}, "real": {}}, 1)
     assert names
     assert all(name.startswith("healthy/") for name in names)  # which faults do harm is not known here
+
+
+def test_the_quickest_recipes_are_shared_out_among_operators():
+    seconds = {"healthy": {n: {"seconds": [float(i)]} for i, n in enumerate(sorted(programs.recipes()))}}
+    pairs = watching.quick(seconds, per_operator=2, quickest=2)
+    drawn = {(o.name, r.name) for o, r in watching.drawn(2)}
+    names = [(o.name, r.name) for o, r in pairs]
+    assert len(set(names)) == len(names)
+    assert not drawn.intersection(names)
+    operators = [o for o, _ in names]
+    assert max(operators.count(o) for o in operators) == 2
+    recipes = [r for _, r in names]
+    assert max(recipes.count(r) for r in recipes) == 1  # there are more recipes than places
+    assert watching.quick(seconds, per_operator=2, quickest=1) == pairs[: len(pairs) // 2]

@@ -72,6 +72,50 @@ def test_before_the_first_step_and_without_use_it_is_nothing(watched):
     assert found(watcher) is None
 
 
+def test_what_is_initialized_after_loading_before_it_is_used(watched):
+    model, optimizer, watcher = watched
+    target = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2))
+    train(model, optimizer)
+    target.load_state_dict(model.state_dict())
+    again(target)
+    assert watcher.history().again is None  # nobody has used it yet
+    target(torch.randn(4, 6))
+    seen = watcher.history().again
+    assert (seen.loaded, seen.share, seen.steps) == (True, 1.0, 3)
+    assert seen.where.code == "module.reset_parameters()"
+
+
+def test_what_is_used_before_it_is_initialized_was_not_loaded_in_vain(watched):
+    model, optimizer, watcher = watched
+    train(model, optimizer)
+    state = {k: v.clone() for k, v in model.state_dict().items()}
+    for _ in range(3):  # folds: the best weights are looked at, then the next fold begins
+        model.load_state_dict(state)
+        model(torch.randn(4, 6))
+        again(model)
+        train(model, optimizer)
+    assert found(watcher) is None
+
+
+def test_loading_undoes_an_initialization(watched):
+    model, optimizer, watcher = watched
+    train(model, optimizer)
+    state = {k: v.clone() for k, v in model.state_dict().items()}
+    again(model)
+    model.load_state_dict(state)
+    model(torch.randn(4, 6))
+    assert found(watcher) is None
+
+
+def test_no_hook_stays_for_a_network_that_is_loaded_for_later(watched):
+    model, optimizer, _ = watched
+    target = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2))
+    for _ in range(20):
+        target.load_state_dict(model.state_dict())
+        train(model, optimizer, steps=2)
+        assert not torch.nn.modules.module._global_forward_pre_hooks
+
+
 def test_what_is_trained_again_is_nothing(watched):
     model, optimizer, watcher = watched
     for _ in range(3):

@@ -1,6 +1,7 @@
 """Rules on the course of a run: what each must see, and what it must let pass, on histories made by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -10,11 +11,15 @@ from netwright.evidence import (
     Graph,
     Graphs,
     History,
+    InitializedAgain,
     Loaders,
+    LossTerm,
     Node,
     Objective,
     Parameters,
     Ref,
+    Schedule,
+    Schedules,
     Task,
     TaskKind,
 )
@@ -183,12 +188,31 @@ def test_a_loss_that_jumps_again_and_again():
 
 
 def test_a_run_that_ends_too_early():
-    early = history(loss__0=noisy([2.3 - 0.005 * i for i in range(300)]))
+    early = history(loss__0=noisy([2.3 * math.exp(-1.8 * i / 300) for i in range(300)]))
     assert not found("NW615", early)
-    assert only("NW615", ended(early)).severity is Severity.INFO
+    assert only("NW615", ended(early)).severity is Severity.INFO  # it has slowed down
     assert not found("NW615", ended(history(loss__0=falling(600))))
     over = history(loss__0=early.series["loss/0"], rate__0__0=[0.1 * (1 - i / 300) for i in range(300)])
     assert not found("NW615", ended(over))
+
+
+def test_a_run_that_ends_before_learning_slows_down():
+    straight = [2.3 - 0.004 * i for i in range(200)]
+    finding = only("NW615", ended(history(loss__0=noisy(straight, size=0.02))))
+    assert (finding.severity, finding.measured["pace"]) == (Severity.INFO, pytest.approx(1.0, abs=0.2))
+    # A second training in the same run begins anew: two that slow down are no one that does not.
+    twice = [v for _ in range(2) for v in falling(150)]
+    assert not any("pace" in f.measured for f in found("NW615", ended(history(loss__0=twice))))
+
+
+def test_a_run_that_ends_within_its_warm_up():
+    straight = healthy(rate__0__0=[1e-5 * (i + 1) for i in range(60)])
+    assert only("NW615", ended(straight)).severity is Severity.WARNING
+    assert not found("NW615", straight)
+    assert not found("NW615", ended(healthy(rate__0__0=[1e-5 * min(i + 1, 40) for i in range(60)])))
+    assert not found("NW615", ended(healthy(loss__0=FLAT, rate__0__0=straight.series["rate/0/0"])))
+    test = healthy(rate__0__0=[1e-6 * 1.2**i for i in range(60)])  # a range test
+    assert not found("NW615", ended(test))
 
 
 # -- modules -----------------------------------------------------------------------------------------------------------------------
@@ -276,6 +300,7 @@ def test_a_rank_that_collapses():
 # -- parameters --------------------------------------------------------------------------------------------------------------------
 
 FLAT = noisy([2.3] * 200)
+KEEPS = {"parameter__fc_dot_weight__weight_norm": [5.0] * 60}
 
 
 def test_weights_that_do_not_change():
@@ -299,6 +324,49 @@ def test_steps_that_are_far_too_small():
     assert "10 times" in finding.fix
     assert not found("NW502", healthy(parameter__fc_dot_weight__update_ratio=[3e-5] * 60))
     assert not found("NW502", healthy(loss__0=FLAT))
+
+
+def test_steps_that_are_far_too_small_are_seen_early():
+    tiny = {"parameter__fc_dot_weight__update_ratio": [5e-5] * 6}
+    assert found("NW502", history(loss__0=noisy([2.3] * 30), **tiny, **KEEPS))
+    assert not found("NW502", history(loss__0=noisy([2.3] * 20), **tiny, **KEEPS))
+    # Noise that would hide a fall hides it at a tenth of any usual step, and not beyond.
+    hidden = noisy([2.3] * 60, size=0.6, seed=1)
+    assert not found("NW502", history(loss__0=hidden, **tiny, **KEEPS))
+    tinier = {"parameter__fc_dot_weight__update_ratio": [5e-6] * 6}
+    assert found("NW502", history(loss__0=hidden, **tinier, **KEEPS))
+    halved = noisy([2.3 - 0.03 * i for i in range(60)])
+    assert not found("NW502", history(loss__0=halved, **tinier, **KEEPS))
+
+
+def test_small_steps_at_the_end_of_a_schedule_or_before_its_peak_are_right():
+    flat = noisy([2.3] * 200)
+    over = {"parameter__fc_dot_weight__update_ratio": [1e-3 * 0.8**i for i in range(60)]}
+    assert not found("NW502", history(loss__0=flat, **over, **KEEPS))
+    tiny = {"parameter__fc_dot_weight__update_ratio": [5e-6] * 60, "rate__0__0": [1e-6] * 60}
+    run = history(loss__0=flat, **tiny, **KEEPS)
+    assert found("NW502", run)
+    rises = Schedule(optimizer=0, type="LambdaLR", peaks=(1e-3,))
+    assert not found("NW502", run, schedules=Schedules(schedules=(rises,)))
+
+
+def test_the_rows_of_an_embedding_that_nobody_asks_for_do_not_make_its_steps_small():
+    rows = {"parameter__fc_dot_weight__update_ratio": [5e-5] * 60}
+    asked = history(loss__0=FLAT, parameter__fc_dot_weight__zero_share=[0.99] * 60, **rows, **KEEPS)
+    assert not found("NW502", asked)  # 5e-5 of all, 5e-4 of the hundredth that has a gradient
+    assert found("NW502", history(loss__0=FLAT, **rows, **KEEPS))
+
+
+def test_one_loud_batch_at_the_start_is_no_fall():
+    hidden = noisy([1.0] * 4000, size=0.25, seed=2)
+    assert found("NW601", history(loss__0=hidden), events=Events(events=(), losses=(1.3, 1.0)))
+    assert not found("NW601", history(loss__0=hidden), events=Events(events=(), losses=(3.0, 1.0)))
+
+
+def test_a_loss_that_hardly_scatters_and_bends_may_still_stand():
+    bends = [20 + 0.5 * 0.98**i for i in range(300)]
+    assert found("NW601", history(loss__0=bends))
+    assert not found("NW601", history(loss__0=[20 + 5 * 0.98**i for i in range(300)]))
 
 
 def weight(rms, name="fc.weight", shape=(10, 100), fan_in=100, loaded=False):
@@ -325,6 +393,28 @@ def test_weights_that_shrink_while_the_loss_stands():
     )
     assert not found("NW506", healthy(parameter__fc_dot_weight__weight_norm=shrinking))
     assert not found("NW506", healthy(loss__0=FLAT))
+
+
+def decayed(optimizer, rate, decay):
+    info = OptimizerInfo(index=0, type=optimizer, groups=({"lr": rate, "weight_decay": decay},), steps=8)
+    known = ParameterInfo(name="fc.weight", shape=(10, 100), dtype="float32", groups=((0, 0),))
+    return {"optimizers": Optimizers(optimizers=(info,)), "parameters": Parameters(parameters=(known,))}
+
+
+def test_a_decay_that_is_strong_beside_the_gradient():
+    # The loss fell at once, and most of what the weights were is gone after it.
+    run = healthy(
+        loss__0=[4.0] * 8 + noisy([1.6] * 52),
+        parameter__fc_dot_weight__weight_norm=[5 * 0.97**i for i in range(60)],
+        parameter__fc_dot_weight__grad_norm=[0.5] * 60,
+    )
+    assert "times the gradient" in only("NW506", run, **decayed("Adam", 1e-3, 1.0)).message
+    assert not found("NW506", run, **decayed("Adam", 1e-3, 1e-4))
+    assert not found("NW506", run)
+    assert "in a step" in only("NW506", run, **decayed("AdamW", 1e-3, 5.0)).message
+    assert not found("NW506", run, **decayed("AdamW", 1e-3, 0.1))
+    learned = {**run.series, "loss/0": series([4.0] * 8 + noisy([0.1] * 52))}
+    assert not found("NW506", replace(run, series=learned), **decayed("Adam", 1e-3, 1.0))
 
 
 def test_a_schedule_that_is_over():
@@ -359,6 +449,52 @@ def test_a_loss_without_a_lower_bound():
     assert only("NW307", history(loss__0=endless)).severity is Severity.ERROR
     assert not found("NW307", history(loss__0=[-0.05 * i for i in range(100)]))  # a log-density
     assert not found("NW307", history(loss__0=endless[:80] + [endless[79]] * 80))  # stands
+
+
+def test_weights_that_are_initialized_after_they_were_loaded_are_named_while_the_run_goes_on():
+    again = InitializedAgain(names=("fc.weight",), share=1.0, where=OPTIMIZER, steps=40, loaded=True)
+    run = replace(healthy(), again=again)
+    assert only("NW421", run, parameters=weight(0.1)).where == OPTIMIZER
+    part = replace(again, share=0.3)  # new last layers
+    assert not found("NW421", replace(run, again=part), parameters=weight(0.1))
+    trained = replace(run, again=replace(again, loaded=False))  # it may be trained again
+    assert not found("NW421", trained, parameters=weight(0.1))
+    assert found("NW421", ended(trained), parameters=weight(0.1))
+
+
+def turned(op="neg", args=(), weight=-1.0, name="cross_entropy", handmade=False):
+    """The evidence of a program that lowers a loss with a minus in front, and prints its value."""
+    nodes = (
+        Node(index=0, op="input", kind="input"),
+        Node(index=1, op=name, args=(Ref(0),), tainted=True),
+        Node(index=2, op="item", args=(Ref(1),), tainted=True),
+        Node(index=3, op=op, args=(Ref(1), *args), tainted=True, where=Where(file="/p/train.py", line=18)),
+    )
+    term = LossTerm(op=name, node=1, weight=weight, handmade=handmade)
+    objective = Objective(graph=0, kind=TaskKind.CLASSIFICATION, terms=(term,), main=0)
+    return {
+        "graphs": Graphs(train=(Graph(nodes=nodes, loss=3),)),
+        "task": Task(kind=TaskKind.CLASSIFICATION, objectives=(objective,)),
+        "parameters": Parameters(parameters=(), fresh=True),
+        "optimizers": Optimizers(optimizers=(OptimizerInfo(index=0, type="SGD", groups=({"lr": 0.1},)),)),
+    }
+
+
+def test_a_loss_that_is_lowered_with_a_minus_in_front():
+    up = history(loss__0=[-2.3 - 0.01 * i for i in range(20)])
+    assert only("NW307", up, **turned()).where.line == 18
+    stands = history(loss__0=noisy([-0.5] * 20))
+    assert found("NW307", stands, **turned(name="triplet_margin_loss"))
+    assert not found("NW307", history(loss__0=up.series["loss/0"].values[:12]), **turned())
+    comes_down = history(loss__0=[-2.3 * 0.9**i for i in range(20)])
+    assert not found("NW307", comes_down, **turned())
+    # A factor that may be a reward; a divergence that is made large on purpose; a network that was loaded, to unlearn.
+    assert not found("NW307", up, **turned(op="mul", args=(-0.7,), weight=-0.7))
+    assert not found("NW307", up, **turned(name="kl_div"))
+    assert not found("NW307", up, **turned(handmade=True))
+    assert not found("NW307", up, **{**turned(), "parameters": Parameters(parameters=(), fresh=False)})
+    climbs = OptimizerInfo(index=0, type="SGD", groups=({"lr": 0.1, "maximize": True},))
+    assert not found("NW307", up, **{**turned(), "optimizers": Optimizers(optimizers=(climbs,))})
 
 
 def test_a_scaler_that_leaves_out_steps():

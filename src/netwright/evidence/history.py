@@ -61,12 +61,16 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitializedAgain:
-    """Weights into which an initializer wrote after ``steps`` steps had trained them, and that a forward pass used after it; ``share`` is that of all numbers trained."""
+    """Weights into which an initializer wrote after ``steps`` steps had trained them, and that a forward pass used after it; ``share`` is that of all numbers trained.
+
+    ``loaded``: instead, they had been loaded, and not used since; ``share`` is that of all numbers loaded with them.
+    """
 
     names: tuple[str, ...]
     share: float
     where: Where
     steps: int
+    loaded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +78,7 @@ class History:
     """The run so far.
 
     ``steps`` is how many optimizer steps were done, ``seconds`` how long since the first one. ``places`` says where a series comes from: the line of the backward
-    call of a loss, of the construction of an optimizer or module. ``ended`` is whether the program is over. ``again`` are trained weights that are used as they were initialized after the last step.
+    call of a loss, of the construction of an optimizer or module. ``ended`` is whether the program is over. ``again`` are weights that are used as they were initialized after the last step, or after they were loaded.
     """
 
     series: Mapping[str, Series]

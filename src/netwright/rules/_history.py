@@ -1,8 +1,10 @@
 """What several rules ask of the history of a run."""
 
+import bisect
 import math
 import statistics
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ..evidence import NOWHERE, Events, History, Parameters, Series, Task, TaskKind, Where
 from ..rule import NotApplicable
@@ -10,7 +12,9 @@ from ._trends import Slope, blocks, slope
 
 RECENT = 64  # samples
 LEVELS = 12
+STRETCHES = 8
 WARMING = 0.9  # of the largest rate so far
+CHANCE = 0.05
 
 
 def quantities(history: History, kind: str, quantity: str) -> Iterator[tuple[str, Series]]:
@@ -57,9 +61,15 @@ def current_loss(history: History, task: Task | None = None) -> tuple[str, Serie
 
 
 def flat_loss(
-    history: History, task: Task | None, events: Events | None, fall: float, steps: float
+    history: History,
+    task: Task | None,
+    events: Events | None,
+    fall: float,
+    steps: float,
+    *,
+    sure: bool = True,
 ) -> tuple[str, float, Slope] | None:
-    """The loss that has certainly fallen by less than a share ``fall`` of its usual value since it was first seen: its name, that value, its slope. None where it may have fallen further.
+    """The loss that has certainly fallen by less than a share ``fall`` of its usual value since it was first seen: its name, that value, its slope. None where it may have fallen further; with ``sure`` false, where it has more likely than not.
 
     What it fell in the first steps, before the watch began (``events``), counts.
 
@@ -72,13 +82,25 @@ def flat_loss(
     if warming_up(history):
         raise NotApplicable("the learning rate is still being raised")
     level = abs(usual(series))
-    before = events.losses[0] if events is not None and events.losses else math.nan
-    if usual(series) < before - fall * abs(before):
+    if _fell_before(series, events, fall):
         return None
     found = slope(series.steps, series.values)
-    if found is None or not level or found.most >= fall * level:
+    if found is None or not level:
+        return None
+    # What hardly scatters and bends leaves the slope without an interval: then no two blocks lie further apart than the lowest and the highest.
+    _, medians = blocks(series.steps, series.values)
+    found = replace(found, low=max(found.low, (min(medians) - max(medians)) / found.span))
+    if (found.most if sure else max(found.least, -found.change)) >= fall * level:
         return None
     return name, level, found
+
+
+def _fell_before(series: Series, events: Events | None, fall: float) -> bool:
+    """Whether the very first loss is above the usual one by a share ``fall``, and above nearly all that came later: where single losses scatter as far, one of them says nothing."""
+    before = events.losses[0] if events is not None and events.losses else math.nan
+    if not usual(series) < before - fall * abs(before):
+        return False
+    return sum(v >= before for v in series.values[1:]) <= CHANCE * len(series)
 
 
 def since(series: Series, step: float) -> Series:
@@ -146,23 +168,56 @@ def grown(history: History, parameters: Parameters, *, until: float) -> list[flo
     return found
 
 
-def shrunk(history: History) -> list[float]:
-    """What is left of the first norm of each weight. Biases, and what began at 0, are left out."""
+def shrunk(history: History, parameters: Parameters | None = None) -> list[float]:
+    """What is left of the norm that each weight had at first, before the first step where that is known. Biases, and what began at 0, are left out."""
+    begun = {
+        p.name: math.sqrt(p.numel) * p.initial.rms
+        for p in (parameters.parameters if parameters is not None else ())
+        if p.initial is not None and len(p.shape) >= 2
+    }
     norms = {
         n: s.values for n, s in quantities(history, "parameter", "weight_norm") if not n.endswith("bias")
     }
-    return [v[-1] / v[0] for v in norms.values() if v[0] > 0]
+    return [v[-1] / first for n, v in norms.items() if (first := max(v[0], begun.get(n, 0.0))) > 0]
 
 
-def moved(history: History, samples: int) -> dict[str, float]:
-    """How far each weight usually moves in a step, as a share of its size, over the last samples; by name. Biases, and what began at 0, are left out."""
-    started = {n: s.values[0] for n, s in quantities(history, "parameter", "weight_norm")}
-    return {
-        name: value
-        for name, series in quantities(history, "parameter", "update_ratio")
-        if len(series) >= samples and started.get(name, 0.0) > 0 and not name.endswith("bias")
-        if math.isfinite(value := usual(last(series, samples)))
-    }
+def moved(history: History, samples: int, until: float = math.inf) -> dict[str, float]:
+    """How far each weight usually moves in a step, as a share of its size, over the last samples up to a step; by name. Biases, and what began at 0, are left out.
+
+    Where a part of the gradient is 0 (rows of an embedding that no sample asks for) it is the share of the part that has one.
+    """
+    found: dict[str, float] = {}
+    for name, series in quantities(history, "parameter", "update_ratio"):
+        end = bisect.bisect_right(series.steps, until)
+        start = history.series.get(f"parameter/{name}/weight_norm")
+        if end < samples or name.endswith("bias") or start is None or not start.values[0] > 0:
+            continue
+        zeros = history.series.get(f"parameter/{name}/zero_share")
+        share = (
+            statistics.median(zeros.values[max(0, end - samples) : end])
+            if zeros is not None and len(zeros) >= end
+            else 0.0
+        )
+        value = usual(
+            Series(steps=series.steps[end - samples : end], values=series.values[end - samples : end])
+        )
+        if math.isfinite(value):
+            found[name] = value / math.sqrt(1 - share) if share < 1 else value
+    return found
+
+
+def fastest(history: History, samples: int) -> float:
+    """How far the middle one of the weights has moved in a step when it moved furthest: the largest over eight stretches of the run so far; NaN where too little is known."""
+    steps = next(
+        (s.steps for _, s in quantities(history, "parameter", "update_ratio") if len(s) >= samples), ()
+    )
+    ends = (
+        {steps[round(i * (len(steps) - 1) / STRETCHES)] for i in range(STRETCHES + 1)}
+        if steps
+        else set[int]()
+    )
+    ratios = (moved(history, samples, end).values() for end in sorted(ends))
+    return max((statistics.median(r) for r in ratios if r), default=math.nan)
 
 
 def last_module(history: History) -> str | None:

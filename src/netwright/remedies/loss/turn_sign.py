@@ -25,7 +25,7 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     """A minus goes, or comes; ``maximize=True`` goes."""
     assert finding.where.line is not None
     line = finding.where.line
-    if "accuracy_before" not in finding.measured:
+    if "least" in finding.measured:
         raise Refused("the loss has no lower bound: its targets are wrong, and not its sign")
     if "maximize" in finding.fix:
         call = optimizer_call(source, line)
@@ -69,7 +69,7 @@ def _before_backward(source: Source, value: cst.BaseExpression) -> Change:
 @remedy.hook
 def hook(finding: Finding) -> Intervention:
     """The sign is turned before the loss is differentiated; ``maximize`` goes."""
-    if "accuracy_before" not in finding.measured:
+    if "least" in finding.measured:
         raise Refused("the loss has no lower bound: its targets are wrong, and not its sign")
     if "maximize" in finding.fix:
         return argument(finding, "optimizer", "maximize")

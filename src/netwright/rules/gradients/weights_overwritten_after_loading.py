@@ -2,7 +2,8 @@
 
 ## What it measures
 The order of loading and initializing for each parameter: the share of loaded parameters into which an initializer wrote
-afterwards. In a run that is watched: trained parameters that an initializer writes to after the last step, and that a forward pass uses then.
+afterwards. In a run that is watched: trained parameters that an initializer writes to after the last step, and that a forward pass uses then; parameters, trained or not (those of a target network), that it writes to after they
+were loaded and before they are used.
 
 ## Why it matters
 The pretrained values are gone, while the program looks as if it used them. What is evaluated is a network that has learned nothing.
@@ -41,9 +42,20 @@ rule = Rule(
 @rule.check
 def check(parameters: Parameters, history: History | None) -> Finding | None:
     """Weight matrices initialized after they were loaded; weights initialized after they were trained, and used."""
-    if history is not None and history.ended and history.again is not None:
+    if history is not None and history.again is not None:
         again = history.again
-        if again.share > rule["share"]:
+        if again.loaded and again.share > rule["share"]:
+            return rule.found(
+                f"{len(again.names)} weight tensors ({again.share:.0%} of all numbers loaded with them) are initialized again after {again.steps} steps, before what was loaded has been used: {listed(list(again.names))}",
+                where=again.where,
+                expected="weights that are used as they were loaded",
+                fix=f"take out the initialization at {again.where.at}, or put it before the loading",
+                remedies=("leave-weights-alone",),
+                overwritten_share=again.share,
+                parameters=list(again.names),
+                steps=again.steps,
+            )
+        if history.ended and not again.loaded and again.share > rule["share"]:
             return rule.found(
                 f"{len(again.names)} weight tensors ({again.share:.0%} of all numbers trained) are initialized again after the last of {again.steps} steps, and used as they are then: {listed(list(again.names))}",
                 where=again.where,

@@ -3,7 +3,8 @@
 ## What it measures
 On copies of the step, right, blind and wrong answers are put in place of the network's. A loss that is higher for right answers than for blind ones and lower for wrong ones has the wrong sign for its
 optimizer; it is reported when a few small training steps also lower the loss and make the answers worse, with a 99.9 % interval that excludes no change. A class loss or binary
-cross-entropy that comes out negative for right answers has no lower bound: its targets are no probabilities. In a run that is watched: a loss that has fallen a hundred times further below 0 than it was from 0 at the start.
+cross-entropy that comes out negative for right answers has no lower bound: its targets are no probabilities. In a run that is watched: a loss that has fallen a hundred times further below 0 than it was from 0 at the start; or a loss function that is
+smallest for right answers, is multiplied by -1 and lowered, so that its own value has not come down.
 
 ## Why it matters
 Training runs away from the answers. The loss falls and looks like progress; accuracy falls below chance, and the outputs grow without end.
@@ -13,7 +14,7 @@ Minimize the negative log-likelihood: put the missing minus in front (or take on
 
 ## Known false alarms
 Losses that may be negative for good reasons (log-densities, cosine similarities, policy gradients, critics, lower bounds) have no known right answer here and are not judged; neither are programs with several losses,
-loaded weights (unlearning), trained inputs (adversarial examples) and likelihoods multiplied by a negative number that may be a reward.
+loaded weights (unlearning), trained inputs (adversarial examples) and likelihoods multiplied by a negative number that may be a reward. A hand-written loss that is lowered with a minus is judged by experiment alone.
 
 ## Source
 Goodfellow, Bengio, Courville, "Deep Learning" (2016), section 5.5 on the negative log-likelihood; Karpathy, "A recipe for training neural networks" (2019), "verify decreasing training loss".
@@ -21,9 +22,22 @@ Goodfellow, Bengio, Courville, "Deep Learning" (2016), section 5.5 on the negati
 
 import itertools
 
-from ...evidence import Direction, Graph, Graphs, History, InitialLoss, Parameters, Task
+from ...evidence import (
+    Direction,
+    Graph,
+    Graphs,
+    History,
+    InitialLoss,
+    Optimizers,
+    Parameters,
+    Series,
+    Task,
+    Where,
+)
+from ...inference import LOSSES
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._history import beginning, current_loss, last, levels, place, usual
+from .._trends import median_interval
 
 rule = Rule(
     code="NW307",
@@ -52,8 +66,20 @@ rule = Rule(
             unit="times the size of the loss at the start, or 1",
             source="about seven doublings; log-densities and rewards that are right to fall below 0 come to a few times that",
         ),
+        "early": Threshold(
+            value=16, unit="losses", source="the interval of a median needs 6 of them, and is narrow with 16"
+        ),
+        "kept": Threshold(
+            value=0.9,
+            unit="of the first losses",
+            source="a loss that is lowered with its minus cannot come down: it may scatter",
+        ),
     },
 )
+
+# A divergence may be made large on purpose, by its own network.
+_SMALLEST_WHERE_RIGHT = LOSSES - {"kl_div"}
+_WAY = 60  # calls
 
 
 @rule.check
@@ -63,10 +89,16 @@ def check(
     parameters: Parameters | None,
     task: Task | None = None,
     history: History | None = None,
+    optimizers: Optimizers | None = None,
 ) -> Finding | None:
     """Judge what answers put in place of the network's give, and what training does to its own; in a watched run, whether the loss falls without end."""
-    if history is not None and (endless := _endless(history, task)) is not None:
-        return endless
+    found = None
+    if history is not None and graphs is not None and parameters is not None and task is not None:
+        found = _lowered(history, graphs, parameters, task, optimizers)
+    if history is not None and found is None:
+        found = _endless(history, task)
+    if found is not None:
+        return found
     if tried is not None and graphs is not None and parameters is not None:
         return _tried(tried, graphs, parameters)
     if history is None:
@@ -92,6 +124,74 @@ def _endless(history: History, task: Task | None) -> Finding | None:
         first=first,
         now=now,
     )
+
+
+def _lowered(
+    history: History,
+    graphs: Graphs,
+    parameters: Parameters,
+    task: Task,
+    optimizers: Optimizers | None,
+) -> Finding | None:
+    """The mirror of ``maximize=True``: one of torch's loss functions with a minus in front, that is lowered, and whose own value does not come down."""
+    terms = [o.term for o in task.objectives]
+    if len(graphs.train) != 1 or len(terms) != 1 or not parameters.fresh or _trains_inputs(graphs.train[0]):
+        return None
+    term = terms[0]
+    others = [t for o in task.objectives for t in o.terms if t is not term and t.op != "regularization"]
+    if term is None or term.op not in _SMALLEST_WHERE_RIGHT or term.handmade or others:
+        return None
+    if not (term.weight or 0.0) < 0 or _upwards(optimizers):
+        return None
+    turned = _turned_by_one(graphs.train[0], term.node)
+    name, series = current_loss(history, task)
+    half = int(rule["early"]) // 2
+    if turned is None or len(series) < rule["early"] or usual(series) > 0:
+        return None
+    # The error itself is the loss without its minus.
+    before, now = (
+        usual(Series(steps=series.steps[:half], values=series.values[:half])),
+        median_interval(last(series, 2 * half).values),
+    )
+    if not now[1] <= rule["kept"] * before:
+        return None
+    first, last_one = -beginning(series, half), -usual(last(series, half))
+    return rule.found(
+        f"{term.op} at {term.where.at}, which is smallest for right answers, has a minus in front and is lowered: in {series.steps[-1] - series.steps[0]} steps it has gone from {first:.3g} to {last_one:.3g}",
+        where=turned if turned.known else place(history, name),
+        also=(term.where,),
+        expected="a loss that is lowest for right answers",
+        fix="turn the sign of the loss: minimize the negative log-likelihood, or the error itself",
+        first=first,
+        now=last_one,
+    )
+
+
+def _upwards(optimizers: Optimizers | None) -> bool:
+    """Whether an optimizer raises its loss, or none is known."""
+    return optimizers is None or any(g.get("maximize") for o in optimizers.optimizers for g in o.groups)
+
+
+def _turned_by_one(graph: Graph, node: int) -> Where | None:
+    """The line that turns the sign of a term on its way to the loss; None where a factor does that may be a reward."""
+    consumers, at, turned = graph.consumer_index(), node, None
+    leads = {n.index for n in graph.on_path()}
+    for _ in range(_WAY):
+        following = [n for n in consumers.get(at, ()) if n.index in leads]
+        if len(following) != 1:
+            break
+        call, before = following[0], at
+        at = call.index
+        factors = [a for a in call.args if isinstance(a, int | float) and a < 0]
+        if call.op in ("mul", "div") and factors:
+            if any(a != -1 for a in factors):
+                return None
+            turned = call.where
+        elif call.op in ("neg", "rsub") or (
+            call.op == "sub" and len(call.refs) > 1 and call.refs[1].node == before
+        ):
+            turned = call.where
+    return turned
 
 
 def _tried(tried: InitialLoss, graphs: Graphs, parameters: Parameters) -> Finding | None:

@@ -21,9 +21,9 @@ Smith, "Cyclical learning rates for training neural networks" (2017), for the ra
 import math
 import statistics
 
-from ...evidence import NOWHERE, Events, History, Parameters, RangeTest, Task
+from ...evidence import NOWHERE, Events, History, Parameters, RangeTest, Schedules, Task
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._history import flat_loss, moved, optimizer_place
+from .._history import WARMING, fastest, flat_loss, moved, optimizer_place, rates
 
 rule = Rule(
     code="NW502",
@@ -48,8 +48,21 @@ rule = Rule(
             unit="of the weight in a step, the median of all weight tensors",
             source="a tenth of the usual 1e-3 (Karpathy, CS231n); healthy recipes of FaultBench: 3e-4 or more",
         ),
-        "fall": Threshold(value=0.1, unit="of the loss", source="as for a loss that does not fall (NW601)"),
-        "steps": Threshold(value=100, unit="losses", source="as for a loss that does not fall (NW601)"),
+        "tiny": Threshold(
+            value=3e-5,
+            unit="of the weight in a step",
+            source="a tenth of the smallest in healthy recipes of FaultBench: where the noise of batches hides what the loss does, as little as this is enough",
+        ),
+        "fall": Threshold(
+            value=0.5,
+            unit="of the loss",
+            source="a network that has lost half of its loss in such steps does learn; of the healthy recipes of FaultBench none moves by so little",
+        ),
+        "steps": Threshold(
+            value=24,
+            unit="losses",
+            source="one for each block of the slope, whose interval says what is known",
+        ),
     },
 )
 
@@ -65,11 +78,12 @@ def check(
     task: Task | None = None,
     events: Events | None = None,
     history: History | None = None,
+    schedules: Schedules | None = None,
 ) -> Finding | None:
     """Compare the largest rate that the program will use with the best one; in a watched run, ask how far the weights move in a step while the loss stands."""
     if parameters is not None and not parameters.fresh:
         raise NotApplicable("weights were loaded, and small rates are right for them")
-    if history is not None and (found := _hardly_moves(history, task, events)) is not None:
+    if history is not None and (found := _hardly_moves(history, task, events, schedules)) is not None:
         return found
     if test is None:
         if history is None:
@@ -78,26 +92,44 @@ def check(
     return _by_range_test(test)
 
 
-def _hardly_moves(history: History, task: Task | None, events: Events | None) -> Finding | None:
+def _hardly_moves(
+    history: History, task: Task | None, events: Events | None, schedules: Schedules | None
+) -> Finding | None:
     ratios = list(moved(history, _SAMPLES).values())
     if not ratios or not 0 < statistics.median(ratios) < rule["ratio"]:
         return None
-    flat = flat_loss(history, task, events, rule["fall"], rule["steps"])
+    # What a schedule makes small at its end has been larger before, and a warm-up goes on to larger ones.
+    ratio = fastest(history, _SAMPLES)
+    if not ratio < rule["ratio"] or _to_rise(history, schedules):
+        return None
+    sure = ratio >= rule["tiny"]
+    flat = flat_loss(history, task, events, rule["fall"], rule["steps"], sure=sure)
     if flat is None:
         return None
-    ratio, (_, level, found) = statistics.median(ratios), flat
+    _, level, found = flat
     times = 10 ** min(max(math.floor(math.log10(_USUAL / ratio)), 1), 3)
     return rule.found(
         f"the weights move by {ratio:.1e} of their size in a step (the median of {len(ratios)} tensors; about 1e-3 is usual), and in {history.steps} steps the loss ({level:.3g}) "
-        f"has fallen by {max(found.most, 0) / level:.1%} at most",
+        + (
+            f"has fallen by {max(found.most, 0) / level:.1%} at most"
+            if sure or found.most < rule["fall"] * level
+            else "is not known to have fallen"
+        ),
         where=optimizer_place(history) or NOWHERE,
         expected="steps of about a thousandth of the weights",
         fix=f"raise the learning rate {times} times, or see what makes the steps so small (clipping, a schedule that is over)",
         remedies=("higher-learning-rate",),
         ratio=ratio,
         times=times,
-        fall_at_most=found.most / level,
+        fall_at_most=found.most / level if math.isfinite(found.most) else None,
     )
+
+
+def _to_rise(history: History, schedules: Schedules | None) -> bool:
+    """Whether a schedule will set a larger rate than any so far."""
+    largest = max((max(s.values) for s in rates(history).values()), default=0.0)
+    coming = (p for s in (schedules.schedules if schedules is not None else ()) for p in s.peaks)
+    return max(coming, default=0.0) > largest / WARMING
 
 
 def _by_range_test(test: RangeTest) -> Finding | None:
