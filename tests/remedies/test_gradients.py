@@ -155,3 +155,24 @@ def test_both_states_of_an_lstm_are_detached():
 def test_what_is_not_carried_is_left(line, measured):
     with pytest.raises(Refused):
         mended("detach-carried-state", "NW907", f"{line}\n", line, **measured)
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("loss = f(torch.randn_like(out).requires_grad_(), y)", "loss = f(out, y)"),
+        ("h = torch.zeros_like(out)", "h = out"),
+    ],
+)
+def test_a_tensor_that_has_only_the_shape_gives_way_to_the_one_it_has_it_of(line, wanted):
+    after = mended("keep-graph", "NW405", f"{line}\n", line, cut="randn_like")
+    assert after == f"{wanted}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "cut"),
+    [("h = out + torch.randn_like(out)", "randn_like"), ("h = torch.randn_like(out)", "detach")],
+)
+def test_noise_that_is_added_and_what_cuts_nothing_stay(line, cut):
+    with pytest.raises(Refused):
+        mended("keep-graph", "NW405", f"{line}\n", line, cut=cut)

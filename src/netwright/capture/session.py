@@ -234,6 +234,8 @@ class Session:
             self.recording.waits.setdefault((where, op, device.type), set()).add(self.recording.steps)
 
     def _on_manual(self, where: Where, tensor: torch.Tensor, op: str, call: Call) -> None:
+        if self._depth:
+            return  # the step of an optimizer that is the program's own
         storage = tensor.untyped_storage()._cdata  # pyright: ignore[reportPrivateUsage]
         for tracked in self.parameters.tracked.values():
             if tracked.tensor is tensor or tracked.storage == storage:
