@@ -223,3 +223,18 @@ def test_mixed_precision_is_switched_off():
         "scaler = torch.amp.GradScaler('cuda', enabled=False)",
         "with torch.autocast('cuda', enabled=False):",
     ]
+
+
+def test_a_choice_among_all_parameters_gives_way_to_all_of_them_wherever_it_is_made():
+    text = (
+        "first = Adam(list(net.parameters())[-2:], lr=1)\n"
+        "second = SGD(list(net.parameters())[-2:], lr=2)\n"
+        "third = SGD(other.parameters(), lr=3)\n"
+    )
+    after = mended("optimize-all-parameters", "NW401", text, "first")
+    assert changed(text, after) == [
+        "first = Adam(net.parameters(), lr=1)",
+        "second = SGD(net.parameters(), lr=2)",
+    ]
+    with pytest.raises(Refused):  # all of this one's are there: those that are missing are another's
+        mended("optimize-all-parameters", "NW401", text, "third")

@@ -79,3 +79,17 @@ def test_the_whole_program_is_only_run_where_there_is_something_to_hold_it_again
     assert wanted == []
     assert door._seen_later(command, REPORT, seconds=1).verdict == SICK
     assert wanted == [Plan(seed=0)]
+
+
+def test_what_blurs_the_batches_is_tried_first(tmp_path):
+    path = tmp_path / "train.py"
+    path.write_text(PROGRAM.replace("        loss(", "        x = x[:, torch.randperm(9)]\n        loss("))
+    assert REPORT.floor is not None
+    blurred = replace(REPORT, floor=replace(REPORT.floor, blurred=Where(file=str(path), line=5)))
+    operation = Operation(
+        command=Command(target="train.py", folder=tmp_path, environment={}),
+        report=held_against(blurred, run(0.9)),
+    )
+    add_standard(operation)
+    assert operation.standard[0].remedy == "remove-augmentation"
+    assert operation.standard[0].after == PROGRAM

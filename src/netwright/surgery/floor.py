@@ -4,10 +4,12 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..remedies import Patch, Refused, all_remedies
 from ..report.model import SICK, Report
 from ..rerun import Command, Trace
 from ..rerun.pool import rerun
 from ..rule import Finding
+from ..rules.data.augmentation_destroys_label import rule as destroys
 from ..rules.generalization.worse_than_a_simple_model import below, rule
 from ..trial import Cure
 from .trials import whole
@@ -34,6 +36,18 @@ def _finding(report: Report, trace: Trace) -> Finding | None:
         if metric is not None and report.floor is not None:
             return below(report.floor, name, metric.value, metric.samples, trace.last_loss())
     return None
+
+
+def unblurred(report: Report) -> Patch | None:
+    """The program without what makes its batches say less of their classes than they did: not enough to be a finding by itself, and worth a trial where something is wrong."""
+    if report.floor is None or not report.floor.blurred.known:
+        return None
+    (remedy,) = (r for r in all_remedies() if r.name == "remove-augmentation")
+    finding = destroys.found("", where=report.floor.blurred, expected="", fix="", left=None)
+    try:
+        return replace(remedy.apply(finding), codes=())
+    except Refused:
+        return None
 
 
 def alone(serious: Sequence[Finding]) -> bool:

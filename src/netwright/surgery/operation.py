@@ -107,7 +107,10 @@ def add_standard(operation: Operation) -> None:
             sources.append(Source(path))
         except Refused:
             continue
-    operation.standard = standard(sources, updates=floor.alone(serious))
+    nothing_else = floor.alone(serious)
+    operation.standard = standard(sources, updates=nothing_else)
+    if nothing_else and (patch := floor.unblurred(operation.report)) is not None:
+        operation.standard.insert(0, patch)
 
 
 def operate(

@@ -138,12 +138,13 @@ class Views:
 class Floor:
     """What the best simple model makes of samples that it was not fitted to, with the lower end of its 95 % interval: the least that a trained network should reach.
 
-    ``accuracy`` where there are classes, else ``score``, the share of the variance of the targets that it explains; ``variance`` is that of the targets as the loss got them.
+    ``blurred`` is the last line of what is done to a batch before the network gets it, where simple models certainly know less of the classes after it. ``accuracy`` where there are classes, else ``score``, the share of the variance of the targets that it explains; ``variance`` is that of the targets as the loss got them.
     """
 
     model: str
     samples: int
     where: Where = NOWHERE
+    blurred: Where = NOWHERE
     accuracy: float | None = None
     accuracy_low: float | None = None
     score: float | None = None
@@ -203,7 +204,9 @@ class SimpleModels:
         named = [(s.accuracy_low, s) for s in self.scores if s.accuracy_low is not None]
         if named:
             _, best = max(named, key=lambda pair: pair[0])
+            worse = self.views is not None and self.views.after_high < self.views.before_low
             return Floor(
+                blurred=self.views.where if self.views is not None and worse else NOWHERE,
                 model=best.model,
                 samples=self.samples,
                 where=self.loss_at,
