@@ -21,6 +21,7 @@ VALUE_LOSSES = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 _OF_DATA = frozenset(
     {TaskKind.CLASSIFICATION, TaskKind.DENSE_CLASSIFICATION, TaskKind.LANGUAGE_MODEL, TaskKind.AUTOENCODER}
 )
+_BY_HAND = frozenset({"percentage_error"})  # what torch has no function for
 _NO_TARGET = frozenset({"triplet_margin_loss", "triplet_margin_with_distance_loss"})
 _PASS = RESHAPES | {"nan_to_num", "detach"}
 _REDUCE = frozenset({"mean", "sum", "nanmean", "nansum"})
@@ -199,9 +200,30 @@ class _Reader:
             if found is not None:
                 op = "l1_loss" if inner.op == "abs" else "mse_loss"
                 return self._term(part, node, op, found[0], found[1], reduction, True)
+        if sign > 0 and (found := self._percentage(inner)) is not None:
+            return self._term(part, node, "percentage_error", found[0], found[1], reduction, True)
         if sign < 0:
             return self._handmade_log(part, node, inner, reduction)
         return None
+
+    def _percentage(self, node: Node) -> tuple[Ref, Ref] | None:
+        """Prediction and target of an absolute difference that is divided by the target, before or after its sign is taken off."""
+        graph = self.graph
+        outer = node.op == "abs"
+        quotient = graph[node.refs[0]] if outer and node.refs else node
+        if quotient.op not in ("div", "true_divide", "divide") or len(quotient.refs) != 2:
+            return None
+        above, below = graph[quotient.refs[0]], graph[quotient.refs[1]]
+        if not outer and above.op != "abs":
+            return None
+        difference = graph[above.refs[0]] if above.op == "abs" and above.refs else above
+        if difference.op not in ("sub", "rsub") or len(difference.refs) != 2 or below.tainted:
+            return None
+        sides = self._sides(*difference.refs)
+        if sides is None:
+            return None
+        target = origin(graph, sides[1]).index
+        return sides if target in {below.index, *graph.ancestors(below)} else None
 
     def _below_reduction(self, node: Node) -> tuple[Node | None, float, str | None]:
         sign, reduction = 1.0, None
@@ -311,7 +333,7 @@ def read_objective(graph: Graph, position: int) -> Objective:
 
 def _main(terms: tuple[LossTerm, ...]) -> int | None:
     order = [*CLASS_LOSSES, *BINARY_LOSSES, *VALUE_LOSSES]
-    for group in (CLASS_LOSSES, BINARY_LOSSES, VALUE_LOSSES, LOSSES - set(order)):
+    for group in (CLASS_LOSSES, BINARY_LOSSES, VALUE_LOSSES, LOSSES - set(order), _BY_HAND):
         for position, term in enumerate(terms):
             if term.op in group and term.prediction is not None:
                 return position

@@ -391,3 +391,26 @@ def test_a_leaking_column_has_no_value_left():
     text = "import torch\nnet = nn.Sequential(nn.Identity())\nout = net(x[:, :])  # here\n"
     exec(mended("drop-leaking-column", "NW119", text, "# here", columns=[1, 3]), seen)
     assert seen["out"].tolist() == [[1, 0, 1, 0]] * 5
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("x = x // 255", "x = x / 255"),
+        ("x //= scale", "x = x / (scale)"),
+        ("x = x.long().float()", "x = x.float().float()"),
+        ("x = x.to(torch.int64)", "x = x.float()"),
+        ("x = images.astype(np.uint8)", 'x = images.astype("float32")'),
+        ('x = torch.div(x, 16, rounding_mode="floor")', "x = torch.div(x, 16)"),
+        ("x = torch.floor(x)", "x = x"),
+        ("x = torch.floor(x / 2) * 3", "x = (x / 2) * 3"),
+        ("x = x.floor_divide(2)", "x = x.true_divide(2)"),
+    ],
+)
+def test_fractions_are_kept(line, wanted):
+    assert mended("keep-fractions", "NW118", f"{line}  # here\n", "# here") == f"{wanted}  # here\n"
+
+
+def test_other_conversions_are_left():
+    with pytest.raises(Refused):
+        mended("keep-fractions", "NW118", "x = x.to(device).float() / 255\n", "x =")

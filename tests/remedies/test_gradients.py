@@ -155,3 +155,86 @@ def test_both_states_of_an_lstm_are_detached():
 def test_what_is_not_carried_is_left(line, measured):
     with pytest.raises(Refused):
         mended("detach-carried-state", "NW907", f"{line}\n", line, **measured)
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("loss = f(torch.randn_like(out).requires_grad_(), y)", "loss = f(out, y)"),
+        ("h = torch.zeros_like(out)", "h = out"),
+    ],
+)
+def test_a_tensor_that_has_only_the_shape_gives_way_to_the_one_it_has_it_of(line, wanted):
+    after = mended("keep-graph", "NW405", f"{line}\n", line, cut="randn_like")
+    assert after == f"{wanted}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "cut"),
+    [("h = out + torch.randn_like(out)", "randn_like"), ("h = torch.randn_like(out)", "detach")],
+)
+def test_noise_that_is_added_and_what_cuts_nothing_stay(line, cut):
+    with pytest.raises(Refused):
+        mended("keep-graph", "NW405", f"{line}\n", line, cut=cut)
+
+
+KEPT = """\
+    for x, y in loader:
+        out, state = model(x)
+        loss = f(out, y)
+        loss.backward()
+        losses.append(loss)
+        total += loss * len(x)
+        error = error + g(out, y)
+        seen += len(x)
+        rows += x.shape[0]
+        steps.append(step)
+        plain.append(loss.item())
+    """
+
+
+def test_what_is_kept_lets_go_of_its_graph():
+    after = mended("let-go-of-graphs", "NW614", KEPT, "loss.backward")
+    assert changed(KEPT, after) == [
+        "losses.append(loss.detach())",
+        "total += (loss * len(x)).detach()",
+        "error = error + g(out, y).detach()",
+    ]
+    after = mended("let-go-of-graphs", "NW803", KEPT, "losses.append")
+    assert changed(KEPT, after) == ["losses.append(loss.detach())"]
+
+
+@pytest.mark.parametrize("mark", ["seen +=", "rows +=", "steps.append", "plain.append"])
+def test_numbers_stay_as_they_are(mark):
+    with pytest.raises(Refused):
+        mended("let-go-of-graphs", "NW803", KEPT, mark)
+
+
+def test_a_sum_that_is_differentiated_keeps_its_graph():
+    text = "for x, y in loader:\n    loss += f(model(x), y)\nloss.backward()\n"
+    with pytest.raises(Refused):
+        mended("let-go-of-graphs", "NW803", text, "loss +=")
+
+
+def test_mixed_precision_is_switched_off():
+    text = "scaler = torch.amp.GradScaler('cuda')\nwith torch.autocast('cuda', enabled=use):\n    pass\n"
+    after = mended("without-autocast", "NW509", text, "scaler")
+    assert changed(text, after) == [
+        "scaler = torch.amp.GradScaler('cuda', enabled=False)",
+        "with torch.autocast('cuda', enabled=False):",
+    ]
+
+
+def test_a_choice_among_all_parameters_gives_way_to_all_of_them_wherever_it_is_made():
+    text = (
+        "first = Adam(list(net.parameters())[-2:], lr=1)\n"
+        "second = SGD(list(net.parameters())[-2:], lr=2)\n"
+        "third = SGD(other.parameters(), lr=3)\n"
+    )
+    after = mended("optimize-all-parameters", "NW401", text, "first")
+    assert changed(text, after) == [
+        "first = Adam(net.parameters(), lr=1)",
+        "second = SGD(net.parameters(), lr=2)",
+    ]
+    with pytest.raises(Refused):  # all of this one's are there: those that are missing are another's
+        mended("optimize-all-parameters", "NW401", text, "third")

@@ -112,6 +112,27 @@ def test_a_sigmoid_stays_so_that_its_threshold_keeps_its_sense():
     assert changed(text, after) == ["loss = F.binary_cross_entropy(p, y)"]
 
 
+@pytest.mark.parametrize(
+    "error",
+    ["((y - p).abs() / y.abs().clamp(min=1e-7)).mean()", "torch.mean(torch.abs((p - y) / (y + 1e-7)))"],
+)
+def test_a_percentage_error_on_yes_and_no_gives_way_to_a_loss_for_them(error):
+    text = f"import torch\ndef mape(p, y):\n    return 100 * {error}\n"
+    measured = {"loss": "percentage_error", "activation": "sigmoid"}
+    after = mended("loss-for-classes", "NW305", text, "return", **measured)
+    assert changed(text, after) == ["return torch.nn.functional.binary_cross_entropy(p, y)"]
+    with pytest.raises(Refused):
+        mended("loss-for-classes", "NW305", text, "return", **measured | {"activation": None})
+    with pytest.raises(Refused):
+        mended(
+            "loss-for-classes",
+            "NW305",
+            text.replace("(y - p)", "(y - f(p))").replace("(p - y)", "(f(p) - y)"),
+            "return",
+            **measured,
+        )
+
+
 def test_a_softmax_that_serves_for_more_stays():
     with pytest.raises(Refused):
         mended(

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import cast
 
 from netwright.registry import find_rule
-from netwright.remedies import Source
+from netwright.remedies import Patch, Source
 from netwright.remedies.standard import standard
 from netwright.report.model import HEALTHY, SICK, Report
 from netwright.rerun import Command
@@ -52,9 +52,36 @@ def test_they_are_few():
     assert found[:4] == ["rate-divided-by-10", "rate-times-10", "adam", "clip-at-1"]
 
 
-def test_nothing_where_it_is_not_clear_which_optimizer():
-    assert patches(PROGRAM + "other = torch.optim.Adam(p)\n") == {}
+def test_of_several_optimizers_the_rates_alone_are_changed_all_alike():
+    found = patches(PROGRAM + "other = torch.optim.Adam(p, lr=2 * rate)\n")
+    assert list(found) == ["rate-divided-by-10", "rate-times-10"]
+    assert "lr=0.01," in found["rate-divided-by-10"]
+    assert "Adam(p, lr=0.1 * (2 * rate))" in found["rate-divided-by-10"]
     assert patches("import torch\n") == {}
+    apart = [Source(Path(n), PROGRAM) for n in ("a.py", "b.py")]
+    assert standard(apart) == []
+
+
+def test_what_scales_can_be_made_again():
+    (down, *_) = standard([Source(Path("train.py"), PROGRAM)])
+    assert isinstance(down, Patch)
+    assert down.beyond is not None
+    assert (down.beyond.remedy, down.beyond.late) == ("rate-divided-by-10-twice", True)
+    assert "lr=0.001," in down.beyond.after
+    assert down.beyond.beyond is not None
+    assert down.beyond.beyond.beyond is None
+    (clip,) = [p for p in standard([Source(Path("train.py"), PROGRAM)]) if p.remedy == "clip-at-1"]
+    assert clip.beyond is None
+
+
+def test_more_updates_come_first_where_nothing_is_known_but_that_it_is_not_enough():
+    text = "n = 64 * 2\nloader = DataLoader(data, batch_size=8 * n)\n" + PROGRAM.replace(
+        "for x", "for epoch in range(3):\n  for x"
+    ).replace("    loss", "      loss").replace("    opt.step", "      opt.step")
+    found = {p.remedy: p.after for p in standard([Source(Path("train.py"), text)], updates=True)}
+    assert list(found)[2:4] == ["quarter-batches", "three-times-as-long"]
+    assert "batch_size=(8 * n) // 4" in found["quarter-batches"]
+    assert "range(9)" in found["three-times-as-long"]
 
 
 def test_groups_with_rates_of_their_own_stay_with_sgd():

@@ -247,7 +247,7 @@ def test_mirrored_images_keep_their_size_and_values():
         ("weight-decay", "", ""),
         ("no-weight-decay", "", ""),
         ("quarter-batches", "64", "4"),
-        ("quarter-batches", "batch_size=64", "batch_size=n"),
+        ("quarter-batches", "batch_size=64", "batch_size=None"),
         ("quarter-batches", "opt.step()", "scaler.step(opt)"),
         ("warm-up", "import torch\n", "import torch\n    from torch.optim.lr_scheduler import StepLR\n"),
         ("cosine-decay", "range(5)", "range(1, 5)"),

@@ -81,6 +81,25 @@ def test_of_two_remedies_of_one_finding_the_better_is_taken():
     assert names(cure.patches) == {"b"}
 
 
+def test_more_of_the_same_is_tried_as_long_as_it_helps():
+    reached = {"a": 0.4, "b": 0.6, "c": 0.61}
+    run, seen = program(lambda s, seed: max([0.1, *(reached[n] for n in s)]))
+    cure = search([], run, standard=[replace(A, beyond=replace(B, beyond=C))])
+    assert names(cure.patches) == {"b"}
+    assert ({"c"}, 0) in seen  # a fiftieth more is not worth another step
+    assert cure.proven
+    cure = search([], run, standard=[replace(A, beyond=patch("a", 2))])
+    assert cure.patches[0].path == SOURCE.path
+    assert names(cure.patches) == {"a"}
+
+
+def test_what_falls_short_is_not_proven():
+    run, _ = program(lambda s, seed: 0.9 if s else 0.1)
+    cure = search([[A]], run)
+    assert cure.proven
+    assert not replace(cure, short=True).proven
+
+
 def test_what_makes_it_worse_is_no_cure():
     run, seen = program(lambda s, seed: 0.8 - 0.3 * len(s))
     cure = search([[A], [B]], run)

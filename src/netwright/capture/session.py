@@ -234,6 +234,8 @@ class Session:
             self.recording.waits.setdefault((where, op, device.type), set()).add(self.recording.steps)
 
     def _on_manual(self, where: Where, tensor: torch.Tensor, op: str, call: Call) -> None:
+        if self._depth:
+            return  # the step of an optimizer that is the program's own
         if self.use.written(tensor, where, op, call, self.recorder.tape) and self.recording.backwards:
             self.recording.manual = self.recording.manual or where
             self.recorder.updated_by_hand = self.recorder.differentiated is not None

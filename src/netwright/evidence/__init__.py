@@ -24,6 +24,7 @@ from .experiments import Derivative as Derivative
 from .experiments import Direction as Direction
 from .experiments import FeatureFit as FeatureFit
 from .experiments import FirstLoss as FirstLoss
+from .experiments import Floor as Floor
 from .experiments import Flow as Flow
 from .experiments import Forms as Forms
 from .experiments import FutureLeak as FutureLeak

@@ -56,6 +56,7 @@ class ParameterInfo:
     ``fan_in``/``fan_out`` as torch.nn.init computes them. ``init_calls`` names the initializers seen writing to it, in order,
     with their lines; ``loaded`` says that a load_state_dict wrote to it, ``loaded_after_init``/``init_after_load`` the order.
     ``optimizers`` are the positions of the optimizers holding it, ``groups`` (optimizer, group) pairs: two equal entries mean it is held twice.
+    ``contiguous`` says that its values lie in memory in the order of its indices: what reshapes it then writes to it and not to a copy.
     ``used`` says that a captured forward pass touched it. ``grad_steps`` gives for each captured update of its optimizer
     (or backward if it has none) the gradient's norm, ``None`` where ``.grad`` was None. ``changed`` tells whether any captured
     optimizer step changed its values; ``changed_outside`` whether they changed between optimizer steps.
@@ -80,6 +81,7 @@ class ParameterInfo:
     module_type: str | None = None
     where: Where = NOWHERE
     requires_grad: bool = True
+    contiguous: bool = True
     registered: bool = True
     used: bool = False
     on_path: bool = False

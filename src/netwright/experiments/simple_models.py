@@ -146,6 +146,7 @@ class _Study:
             "columns": columns(whole.plain, problem, frozenset(b.name for b in samples.blocks if b.integral)),
             "tokens": token_shares(samples.blocks, samples.steps[0].capture),
             "half_score": _half(problem),
+            "variance": _variance(samples, rows, labels),
         }
         issues, why = self._issues(probabilities, labels, values, rows, related=related)
         result.update({"issues": issues, "no_issues": why})
@@ -291,6 +292,11 @@ def _baselines(samples: "Samples", rows: "Array", labels: "Array | None") -> tup
         if samples.kind is TaskKind.REGRESSION and whole.ndim == 3:
             found.append(Baseline(name=f"last value of {block.name}", score=float(score)))
     return tuple(found)
+
+
+def _variance(samples: "Samples", rows: "Array", labels: "Array | None") -> float | None:
+    targets = samples.targets[rows].reshape(len(rows), -1)
+    return None if labels is not None or targets.shape[1] != 1 else float(targets.var())
 
 
 def _half(problem: "Problem") -> float | None:

@@ -4,6 +4,7 @@ import inspect
 import math
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from ..capture.facts import plain_attributes
 from ..capture.frames import is_user_file
@@ -145,6 +146,7 @@ def _parameter(
         module_type=type(owner).__name__ if owner is not None else None,
         where=_place(observed, tracked, owner),
         requires_grad=tensor.requires_grad,
+        contiguous=_is_contiguous(tensor),
         registered=bool(homes),
         used=tracked.used,
         on_path=tracked.on_path,
@@ -175,6 +177,15 @@ def _parameter(
         outside_scales=tuple(tracked.outside_scales),
         restored=tracked.restored,
     )
+
+
+def _is_contiguous(tensor: torch.Tensor) -> bool:
+    """Whether its values lie in memory in the order of its indices, or in one that torch has a name for (channels last); so taken where that is no question."""
+    if tensor.layout is not torch.strided or is_lazy(tensor):
+        return True
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    usual = formats.get(tensor.dim())
+    return tensor.is_contiguous() or (usual is not None and tensor.is_contiguous(memory_format=usual))
 
 
 def _initialized_after(

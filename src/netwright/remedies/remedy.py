@@ -147,7 +147,7 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Treatment:
-    """What a remedy changes in a re-run of the program as it is. ``where`` is the place of the finding that it mends, ``why`` says why there is no patch."""
+    """What a remedy changes in a re-run of the program as it is. ``where`` is the place of the finding that it mends, ``why`` says why there is no patch, ``beyond`` is as in :class:`Patch`."""
 
     remedy: str
     title: str
@@ -158,6 +158,7 @@ class Treatment:
     bends_loss: bool = False
     bends_training: bool = False
     late: bool = False
+    beyond: "Treatment | None" = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -190,7 +191,7 @@ class Treatment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """What a remedy changes in one file. ``where`` is the place of the finding that it mends."""
+    """What a remedy changes in one file. ``where`` is the place of the finding that it mends. ``beyond`` is more of the same, for where this much helps: another tenth of a learning rate."""
 
     remedy: str
     title: str
@@ -201,6 +202,7 @@ class Patch:
     bends_loss: bool = False
     bends_training: bool = False
     late: bool = False
+    beyond: "Patch | None" = None
 
     @property
     def path(self) -> Path:

@@ -4,6 +4,7 @@ The likeliest come first, and what changes one setting before what changes the n
 where the source does not say them as numbers.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -41,6 +42,7 @@ from .usual._usual import Usual
 _DEFAULTS = {"SGD": 1e-3, "Adam": 1e-3, "AdamW": 1e-3, "RMSprop": 1e-2, "NAdam": 2e-3, "RAdam": 1e-3}
 _ADAM = "3e-4"  # Karpathy, "A Recipe for Training Neural Networks" (2019), under "adam is safe"
 _MOST = 8  # patches: a search makes each of them alone
+_AGAIN = {2: "twice", 3: "three-times"}  # what scales is made so often, as long as it helps
 USUAL: tuple[Usual, ...] = (
     normalization.remedy,
     smaller_batches.remedy,
@@ -60,42 +62,60 @@ USUAL: tuple[Usual, ...] = (
     best_epoch.remedy,
     longer.remedy,
 )
+# What a network lacks that is worse than a simple model and has no fault that is seen: updates, above all.
+_UPDATES = (longer.remedy.name, smaller_batches.remedy.name)
 _LATE = frozenset(("rate-divided-by-10", *(r.name for r in USUAL if r.late)))
 
 
-def standard(sources: Iterable[Source]) -> list[Patch | Treatment]:
+def standard(sources: Iterable[Source], *, updates: bool = False) -> list[Patch | Treatment]:
     """The remedies, for the program's one optimizer.
 
     Args:
         sources: files of the program in which the optimizer may be made.
+        updates: whether what gives a training more updates comes right behind the rates.
 
     Returns:
-        The first eight of those that hold. None where not exactly one optimizer is made in all files: which of several is sick is not known.
+        The first eight of those that hold. Where several optimizers are made in one file, their rates alone, all by the same factor: which of them is sick is not known. None where they are made in several.
     """
     made = [(s, c) for s in sources for c in s.every(cst.Call) if last_name(c.func) in OPTIMIZERS]
-    if len(made) != 1:
+    if len({id(s) for s, _ in made}) != 1:
         return []
-    ((source, call),) = made
-    wanted: tuple[tuple[str, str, Callable[[], list[Change]]], ...] = (
-        ("rate-divided-by-10", "Divide the learning rate by ten", lambda: _rate(source, call, 0.1)),
-        ("rate-times-10", "Multiply the learning rate by ten", lambda: _rate(source, call, 10)),
+    source, calls = made[0][0], [c for _, c in made]
+    call = calls[0]
+    wanted: list[tuple[str, str, Callable[[int], list[Change]]]] = [
         (
-            "adam",
-            f"Adam with a learning rate of {_ADAM} instead of SGD",
-            lambda: [exchanged(source, call, ("SGD",), "Adam", f"lr={_ADAM}")],
+            "rate-divided-by-10",
+            "Divide the learning rate by ten",
+            lambda times: [change for c in calls for change in _rate(source, c, 0.1**times)],
         ),
-        ("clip-at-1", "Clip the norm of the gradients at 1", lambda: clipped(source)),
-        *((r.name, r.title, partial(r.changes, source, call)) for r in USUAL),
-    )
+        (
+            "rate-times-10",
+            "Multiply the learning rate by ten",
+            lambda times: [change for c in calls for change in _rate(source, c, 10**times)],
+        ),
+    ]
+    if len(calls) == 1:
+        usual = sorted(USUAL, key=lambda r: r.name not in _UPDATES) if updates else USUAL
+        edits = [(r.name, r.title, partial(r.changes, source, call)) for r in usual]
+        front = len(_UPDATES) if updates else 0
+        wanted += [
+            *edits[:front],
+            (
+                "adam",
+                f"Adam with a learning rate of {_ADAM} instead of SGD",
+                _once(lambda: [exchanged(source, call, ("SGD",), "Adam", f"lr={_ADAM}")]),
+            ),
+            ("clip-at-1", "Clip the norm of the gradients at 1", _once(lambda: clipped(source))),
+            *edits[front:],
+        ]
     found: list[Patch | Treatment] = []
     for name, title, edit in wanted:
         if len(found) == _MOST:
             break
         try:
-            changes = tuple(edit())
-            source.changed(changes)
+            found.append(_patch(source, name, title, edit, 1))
         except Refused as why:
-            intervention = _hooked(source, call, name)
+            intervention = _hooked(source, call, name) if len(calls) == 1 else None
             if intervention is not None:
                 found.append(
                     Treatment(
@@ -107,10 +127,40 @@ def standard(sources: Iterable[Source]) -> list[Patch | Treatment]:
                         late=name in _LATE,
                     )
                 )
-            continue
-        late = name in _LATE
-        found.append(Patch(remedy=name, title=title, codes=(), source=source, changes=changes, late=late))
     return found
+
+
+def _once(edit: Callable[[], list[Change]]) -> Callable[[int], list[Change]]:
+    def changes(times: int) -> list[Change]:
+        if times > 1:
+            raise Refused("there is no more of it")
+        return edit()
+
+    return changes
+
+
+def _patch(source: Source, name: str, title: str, edit: Callable[[int], list[Change]], times: int) -> Patch:
+    """The change made so many times, with what lies beyond it.
+
+    Raises:
+        Refused: it does not hold.
+    """
+    changes = tuple(edit(times))
+    source.changed(changes)
+    beyond = None
+    if times + 1 in _AGAIN:
+        with contextlib.suppress(Refused):
+            beyond = _patch(source, name, title, edit, times + 1)
+    again = _AGAIN.get(times, "")
+    return Patch(
+        remedy=f"{name}{again and f'-{again}'}",
+        title=f"{title}{again and f', {again}'}",
+        codes=(),
+        source=source,
+        changes=changes,
+        late=name in _LATE,
+        beyond=beyond,
+    )
 
 
 def _hooked(source: Source, call: cst.Call, name: str) -> Intervention | None:
@@ -141,6 +191,9 @@ def _rate(source: Source, call: cst.Call, factor: float) -> list[Change]:
             rate = None
     else:
         rate = number_of(source, call, "lr", position=1)
+    given = source.argument(call, "lr", 1)
+    if rate is None and given is not None and isinstance(given.value, cst.BinaryOperation):
+        return [source.replace(given.value, f"{factor:.3g} * ({source.code(given.value)})")]
     if rate is None:
         raise Refused("the rate is not written as a number")
     return [set_setting(source, call, "lr", f"{rate * factor:.3g}", position=1)]

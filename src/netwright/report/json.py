@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from ..diagnosis import Diagnosis, Rehearsed
 from ..engine import Checked, State
-from ..evidence import Program, Task, Where
+from ..evidence import Floor, Program, Task, Where
 from ..rule import Finding, Kind, Severity
 from .model import SCHEMA, Live, Pictures, Report
 from .plain import from_plain, number, to_plain
@@ -30,6 +30,7 @@ def to_json(report: Report) -> str:
                 {**cast("dict[str, object]", to_plain(x)), "severity": x.severity.value} for x in report.live
             ],
             "watched": report.watched,
+            "floor": to_plain(report.floor),
             "notes": to_plain(report.notes),
             "traces": to_plain(report.traces),
             "seconds": to_plain(report.seconds),
@@ -70,6 +71,7 @@ def from_json(text: str, pictures: str | None = None) -> Report:
             not_tried=tuple(data.get("not_tried", ())),
             live=tuple(_read_live(x) for x in data.get("live", ())),
             watched=data.get("watched", 0),
+            floor=from_plain(Floor | None, data.get("floor")),
             notes=tuple(data.get("notes", ())),
             traces=tuple(data.get("traces", ())),
             seconds=data.get("seconds", 0.0),

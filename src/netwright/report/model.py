@@ -8,6 +8,7 @@ from ..engine import Checked, State
 from ..evidence import (
     NOWHERE,
     EvalInputs,
+    Floor,
     ModuleCall,
     ModuleInfo,
     Program,
@@ -138,7 +139,7 @@ class Report:
 
     ``diagnosis`` is there where something is wrong. ``rehearsed`` are remedies that were tried on copies of the weights, where that was asked for.
 
-    ``live`` are the findings of the watch in the order in which they came up, those that have healed too; ``watched`` is how many steps it saw. ``tried`` says what each experiment found, ``not_tried`` why others could not be done. ``notes`` say in plain words what could not be seen. ``traces`` are tracebacks of parts of netwright that failed (NW000).
+    ``live`` are the findings of the watch in the order in which they came up, those that have healed too; ``watched`` is how many steps it saw. ``tried`` says what each experiment found, ``not_tried`` why others could not be done. ``floor`` is what simple models reach. ``notes`` say in plain words what could not be seen. ``traces`` are tracebacks of parts of netwright that failed (NW000).
     """
 
     program: Program
@@ -156,6 +157,7 @@ class Report:
     steps: int = 0
     live: tuple[Live, ...] = ()
     watched: int = 0
+    floor: Floor | None = None
     pictures: Pictures | None = None
     schema: str = SCHEMA
 

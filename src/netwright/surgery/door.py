@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..options import NOT_PROVEN
 from ..remedies import Patch, Treatment
-from ..report.model import CANNOT_TELL, HEALTHY
+from ..report.model import CANNOT_TELL, HEALTHY, Report
 from ..report.terminal import make_console
 from ..report.words import headline
 from ..rerun import Command
@@ -16,6 +16,7 @@ from ..trial.search import compatible
 from .examination import examine, watch
 from .files import CannotFix
 from .files import write as write_files
+from .floor import held_against, reached
 from .operation import Operation, operate
 from .proof import keep
 from .words import show, show_patch
@@ -56,8 +57,7 @@ def _run(
         examined_s = min(60.0, budget / 4)
         report = examine(command, budget=examined_s)
         if report.verdict == HEALTHY:
-            later = watch(command, seconds=examined_s)
-            report = later if later is not None and later.serious else report
+            report = _seen_later(command, report, seconds=examined_s)
         if report.verdict in (HEALTHY, CANNOT_TELL):
             _tell(headline(report))
             return 0 if report.verdict == HEALTHY else NOT_PROVEN
@@ -98,6 +98,16 @@ def _interrupted_by_signals() -> Iterator[list[int]]:
     finally:
         for number in before:
             signal.signal(number, signal.SIG_DFL)
+
+
+def _seen_later(command: Command, report: Report, *, seconds: float) -> Report:
+    """The report on a program whose first steps show nothing, with what its whole course shows: as it is watched, then in what it reaches."""
+    later = watch(command, seconds=seconds)
+    if later is not None and later.serious:
+        return later
+    if report.floor is None:
+        return report
+    return held_against(report, reached(command, seconds=seconds))
 
 
 def _chosen(operation: Operation, *, unproved: bool) -> tuple[Patch | Treatment, ...]:

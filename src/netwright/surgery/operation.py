@@ -6,7 +6,7 @@ Nothing of the user's is changed here; :func:`netwright.surgery.files.write` is 
 import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -21,7 +21,7 @@ from ..rule import Finding, Severity, every
 from ..trial import Cure, search
 from ..trial.cure import Set
 from ..trial.search import compatible
-from . import examined
+from . import examined, floor
 from .examination import Mended
 from .trials import Trials
 
@@ -107,7 +107,10 @@ def add_standard(operation: Operation) -> None:
             sources.append(Source(path))
         except Refused:
             continue
-    operation.standard = by_rehearsal(standard(sources), operation.report)
+    nothing_else = floor.alone(serious)
+    operation.standard = by_rehearsal(standard(sources, updates=nothing_else), operation.report)
+    if nothing_else and (patch := floor.unblurred(operation.report)) is not None:
+        operation.standard.insert(0, patch)
 
 
 def by_rehearsal(remedies: Sequence[Patch | Treatment], report: Report) -> list[Patch | Treatment]:
@@ -194,6 +197,8 @@ def _search(operation: Operation, *, seeds: int, progress: Callable[[float], Non
             rung=trials.rung,
             at_once=trials.at_once,
         )
+        if floor.alone(operation.report.serious) and floor.short(operation.report, operation.cure):
+            operation.cure = replace(operation.cure, short=True)
         if operation.cure.patches:
             operation.left = mended.left(operation.cure.patches, operation.cure.files)
     finally:

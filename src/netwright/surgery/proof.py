@@ -16,6 +16,7 @@ from ..rerun.cache import fingerprint, unchanged, write_whole
 from ..rule import Finding, Severity, every
 from ..trial import Cure
 from ..trial.cure import Tried
+from . import floor
 from .operation import Operation, operate
 
 FOLDER = Path(".netwright") / "proofs"
@@ -135,8 +136,11 @@ def _value(cure: Cure, keys: Iterable[_Key]) -> float | None:
 def _without_remedy(operation: Operation) -> list[Edit]:
     patches = [p for options in operation.nominated for p in options]
     known = {(c, p.where.file, p.where.line) for p in [*patches, *operation.refused] for c in p.codes}
+    why = "netwright has no remedy for it"
+    if floor.alone(operation.report.serious):
+        why = "it says that something is wrong and not what; what helps many programs was tried"
     return [
-        Edit(name="", title="", codes=(f.code,), where=f.where, why="netwright has no remedy for it")
+        Edit(name="", title="", codes=(f.code,), where=f.where, why=why)
         for f in _serious(operation.report)
         if (f.code, f.where.file, f.where.line) not in known
     ]

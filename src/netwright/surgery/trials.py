@@ -17,6 +17,17 @@ from ..trial.cure import Set
 _PART = 4  # the shorter length is this part of the steps
 
 
+def whole(command: Command) -> Plan:
+    """The program as it is, to its own end: what a search begins with."""
+    return Plan(seed=0, threads=_threads(command, workers(None)))
+
+
+def _threads(command: Command, at_once: int) -> int | None:
+    """Threads of torch's for each of several re-runs; ``None`` where the program or its user says."""
+    own = "OMP_NUM_THREADS" in command.environment
+    return max(1, (os.cpu_count() or 1) // at_once) if at_once > 1 and not own else None
+
+
 class Trials:
     """The re-runs of one search.
 
@@ -44,9 +55,7 @@ class Trials:
         self.progress = progress
         self.at_once = workers(None)
         self.beside = 0  # processes of ours that need a core besides the re-runs
-        cores = os.cpu_count() or 1
-        own = "OMP_NUM_THREADS" in command.environment
-        self.threads = max(1, cores // self.at_once) if self.at_once > 1 and not own else None
+        self.threads = _threads(command, self.at_once)
         self.done = 0
         self.wanted = 1 + sets + 2 * seeds
         rounds = math.ceil(self.wanted / self.at_once) + 1

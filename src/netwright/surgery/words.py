@@ -132,6 +132,12 @@ def _proof(out: Console, cure: Cure, proof: Proof) -> None:
     luck = f"; two seeds of the program as it is differ by {cure.luck:.2g}" if cure.luck is not None else ""
     p = f"; p = {cure.p:.3g}" if cure.p is not None else ""
     _say(out, "Proof", f"{said}{p}{luck})" + ("" if cure.proven else ": not proven"))
+    if cure.short:
+        _say(
+            out,
+            "",
+            "with it the program still falls clearly short of what a simple model reaches: a better setting, and what is wrong is something else",
+        )
     if cure.futile:
         _say(out, "", proof.why)
     for line in by_hand(proof):

@@ -36,7 +36,7 @@ class Cure:
 
     ``patches`` is the smallest set that heals (patches of the source, and treatments at hooks), empty when none does. ``dropped`` are the attempts that were given up after a part of the steps.
     ``before`` and ``after`` are the values by seed, ``p`` that of the paired sign-flip test on them, ``seeds`` the number that was wanted: fewer are there where the rest could prove nothing any more (``futile``), or the time was over.
-    ``luck`` is how much two seeds of the program as it is differ (the median of all pairs). ``not_needed`` were taken away again without loss. ``refused`` says why remedies could not be tried together.
+    ``short`` says that the program with it still falls short of what was the reason to look for one. ``luck`` is how much two seeds of the program as it is differ (the median of all pairs). ``not_needed`` were taken away again without loss. ``refused`` says why remedies could not be tried together.
     """
 
     yardstick: Yardstick | None
@@ -49,6 +49,7 @@ class Cure:
     after: tuple[float | None, ...] = ()
     seeds: int = SEEDS
     futile: bool = False
+    short: bool = False
     p: float | None = None
     luck: float | None = None
     refused: tuple[str, ...] = ()
@@ -70,7 +71,7 @@ class Cure:
     @property
     def proven(self) -> bool:
         """Whether every seed gains, and by more than seeds of the program as it is differ among themselves."""
-        if self.yardstick is None or not self.patches or self.p is None:
+        if self.yardstick is None or not self.patches or self.p is None or self.short:
             return False
         typical = statistics.median(self.gains)
         return self.p <= PROOF and typical > (self.luck or 0.0)

@@ -144,7 +144,7 @@ class _Search:
         if best.gain > 0 and len(best.patches) > 1:
             best, not_needed = self._smallest(best)
         elif best.gain > 0:
-            best = self._grown(best)
+            best = self._grown(self._further_still(best))
             not_needed = [p for p in self.together if p not in best.patches]
         if further and best.gain > 0 and not any(p in self.standard for p in best.patches):
             best = self._on_top(best)
@@ -181,6 +181,24 @@ class _Search:
                 gone.append(patch)
         return best, gone
 
+    def _further_still(self, best: Attempt) -> Attempt:
+        """More of the same, as long as the gain grows by a twentieth: of a rate that is too high, the tenth of the tenth."""
+        assert self.yardstick is not None
+        (patch,) = best.patches
+        while (patch := patch.beyond) is not None:
+            enough = self._more(best)
+            if enough >= self.yardstick.most(self.attempts[0].value):
+                break  # nothing can add that much
+            (tried,) = self._try([(patch,)])
+            if tried.gain <= enough:
+                break
+            best = tried
+        return best
+
+    def _more(self, best: Attempt) -> float:
+        """The gain from which one counts as larger."""
+        return best.gain + 0.05 * abs(best.gain if math.isfinite(best.gain) else 0.0)
+
     def _grown(self, best: Attempt) -> Attempt:
         """Add single remedies that gained as well, as long as the gain grows by a twentieth."""
         assert self.yardstick is not None
@@ -190,7 +208,7 @@ class _Search:
             both, refused = compatible([*best.patches, *other.patches])
             if refused or len(both) == len(best.patches):
                 continue
-            enough = best.gain + 0.05 * abs(best.gain if math.isfinite(best.gain) else 0.0)
+            enough = self._more(best)
             if enough >= self.yardstick.most(self.attempts[0].value):
                 break  # nothing can add that much
             (tried,) = self._try([both])

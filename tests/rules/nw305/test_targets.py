@@ -38,6 +38,11 @@ def _examine(tmp_path, loss, out, measure="model(x).mean()"):
         ("nn.functional.poisson_nll_loss(out, amount - 5)", 1, "model(x).mean()"),
         ("-(label[:, None] * torch.log(out.sigmoid() / out.sigmoid().sum(1, keepdim=True))).mean()", 1, "0"),
         ("((out.mean(1) - label.float()) ** 2).mean()", 3, "(model(x).argmax(1) == label).float().mean()"),
+        (
+            "(lambda y: ((out.sigmoid() - y).abs() / y.clamp(min=1e-7)).mean())((amount > 5).float())",
+            1,
+            "0",
+        ),
     ],
 )
 def test_a_loss_made_for_other_targets(tmp_path, loss, out, measure):
@@ -49,6 +54,7 @@ def test_a_loss_made_for_other_targets(tmp_path, loss, out, measure):
     ("loss", "out", "measure"),
     [
         ("nn.functional.mse_loss(out, amount)", 1, "model(x).mean()"),
+        ("((out - amount).abs() / amount.abs().clamp(min=1e-7)).mean()", 1, "model(x).mean()"),
         ("nn.functional.binary_cross_entropy_with_logits(out, (amount > 5).float() * 0.9 + 0.05)", 1, "0"),
         ("nn.functional.poisson_nll_loss(out, label[:, None].float())", 1, "model(x).mean()"),
         # Squared error on one-hot classes without softmax trains well (Hui and Belkin 2021).

@@ -2,10 +2,10 @@
 
 import pytest
 
-from netwright.evidence import Baseline, ModelScore, Seeds, SimpleModels, TaskKind
+from netwright.evidence import Baseline, Floor, ModelScore, Seeds, SimpleModels, TaskKind
 from netwright.experiments._reruns import spread
 from netwright.rule import NotApplicable
-from netwright.rules.generalization.worse_than_a_simple_model import rule
+from netwright.rules.generalization.worse_than_a_simple_model import below, rule
 
 
 def judge(accuracies, *, simple=(0.9, 0.88), majority=0.1, steps=None, name="evaluation accuracy"):
@@ -53,3 +53,37 @@ def test_runs_that_were_stopped_are_not_judged():
         judge([0.60, 0.62, 0.61], steps=100)
     with pytest.raises(NotApplicable):
         judge([0.60, 0.62, 0.61], name="training loss")
+
+
+CLASSES = Floor(model="nearest", samples=600, accuracy=0.99, accuracy_low=0.98)
+AMOUNTS = Floor(model="boosting", samples=2000, score=0.75, score_low=0.73, variance=4.0)
+
+
+@pytest.mark.parametrize(
+    ("reached", "samples", "worse"),
+    [(0.93, 270, True), (0.95, 270, False), (0.95, 2000, True), (0.975, 100000, False), (0.99, 270, False)],
+)
+def test_one_run_is_held_against_it_with_the_error_of_its_samples(reached, samples, worse):
+    found = below(CLASSES, "accuracy", reached, samples, 0.3)
+    assert (found is not None) == worse
+    assert found is None or found.remedies == ()  # it names no cause
+
+
+@pytest.mark.parametrize(
+    ("error", "samples", "loss", "worse"),
+    [
+        (1.3, 1600, 1.1, True),  # 67 % of the variance, 70 % at most
+        (1.2, 200, 1.1, False),
+        (1.0, 1600, 0.9, False),
+        (1.2e6, 1600, 1.1, False),  # in another unit than the loss
+        (1.2, 1600, None, False),
+    ],
+)
+def test_an_error_is_held_against_it_in_the_unit_of_the_loss(error, samples, loss, worse):
+    assert (below(AMOUNTS, "squared error", error, samples, loss) is not None) == worse
+
+
+def test_what_it_does_not_measure_is_not_judged():
+    assert below(CLASSES, "squared error", 9.0, 1000, 9.0) is None
+    assert below(AMOUNTS, "accuracy", 0.1, 1000, 9.0) is None
+    assert below(CLASSES, "accuracy", float("nan"), 1000, 9.0) is None

@@ -38,6 +38,7 @@ from .signal_propagation import ParameterFlow as ParameterFlow
 from .signal_propagation import SignalPropagation as SignalPropagation
 from .simple_models import Baseline as Baseline
 from .simple_models import FeatureFit as FeatureFit
+from .simple_models import Floor as Floor
 from .simple_models import LabelIssues as LabelIssues
 from .simple_models import ModelScore as ModelScore
 from .simple_models import NetworkRace as NetworkRace

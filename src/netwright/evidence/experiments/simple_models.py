@@ -135,13 +135,31 @@ class Views:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """What the best simple model makes of samples that it was not fitted to, with the lower end of its 95 % interval: the least that a trained network should reach.
+
+    ``blurred`` is the last line of what is done to a batch before the network gets it, where simple models certainly know less of the classes after it. ``accuracy`` where there are classes, else ``score``, the share of the variance of the targets that it explains; ``variance`` is that of the targets as the loss got them.
+    """
+
+    model: str
+    samples: int
+    where: Where = NOWHERE
+    blurred: Where = NOWHERE
+    accuracy: float | None = None
+    accuracy_low: float | None = None
+    score: float | None = None
+    score_low: float | None = None
+    variance: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SimpleModels:
     """Simple models on what the network gets, against the same with permuted targets.
 
     ``samples`` are the distinct ones out of ``rows`` in ``batches`` batches, ``inputs`` says in words what became of the inputs, as ``features`` numbers. ``smallest`` is the number of samples of the rarest
     class. ``power`` is the share of ``plants`` planted signals that explain the share ``strength`` of the variance and were found by the same models with the same samples
     (``None``: it cannot be said what a signal would look like here). ``race`` is that of the network, or ``None`` with ``no_race`` as the reason.
-    ``views`` are the samples before and after augmentation, or ``None`` with ``no_views`` as the reason. ``copied_at`` is the line at which the targets join the inputs, where there is one.
+    ``variance`` is that of a target that is one number, as the loss got it. ``views`` are the samples before and after augmentation, or ``None`` with ``no_views`` as the reason. ``copied_at`` is the line at which the targets join the inputs, where there is one.
     """
 
     experiment: ClassVar[str] = "simple-models"
@@ -165,6 +183,7 @@ class SimpleModels:
     issues: LabelIssues | None = None
     no_issues: str = ""
     half_score: float | None = None
+    variance: float | None = None
     tokens: tuple[TokenShare, ...] = ()
     views: Views | None = None
     no_views: str = ""
@@ -178,3 +197,30 @@ class SimpleModels:
     def related(self) -> bool:
         """Whether some simple model does better than with permuted targets."""
         return any(s.p_value is not None and s.p_value <= 0.02 for s in self.scores)
+
+    @property
+    def floor(self) -> Floor | None:
+        """What the best of them reaches; ``None`` where that cannot be held against what a program measures (several amounts at once, labels that do not exclude each other)."""
+        named = [(s.accuracy_low, s) for s in self.scores if s.accuracy_low is not None]
+        if named:
+            _, best = max(named, key=lambda pair: pair[0])
+            worse = self.views is not None and self.views.after_high < self.views.before_low
+            return Floor(
+                blurred=self.views.where if self.views is not None and worse else NOWHERE,
+                model=best.model,
+                samples=self.samples,
+                where=self.loss_at,
+                accuracy=best.accuracy,
+                accuracy_low=best.accuracy_low,
+            )
+        if self.kind is not TaskKind.REGRESSION or self.variance is None or not self.scores:
+            return None
+        best = max(self.scores, key=lambda s: s.low)
+        return Floor(
+            model=best.model,
+            samples=self.samples,
+            where=self.loss_at,
+            score=best.score,
+            score_low=best.low,
+            variance=self.variance,
+        )

@@ -15,7 +15,7 @@ def resized(source: Source, factor: float) -> list[Change]:
         factor: what the size is multiplied by.
 
     Raises:
-        Refused: the loader is not seen, or its batch size is not written as a number.
+        Refused: the loader is not seen, or its batch size is not given, or cannot become smaller.
     """
     loop = training_loop(source)
     over = loop.batches.iter
@@ -23,10 +23,21 @@ def resized(source: Source, factor: float) -> list[Change]:
         over = over.args[0].value
     call, keyword, position = _maker(source, over)
     size = number_of(source, call, keyword, position)
+    given = source.argument(call, keyword, position)
+    if size is None and given is not None and name_of(given.value) != "None":
+        return [source.replace(given.value, _scaled(source, given.value, factor))]
     new = int(size * factor) if size is not None and size == int(size) else 0
     if new < 1 or new == size:
-        raise Refused("the batch size is not written as a number, or cannot become smaller")
+        raise Refused("the batch size is not given, or cannot become smaller")
     return [set_setting(source, call, keyword, str(new), position)]
+
+
+def _scaled(source: Source, value: cst.BaseExpression, factor: float) -> str:
+    """An expression for a batch size, times a factor."""
+    text = source.code(value)
+    if not isinstance(value, cst.Name | cst.Attribute | cst.Subscript | cst.Call):
+        text = f"({text})"
+    return f"{text} // {round(1 / factor)}" if factor < 1 else f"{round(factor)} * {text}"
 
 
 def _maker(source: Source, over: cst.BaseExpression) -> tuple[cst.Call, str, int]:

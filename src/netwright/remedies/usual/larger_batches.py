@@ -13,7 +13,7 @@ from ._usual import Usual
 
 remedy = Usual(
     name="fourfold-batches",
-    assumes="the training loop goes through a DataLoader of the file, or the pieces of split, whose size is a number",
+    assumes="the training loop goes through a DataLoader of the file, or the pieces of split, whose size is given",
 )
 
 

@@ -13,15 +13,17 @@ from ._usual import Usual
 
 remedy = Usual(
     name="quarter-batches",
-    assumes="the training loop goes through a DataLoader of the file, or the pieces of split, whose size is a number of at least 8",
+    assumes="the training loop goes through a DataLoader of the file, or the pieces of split, whose size is given, and where it is a number one of at least 8",
+    scales=True,
 )
 
 
 @remedy.edit
-def edit(source: Source, call: cst.Call) -> Sequence[Change]:
+def edit(source: Source, call: cst.Call, times: int) -> Sequence[Change]:
     """``batch_size=64`` becomes 16."""
     del call
-    changes = resized(source, 0.25)
-    if int(changes[0].text.rpartition("=")[2]) < 2:
+    changes = resized(source, 0.25**times)
+    size = changes[0].text.rpartition("=")[2].strip()
+    if size.isdigit() and int(size) < 2:
         raise Refused("the batches are small already")
     return changes

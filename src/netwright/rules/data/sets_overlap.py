@@ -10,6 +10,7 @@ What the network has learned by heart it answers rightly: the score on such samp
 
 ## How to fix
 Split before anything else: before samples are copied, oversampled or cut into overlapping pieces, by person or recording where several samples belong to one. Drop duplicates first.
+`netwright fix` has no remedy for it: mended, the evaluation gets worse, since it was too good, so no trial can prove it; and on which side a sample belongs is for a person to say.
 
 ## Known false alarms
 Whether an evaluation on training data is a mistake only the program's words tell: it is looked at where the data are called test or validation data (``x_test``, ``val_loader``), and

@@ -33,7 +33,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("T4", "T6"),
     explains=("NW103", "NW216", "NW601", "NW701"),
-    remedies=("single-precision",),
+    remedies=("keep-fractions", "single-precision"),
     thresholds={
         "left": Threshold(
             value=0.2, unit="share of the distinct values", source="four of five levels of the data are gone"
@@ -135,6 +135,7 @@ def _cut(graph: Graph, node: Node, door: Stats) -> Finding:
         where=node.where,
         expected="floating-point numbers up to the first layer",
         fix="divide as floating-point numbers (x.float() / 255), and convert with .float() before, not after",
+        remedies=("keep-fractions",),
         before=before,
         after=left,
     )
@@ -148,6 +149,7 @@ def _zero(tensor: DoorTensor, layer: Node) -> Finding:
         severity=Severity.WARNING,
         expected="inputs that differ between samples",
         fix="look for an integer division or a conversion to integers where the data is prepared",
+        remedies=("keep-fractions",),
         confidence=0.7,
         batches=tensor.batches,
     )
@@ -162,6 +164,7 @@ def _weights(parameters: Parameters) -> Finding | None:
             f"{len(half)} of {len(trained)} trained parameters are float16: updates below a thousandth of a weight are lost",
             where=half[0].where.on(parameter=half[0].name),
             expected="float32 weights, with torch.autocast for float16 arithmetic",
+            remedies=("single-precision",),
             fix="keep the network in float32 (no .half()) and put the forward pass under torch.autocast with a GradScaler",
             parameters=len(half),
             dtype="float16",

@@ -3,7 +3,8 @@
 ## What it measures
 The experiment `seeds` trains the whole program with several seeds and reads the accuracy that its own evaluation computes; the experiment `simple-models` fits nearest neighbours, logistic regression and boosted
 trees to the samples that the network is given, cross-validated, and counts the majority class. Compared are the upper end of the network's 95 % interval over seeds and the lower end of the best simple
-model's interval over samples.
+model's interval over samples. `netwright fix` makes the comparison for a program in which nothing else is found: with one run of the whole program, and the 95 % interval over the samples of its evaluation, of the accuracy or
+(for a target that is one number) of the squared error.
 
 ## Why it matters
 A network that a model without tuning beats has not learned what its inputs say: it is trained too short or at the wrong rate, is too small, or a fault holds it back.
@@ -12,14 +13,16 @@ A network that a model without tuning beats has not learned what its inputs say:
 Train longer, and look at the other findings first; where none is left, the simple model is the better one.
 
 ## Known false alarms
-The simple models are judged on the training set (by cross-validation), the network on its evaluation's data: where these are drawn from another distribution, the comparison is not fair. Runs that were
-stopped before their end are not judged. It needs both experiments (`--only seeds --only simple-models`), and an accuracy that the evaluation computes with torch.
+A squared error is held against the variance of the targets where it is of the size of the last training losses (a quarter to four times), else the two may be of different units and nothing is said. The simple models are judged on the training set (by cross-validation), the network on its evaluation's data: where these are drawn from another distribution, the comparison is not fair. Runs that were
+stopped before their end are not judged. Outside of `fix` it needs both experiments (`--only seeds --only simple-models`), and an accuracy that the evaluation computes with torch.
 
 ## Source
 Tobin, "Troubleshooting deep neural networks" (compare with simple baselines); Karpathy, "A recipe for training neural networks" (baselines first).
 """
 
-from ...evidence import Seeds, SimpleModels
+import math
+
+from ...evidence import Floor, Seeds, SimpleModels
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 
 rule = Rule(
@@ -34,6 +37,11 @@ rule = Rule(
             value=0.01,
             unit="of the answers",
             source="intervals over three seeds are narrow by luck at times; a hundredth is of no use to anyone",
+        ),
+        "unit": Threshold(
+            value=4.0,
+            unit="times the last training losses",
+            source="a loss of training and an error of evaluation in one unit differ by the fit alone; units differ by the targets' standard deviation squared",
         ),
     },
 )
@@ -67,3 +75,54 @@ def check(seeds: Seeds, models: SimpleModels) -> Finding | None:
         simple_low=low,
         model=name,
     )
+
+
+def below(floor: Floor, name: str, value: float, samples: int, loss: float | None) -> Finding | None:
+    """Hold what one whole run of a program reached against what simple models reach.
+
+    Args:
+        floor: that of the simple models.
+        name: ``accuracy`` or ``squared error``, of the program's own evaluation.
+        value: what it came to.
+        samples: how many answers it is a mean of.
+        loss: the mean of the last training losses.
+    """
+    if samples < 1 or not math.isfinite(value):
+        return None
+    if name == "accuracy" and floor.accuracy is not None and floor.accuracy_low is not None:
+        high, simple, low = _highest(value, samples), floor.accuracy, floor.accuracy_low
+        reached, what = value, "of its evaluation right"
+    elif (
+        name == "squared error" and floor.variance and floor.score is not None and floor.score_low is not None
+    ):
+        if loss is None or not value / rule["unit"] <= loss <= value * rule["unit"]:
+            return None
+        # The standard error of a mean of squares is their mean times the square root of 2 over their number, where errors are normal.
+        least = value * max(0.0, 1 - 1.96 * math.sqrt(2 / samples))
+        high, simple, low = 1 - least / floor.variance, floor.score, floor.score_low
+        reached, what = 1 - value / floor.variance, "of the targets' variance in its evaluation"
+    else:
+        return None
+    if high + rule["gap"] >= low:
+        return None
+    does = "gets" if name == "accuracy" else "explains"
+    return rule.found(
+        f"the trained network {does} {reached:.1%} {what} ({high:.1%} at most, by {samples} samples); {floor.model} {does} {simple:.1%} of {floor.samples} training samples that it was not fitted to "
+        f"(at least {low:.1%})",
+        where=floor.where,
+        expected="a trained network that does better than a model without tuning",
+        fix="train longer or at a better rate, with more and smaller batches; otherwise use the simple model",
+        remedies=(),
+        network=reached,
+        network_high=high,
+        simple=simple,
+        simple_low=low,
+        model=floor.model,
+    )
+
+
+def _highest(share: float, samples: int, z: float = 1.96) -> float:
+    """Upper end of Wilson's 95 % interval."""
+    middle = share + z * z / (2 * samples)
+    half = z * math.sqrt(share * (1 - share) / samples + z * z / (4 * samples * samples))
+    return min(1.0, (middle + half) / (1 + z * z / samples))

@@ -1,9 +1,9 @@
 """Gradients are computed but no update follows.
 
 ## What it measures
-Four forms: backward passes with an optimizer at hand that never makes a step; steps with no backward pass before them, or after
+Five forms: backward passes with an optimizer at hand that never makes a step; steps with no backward pass before them, or after
 backward passes that reach no parameter although the loss is not zero; steps on parameters with gradients that change
-nothing; a gradient scaler that skips every step.
+nothing; steps that change all weights but those that lie in memory in another order than that of their indices; a gradient scaler that skips every step.
 
 ## Why it matters
 The weights stay what they were; the loss only wanders with the batches.
@@ -11,7 +11,7 @@ The weights stay what they were; the loss only wanders with the batches.
 ## How to fix
 Call ``loss.backward()`` on the loss as the network's output gave it (not on a new tensor made from its value), then
 ``optimizer.step()`` (with parentheses, and not inside a branch that is never taken); give a learning
-rate above 0; call ``scaler.update()`` after ``scaler.step(optimizer)``.
+rate above 0; make weights contiguous that were set to a transposed view (an optimizer of one's own that reshapes them writes to a copy); call ``scaler.update()`` after ``scaler.step(optimizer)``.
 
 ## Known false alarms
 Gradient accumulation makes many backward passes per step, so many are asked for. A gradient scaler skips some first steps while it
@@ -27,7 +27,7 @@ import math
 
 from ...evidence import Event, Events, OptimizerInfo, Optimizers, Parameters, Program
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._gradients import first_known, flag, number
+from .._gradients import first_known, flag, listed, number
 
 rule = Rule(
     code="NW409",
@@ -35,7 +35,7 @@ rule = Rule(
     severity=Severity.ERROR,
     kind=Kind.BUG,
     guides=("S4", "E9"),
-    remedies=("step-the-optimizer",),
+    remedies=("contiguous-weights", "step-the-optimizer"),
     explains=(
         "NW601",
         "NW701",
@@ -66,7 +66,7 @@ def check(events: Events, optimizers: Optimizers, parameters: Parameters, progra
     never = _no_step(events, optimizers, program) or _no_gradient(events, optimizers)
     if never is not None:
         return [never]
-    found = [_without_effect(events, o) for o in optimizers.optimizers]
+    found = [_without_effect(events, o) or _into_a_copy(parameters, o) for o in optimizers.optimizers]
     return [f for f in [*found, _skipped(events)] if f is not None]
 
 
@@ -85,6 +85,7 @@ def _no_step(events: Events, optimizers: Optimizers, program: Program) -> Findin
         also=[optimizer.where] if optimizer.where.known else [],
         expected="a step of the optimizer after the backward passes of each batch",
         fix=f"call optimizer.step() (with parentheses) after the backward at {where.at}",
+        remedies=("step-the-optimizer",),
         backwards=len(backwards),
         steps=0,
     )
@@ -115,6 +116,7 @@ def _no_gradient(events: Events, optimizers: Optimizers) -> Finding | None:
         also=[optimizer.where] if optimizer.where.known else [],
         expected="a backward pass of the loss before each step of the optimizer",
         fix=fix,
+        remedies=(),  # the optimizer is stepped, and more steps mend nothing
         backwards=len(backwards),
         steps=len(steps),
     )
@@ -145,8 +147,37 @@ def _without_effect(events: Events, optimizer: OptimizerInfo) -> Finding | None:
         where=where,
         expected="a step changes the weights that have gradients",
         fix=fix,
+        remedies=(),
         steps=len(idle),
         rates=rates,
+    )
+
+
+def _into_a_copy(parameters: Parameters, optimizer: OptimizerInfo) -> Finding | None:
+    """Steps that change the weights that lie in order in memory, and not those that do not."""
+    held = [p for p in parameters.parameters if optimizer.index in p.optimizers and p.requires_grad]
+    idle = [
+        p
+        for p in held
+        if not p.contiguous
+        and p.changed is False
+        and len(p.grad_steps) >= rule["steps"]
+        and all(p.grad_steps)
+    ]
+    if not idle or not any(p.contiguous and p.changed for p in held):
+        return None
+    names = [p.name for p in idle]
+    steps = min(len(p.grad_steps) for p in idle)
+    return rule.found(
+        f"{steps} steps of {optimizer.type} change {len(held) - len(idle)} parameters, and not {listed(names)}, which got a gradient at each: these do not lie in memory in the order of their "
+        "indices (a transposed view), so what the step writes to may be a copy of them",
+        where=first_known(optimizer.where, *(p.where for p in idle)),
+        also=[w for p in idle if (w := p.where).known],
+        expected="a step changes the weights that have gradients",
+        fix=f"make {listed(names)} contiguous (`.contiguous()`) before the optimizer is made, or write in its step to the parameter itself and not to a reshaped copy",
+        remedies=("contiguous-weights",),
+        steps=steps,
+        parameters=names,
     )
 
 

@@ -3,7 +3,7 @@
 ## What it measures
 The loss function against form and values of its target and against what makes the prediction: cross-entropy over a single output or
 with targets that are no probabilities, squared error on a softmax or sigmoid with class labels, on class numbers that the program then compares for equality, binary
-losses with more than two classes or with real numbers, a loss for counts with negative targets, softmax where several labels can be true.
+losses with more than two classes or with real numbers, a loss for counts with negative targets, softmax where several labels can be true, a percentage error on labels of 0 and 1.
 
 ## Why it matters
 Cross-entropy over one output is always 0 and teaches nothing. Squared error behind softmax or sigmoid has no gradient where the answer is wrong and sure
@@ -91,6 +91,8 @@ def check(graphs: Graphs, task: Task, targets: Targets) -> list[Finding]:
             finding = _cross_entropy(term, prediction, target)
         elif term.op in SQUARED:
             finding = _squared(graphs, graph, term, prediction, target, counts)
+        elif term.op == "percentage_error":
+            finding = _percentage(graph, term, target)
         elif term.op in (BCE, BCE_LOGITS):
             finding = _binary(graph, term, prediction, target, counts)
         if finding is not None:
@@ -200,6 +202,24 @@ def _squared(
         expected="a loss for classes: one output for each class and cross_entropy",
         fix=f"give the last layer {len(counts)} outputs and use CrossEntropyLoss with the class indices",
         classes=len(counts),
+    )
+
+
+def _percentage(graph: Graph, term: LossTerm, target: TensorInfo) -> Finding | None:
+    stats = target.stats
+    if stats is None or not zero_one(stats):
+        return None
+    ref = prediction_ref(term)
+    source = graph.source(ref, THROUGH_CLAMP) if ref is not None else None
+    return rule.found(
+        f"the error at {term.where.at} is divided by its target, which is 0 for {1 - stats.mean:.0%} of the labels: these outweigh all others, and the network learns to answer 0",
+        where=term.edit,
+        also=(term.where,),
+        expected="a loss made for class labels",
+        fix="use BCELoss on the outputs of the sigmoid, or BCEWithLogitsLoss on raw outputs",
+        zeros=1 - stats.mean,
+        loss=term.op,
+        activation=source.op if source is not None else None,
     )
 
 

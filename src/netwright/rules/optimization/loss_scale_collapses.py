@@ -27,6 +27,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.BUG,
     guides=("T4",),
+    remedies=("without-autocast",),
     explains=("NW601", "NW610"),
     thresholds={
         "skipped": Threshold(

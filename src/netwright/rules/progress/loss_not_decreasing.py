@@ -9,6 +9,7 @@ nothing about the targets.
 
 ## How to fix
 Look at the other findings first: they name causes. Then try a rate ten times larger and ten times smaller, and overfit one batch (`netwright check --only overfit-batch`).
+It has many causes and no remedy of its own: `netwright fix` tries those of the other findings, and the [standard remedies](../remedies.md#standard-remedies) where these do not help.
 
 ## Known false alarms
 The rate is still being warmed up: such steps are not judged, nor are networks whose weights were loaded, and what the loss fell in the first steps counts. Losses that are not meant to fall are not looked at where they can be told: of a GAN, where several are trained in turns, over what the network has drawn itself (reinforcement learning), towards targets that a trained network makes.

@@ -27,6 +27,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.BUG,
     guides=("T6",),
+    remedies=("let-go-of-graphs",),
     thresholds={
         "bytes": Threshold(
             value=64 * 2**20, unit="bytes", source="buffers and caches of small programs come to less"

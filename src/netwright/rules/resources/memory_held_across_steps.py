@@ -29,6 +29,7 @@ rule = Rule(
     severity=Severity.WARNING,
     kind=Kind.BUG,
     guides=("T6",),
+    remedies=("let-go-of-graphs",),
     explains=("NW614",),
     thresholds={
         "bytes": Threshold(value=64 * 2**20, unit="bytes", source="as for memory that grows (NW614)"),

@@ -1,0 +1,95 @@
+"""A program in which nothing is found and that is worse than simple models: it is sick, and what mends it must bring it up to them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from netwright.evidence import Floor, Program, Where
+from netwright.report.model import HEALTHY, SICK, Report
+from netwright.rerun import Command, Metric, Plan, Trace
+from netwright.surgery import door, floor
+from netwright.surgery.floor import held_against, short
+from netwright.surgery.operation import Operation, add_standard
+from netwright.trial import Cure
+from netwright.trial.cure import Attempt
+from netwright.trial.yardstick import ACCURACY, Yardstick
+
+PROGRAM = """\
+import torch
+opt = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+for epoch in range(2):
+    for x, y in loader:
+        loss(model(x), y).backward()
+        opt.step()
+"""
+REPORT = Report(
+    program=Program(script="train.py"),
+    verdict=HEALTHY,
+    floor=Floor(
+        model="nearest", samples=600, accuracy=0.99, accuracy_low=0.98, where=Where(file="train.py", line=5)
+    ),
+)
+
+
+def run(accuracy):
+    return Trace(
+        ended="finished",
+        metrics=(Metric(step=9, name="accuracy", value=accuracy, samples=300, at="train.py:7"),),
+    )
+
+
+def test_it_is_sick_and_gets_the_standard_remedies_with_more_updates_in_front(tmp_path):
+    (tmp_path / "train.py").write_text(PROGRAM)
+    report = held_against(REPORT, run(0.9))
+    assert report.verdict == SICK
+    assert [f.code for f in report.serious] == ["NW707"]
+    operation = Operation(command=Command(target="train.py", folder=tmp_path, environment={}), report=report)
+    add_standard(operation)
+    assert [p.remedy for p in operation.standard][:3] == [
+        "rate-divided-by-10",
+        "rate-times-10",
+        "three-times-as-long",
+    ]
+
+
+@pytest.mark.parametrize("trace", [run(0.97), None, replace(run(0.9), metrics=())])
+def test_a_program_that_is_as_good_or_does_not_say_stays_healthy(trace):
+    assert held_against(REPORT, trace) is REPORT
+    assert held_against(replace(REPORT, floor=None), run(0.9)).verdict == HEALTHY
+
+
+@pytest.mark.parametrize(("after", "falls_short"), [(0.92, True), (0.985, False)])
+def test_a_little_better_and_still_worse_than_simple_models_is_no_cure(after, falls_short):
+    cure = Cure(
+        yardstick=Yardstick(name=ACCURACY),
+        control=Attempt(patches=(), trace=run(0.9), value=0.9, gain=0.0),
+        before=(0.9,) * 5,
+        after=(after,) * 5,
+    )
+    assert short(REPORT, cure) == falls_short
+
+
+def test_the_whole_program_is_only_run_where_there_is_something_to_hold_it_against(monkeypatch):
+    wanted: list[Plan] = []
+    command = Command(target="train.py", folder=Path(), environment={"OMP_NUM_THREADS": "1"})
+    monkeypatch.setattr(door, "watch", lambda command, seconds: None)
+    monkeypatch.setattr(floor, "rerun", lambda command, plans, **_: [wanted.extend(plans), run(0.9)][1:])
+    assert door._seen_later(command, replace(REPORT, floor=None), seconds=1).verdict == HEALTHY
+    assert wanted == []
+    assert door._seen_later(command, REPORT, seconds=1).verdict == SICK
+    assert wanted == [Plan(seed=0)]
+
+
+def test_what_blurs_the_batches_is_tried_first(tmp_path):
+    path = tmp_path / "train.py"
+    path.write_text(PROGRAM.replace("        loss(", "        x = x[:, torch.randperm(9)]\n        loss("))
+    assert REPORT.floor is not None
+    blurred = replace(REPORT, floor=replace(REPORT.floor, blurred=Where(file=str(path), line=5)))
+    operation = Operation(
+        command=Command(target="train.py", folder=tmp_path, environment={}),
+        report=held_against(blurred, run(0.9)),
+    )
+    add_standard(operation)
+    assert operation.standard[0].remedy == "remove-augmentation"
+    assert operation.standard[0].after == PROGRAM
