@@ -101,7 +101,7 @@ def program_of(patient: Patient) -> Program:
         command=patient.command,
         seeds=dict(session.recording.seeds) if session else {},
         random_used=session.random_used() if session else (),
-        steps_seen=session.recording.steps if session else 0,
+        steps_seen=session.recording.updates if session else 0,
         torch_version=str(getattr(torch, "__version__", "")),
         python_version=platform.python_version(),
     )

@@ -1,13 +1,16 @@
 """A program in which nothing is found and that is worse than simple models: it is sick, and what mends it must bring it up to them."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from netwright.evidence import Floor, Program, Where
+from netwright.evidence.experiments.simple_models import most_nats
 from netwright.report.model import HEALTHY, SICK, Report
 from netwright.rerun import Command, Metric, Plan, Trace
+from netwright.rerun.trace import Point
 from netwright.surgery import door, floor
 from netwright.surgery.floor import held_against, short
 from netwright.surgery.operation import Operation, add_standard
@@ -27,14 +30,20 @@ REPORT = Report(
     program=Program(script="train.py"),
     verdict=HEALTHY,
     floor=Floor(
-        model="nearest", samples=600, accuracy=0.99, accuracy_low=0.98, where=Where(file="train.py", line=5)
+        model="nearest",
+        samples=600,
+        accuracy=0.99,
+        accuracy_low=0.98,
+        nats=most_nats(0.02, 10),
+        where=Where(file="train.py", line=5),
     ),
 )
 
 
-def run(accuracy):
+def run(accuracy, loss=0.4):
     return Trace(
         ended="finished",
+        points=(Point(step=9, loss=loss),),
         metrics=(Metric(step=9, name="accuracy", value=accuracy, samples=300, at="train.py:7"),),
     )
 
@@ -53,7 +62,7 @@ def test_it_is_sick_and_gets_the_standard_remedies_with_more_updates_in_front(tm
     ]
 
 
-@pytest.mark.parametrize("trace", [run(0.97), None, replace(run(0.9), metrics=())])
+@pytest.mark.parametrize("trace", [run(0.97), None, replace(run(0.9), metrics=()), run(0.9, loss=0.1)])
 def test_a_program_that_is_as_good_or_does_not_say_stays_healthy(trace):
     assert held_against(REPORT, trace) is REPORT
     assert held_against(replace(REPORT, floor=None), run(0.9)).verdict == HEALTHY
@@ -68,6 +77,20 @@ def test_a_little_better_and_still_worse_than_simple_models_is_no_cure(after, fa
         after=(after,) * 5,
     )
     assert short(REPORT, cure) == falls_short
+
+
+@pytest.mark.parametrize(("loss", "speaks"), [(0.9, True), (0.4, False)])
+def test_an_error_is_only_held_against_where_the_training_data_are_not_known_as_well(loss, speaks):
+    report = replace(REPORT, floor=Floor(model="ridge", samples=600, score=0.6, score_low=0.5, variance=1.0))
+    metric = Metric(step=9, name="squared error", value=0.9, samples=3000, at="train.py:7")
+    trace = replace(run(0.9, loss=loss), metrics=(metric,))
+    assert (held_against(report, trace).verdict == SICK) == speaks
+
+
+def test_the_largest_surprise_at_a_share_of_errors():
+    assert most_nats(0.5, 2) == pytest.approx(math.log(2))
+    assert most_nats(0.9, 10) == pytest.approx(math.log(10))
+    assert most_nats(0.02, 10) == pytest.approx(0.142, abs=1e-3)
 
 
 def test_the_whole_program_is_only_run_where_there_is_something_to_hold_it_against(monkeypatch):

@@ -68,6 +68,8 @@ class Recording:
     # Steps that are counted elsewhere, and not in ``made`` yet.
     uncounted: Callable[[], int] = lambda: 0
     made: int = 0
+    # Backward passes after the recording of a program without an optimizer, of which each ends what the one before began.
+    iterations: int = 0
     backwards: int = 0
     captured_steps: int = 0
     manual: Where | None = None
@@ -76,7 +78,12 @@ class Recording:
 
     @property
     def steps(self) -> int:
-        """Steps that the program has made."""
+        """Steps that the program has made, as far as it can be seen."""
+        return self.updates + self.iterations
+
+    @property
+    def updates(self) -> int:
+        """Those of them in which weights were seen to be updated, by an optimizer or by hand."""
         return self.made + self.uncounted()
 
     def living(self) -> list[torch.optim.Optimizer]:

@@ -52,7 +52,7 @@ def floor_of(trainee: Trainee, objective: Objective, indices: Sequence[int]) -> 
             return None
         pairs.extend(found)
     nats, ceiling = entropy(pairs)
-    return Floor(nats if _plain_mean(trainee.captures[0], objective, term) else None, ceiling)
+    return Floor(nats if plain_mean(trainee.captures[0], objective, term) else None, ceiling)
 
 
 def entropy(pairs: Sequence[tuple[Hashable, int]]) -> tuple[float, float]:
@@ -68,9 +68,12 @@ def entropy(pairs: Sequence[tuple[Hashable, int]]) -> tuple[float, float]:
     return (nats / len(pairs), right / len(pairs)) if pairs else (0.0, 1.0)
 
 
-def _plain_mean(capture: GraphCapture, objective: Objective, term: LossTerm) -> bool:
+def plain_mean(capture: GraphCapture, objective: Objective, term: LossTerm) -> bool:
+    """Whether the loss is the mean of what the term says of each answer, and nothing else."""
     node = capture.graph.nodes[term.node]
-    plain = not node.kwargs.get("label_smoothing") and node.arg(2, "weight") is None
+    plain = (
+        not node.kwargs.get("label_smoothing") and not term.class_weights and node.arg(2, "weight") is None
+    )
     return plain and len(objective.terms) == 1 and term.weight == 1 and term.reduction == "mean"
 
 

@@ -15,6 +15,7 @@ from ..capture.sandbox import untouched
 from ..capture.step import Step
 from ..evidence import NOWHERE, ModelScore, NetworkRace, SimpleModels, TaskKind, Where
 from ..rule import NotApplicable
+from ._floor import plain_mean
 from .experiment import Experiment, Material
 from .progress import Progress, unseen
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ._simple_fits import Problem
 
 _FEW = 40
+_SURPRISES = ("cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits")
 _CLASSES = 8  # further classes are taken together as one where scores are compared with permuted ones
 _AMOUNTS = 16
 _LOGISTIC = 2_000_000  # numbers in the table times classes, beyond which logistic regression takes too long
@@ -57,11 +59,12 @@ def simple_models(
     start = time.perf_counter()
     with untouched():
         samples = collect([step, *others])
-        _, term = main_term(samples.steps[0].capture)
+        objective, term = main_term(samples.steps[0].capture)
         found = _Study(samples, optimizer, start + seconds, progress).run()
     from ._target_origin import joined_at, targets_at
 
     capture = samples.steps[0].capture
+    plain = plain_mean(capture, objective, term)
     doors = [r.where for r in capture.tape.roots if r.where.known]
     return SimpleModels(
         **found,  # pyright: ignore[reportArgumentType]
@@ -69,6 +72,7 @@ def simple_models(
         copied_at=joined_at(capture, term),
         inputs_at=doors[0] if doors else NOWHERE,
         loss_at=term.where,
+        in_nats=plain and not term.pos_weight and term.op in _SURPRISES,
         seconds=time.perf_counter() - start,
     )
 

@@ -387,7 +387,7 @@ class Watcher:
 
     def _iterated(self, moment: Moment) -> None:
         """Without an optimizer a backward pass ends what the one before began."""
-        self.count()
+        self.recording.iterations += 1
         self.outbox.put(moment)
         self.outbox.look(self.account.clock())
         self._new_moment()

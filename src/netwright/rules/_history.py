@@ -15,6 +15,7 @@ LEVELS = 12
 STRETCHES = 8
 WARMING = 0.9  # of the largest rate so far
 CHANCE = 0.05
+BENT = 0.5
 
 
 def quantities(history: History, kind: str, quantity: str) -> Iterator[tuple[str, Series]]:
@@ -87,9 +88,12 @@ def flat_loss(
     found = slope(series.steps, series.values)
     if found is None or not level:
         return None
-    # What hardly scatters and bends leaves the slope without an interval: then no two blocks lie further apart than the lowest and the highest.
+    # What hardly scatters and bends leaves the slope without an interval: then no two blocks lie further apart than the lowest and the highest. A bend may be the end of what
+    # the data give (labels that are mostly chance), so what it fell before that must be far from enough.
     _, medians = blocks(series.steps, series.values)
-    found = replace(found, low=max(found.low, (min(medians) - max(medians)) / found.span))
+    apart = max(medians) - min(medians)
+    if apart < BENT * fall * level:
+        found = replace(found, low=max(found.low, -apart / found.span))
     if (found.most if sure else max(found.least, -found.change)) >= fall * level:
         return None
     return name, level, found

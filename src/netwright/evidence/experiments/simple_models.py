@@ -1,5 +1,6 @@
 """What simple models make of the samples that the network is given."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -139,6 +140,7 @@ class Floor:
     """What the best simple model makes of samples that it was not fitted to, with the lower end of its 95 % interval: the least that a trained network should reach.
 
     ``blurred`` is the last line of what is done to a batch before the network gets it, where simple models certainly know less of the classes after it. ``accuracy`` where there are classes, else ``score``, the share of the variance of the targets that it explains; ``variance`` is that of the targets as the loss got them.
+    ``nats`` is the largest mean cross-entropy of a training that is wrong no more often than the simple model, where the loss is one: above it the network has not learned its own training data as well.
     """
 
     model: str
@@ -150,6 +152,15 @@ class Floor:
     score: float | None = None
     score_low: float | None = None
     variance: float | None = None
+    nats: float | None = None
+
+
+def most_nats(wrong: float, classes: int) -> float:
+    """The largest mean cross-entropy of answers of which a share ``wrong`` is wrong, and that are right as often as they say (Fano's inequality; Cover and Thomas, "Elements of information theory", theorem 2.10.1)."""
+    wrong = min(max(wrong, 1e-12), 1 - 1 / classes)
+    return (
+        -wrong * math.log(wrong) - (1 - wrong) * math.log(1 - wrong) + wrong * math.log(max(classes - 1, 1))
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +171,7 @@ class SimpleModels:
     class. ``power`` is the share of ``plants`` planted signals that explain the share ``strength`` of the variance and were found by the same models with the same samples
     (``None``: it cannot be said what a signal would look like here). ``race`` is that of the network, or ``None`` with ``no_race`` as the reason.
     ``variance`` is that of a target that is one number, as the loss got it. ``views`` are the samples before and after augmentation, or ``None`` with ``no_views`` as the reason. ``copied_at`` is the line at which the targets join the inputs, where there is one.
+    ``in_nats`` says that the loss is the mean cross-entropy of the classes, and nothing else.
     """
 
     experiment: ClassVar[str] = "simple-models"
@@ -191,6 +203,7 @@ class SimpleModels:
     inputs_at: Where = NOWHERE
     copied_at: Where = NOWHERE
     loss_at: Where = NOWHERE
+    in_nats: bool = False
     seconds: float = 0.0
 
     @property
@@ -212,6 +225,9 @@ class SimpleModels:
                 where=self.loss_at,
                 accuracy=best.accuracy,
                 accuracy_low=best.accuracy_low,
+                nats=most_nats(1 - best.accuracy_low, self.classes or 2)
+                if self.in_nats and best.accuracy_low is not None
+                else None,
             )
         if self.kind is not TaskKind.REGRESSION or self.variance is None or not self.scores:
             return None

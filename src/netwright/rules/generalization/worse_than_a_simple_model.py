@@ -13,7 +13,7 @@ A network that a model without tuning beats has not learned what its inputs say:
 Train longer, and look at the other findings first; where none is left, the simple model is the better one.
 
 ## Known false alarms
-A squared error is held against the variance of the targets where it is of the size of the last training losses (a quarter to four times), else the two may be of different units and nothing is said. The simple models are judged on the training set (by cross-validation), the network on its evaluation's data: where these are drawn from another distribution, the comparison is not fair. Runs that were
+A squared error is held against the variance of the targets where it is of the size of the last training losses (a quarter to four times), else the two may be of different units and nothing is said. The simple models are judged on the training set (by cross-validation), the network on its evaluation's data: where these are drawn from another distribution, the comparison of the experiments is not fair; `fix` says nothing there unless the last training losses say, too, that the training data are not known as well (above what Fano's inequality allows at the simple model's share of errors; classes by cross-entropy alone). Runs that were
 stopped before their end are not judged. Outside of `fix` it needs both experiments (`--only seeds --only simple-models`), and an accuracy that the evaluation computes with torch.
 
 ## Source
@@ -85,11 +85,13 @@ def below(floor: Floor, name: str, value: float, samples: int, loss: float | Non
         name: ``accuracy`` or ``squared error``, of the program's own evaluation.
         value: what it came to.
         samples: how many answers it is a mean of.
-        loss: the mean of the last training losses.
+        loss: the mean of the last training losses. Where it says that the training data are known as well as simple models know them, nothing is said: the evaluation may be of other data.
     """
     if samples < 1 or not math.isfinite(value):
         return None
     if name == "accuracy" and floor.accuracy is not None and floor.accuracy_low is not None:
+        if loss is None or floor.nats is None or loss <= floor.nats:
+            return None  # its training data it knows as well as the simple model does: what it gets wrong may be other data
         high, simple, low = _highest(value, samples), floor.accuracy, floor.accuracy_low
         reached, what = value, "of its evaluation right"
     elif (
@@ -100,6 +102,8 @@ def below(floor: Floor, name: str, value: float, samples: int, loss: float | Non
         # The standard error of a mean of squares is their mean times the square root of 2 over their number, where errors are normal.
         least = value * max(0.0, 1 - 1.96 * math.sqrt(2 / samples))
         high, simple, low = 1 - least / floor.variance, floor.score, floor.score_low
+        if 1 - loss / floor.variance >= floor.score_low:
+            return None
         reached, what = 1 - value / floor.variance, "of the targets' variance in its evaluation"
     else:
         return None
