@@ -60,7 +60,7 @@ def main(
         parts.append(_section(name, results, once))
     parts.append(
         f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}, {threads} thread(s) of {os.cpu_count()} cores; "
-        f"load of the machine {load:.1f} before and {os.getloadavg()[0]:.1f} after (above the number of cores: it was busy with other work)."
+        f"load of the machine {load:.1f} before and {os.getloadavg()[0]:.1f} after (this measurement is 1 of it)."
     )
     missing = [name for name, (_, package) in TOOLS.items() if not usable(package)]
     if missing:
