@@ -66,5 +66,9 @@ def _what_was_seen(session: "Session", reran: bool) -> str:
         seen.append(
             f"child processes that worked for {busy:.0f} s (training in them is not seen: netwright looks at this one)"
         )
+    from .capture.compiling import something_compiled
+
     what = "; seen instead: " + ", ".join(seen) if seen else "; neither a network nor an optimizer was used"
+    if something_compiled():
+        what += ". What it compiles (torch.compile) cannot be looked into: with TORCH_COMPILE_DISABLE=1 in the environment it runs uncompiled"
     return "the program did not train: backward was never called" + what

@@ -51,4 +51,6 @@ def test_bit_identical(program, options, tmp_path):
     assert watched.returncode == 0, watched.stderr
     assert watched.stdout == bare.stdout
     assert "NW000" not in watched.stderr, watched.stderr
+    assert "recompile_limit" not in watched.stderr, watched.stderr
+    assert "NW409" not in watched.stderr, watched.stderr
     assert "netwright:" in watched.stderr or "Diagnosis" in watched.stderr

@@ -7,6 +7,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from .calls import describe
+from .compiling import compiling, not_compiled
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -19,6 +20,7 @@ class RecordingMode(TorchFunctionMode):
         super().__init__()
         self.recorder = recorder
 
+    @not_compiled
     def __torch_function__(
         self,
         func: Callable[..., Any],
@@ -27,6 +29,8 @@ class RecordingMode(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
+        if compiling():  # the program compiles a function
+            return func(*args, **kwargs)
         recorder = self.recorder
         info = describe(func)
         if not recorder.paused and info.name in ("set_requires_grad", "requires_grad_"):
@@ -59,6 +63,7 @@ class Onlooker(TorchFunctionMode):
         super().__init__()
         self.called = called
 
+    @not_compiled
     def __torch_function__(
         self,
         func: Callable[..., Any],
@@ -67,6 +72,8 @@ class Onlooker(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
+        if compiling():
+            return func(*args, **kwargs)
         out = func(*args, **kwargs)
         self.called(func, args, kwargs, out)
         return out

@@ -106,6 +106,13 @@ class ParameterWatch:
             tracked.last = tracked.step_began = now
         return norms
 
+    def written_unseen(self) -> bool:
+        """Whether a parameter is not as it was when it was last looked at."""
+        return any(
+            t.last is not None and (now := _sample(t.tensor)) is not None and not _equal(t.last, now)
+            for t in self.tracked.values()
+        )
+
     def after_backward(
         self, reached: Iterable[Tracked], before: list[float | None], after: list[float | None]
     ) -> None:

@@ -339,6 +339,7 @@ class Session:
         self.recorder.seen_forward = True
         self.loaders.trains()
         recording = self.recording
+        self._look_for_unseen_steps()
         recording.backwards += 1
         tape = self.recorder.tape
         goals = [v.index for t in roots if (v := tape.find(t)) is not None]
@@ -388,6 +389,16 @@ class Session:
         self.recorder.differentiated = tape.calls[-1].index + 1 if tape.calls else 0
         if loss is not None and recording.captures and recording.captures[0].graph.backward == where:
             recording.losses.append(loss)
+
+    def _look_for_unseen_steps(self) -> None:
+        """What makes the steps may not be seen: a step that the program has compiled, an optimizer that is written in another language. Then the weights are not as they were before the last pass."""
+        recording = self.recording
+        if (
+            recording.backwards
+            and recording.manual is None
+            and not any(r.steps for r in recording.optimizers)
+        ) and self.parameters.written_unseen():
+            recording.manual = NOWHERE
 
     def look_back(
         self, frame: FrameType | None, loss: float | None, *, scaled: bool = False

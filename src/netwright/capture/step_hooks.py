@@ -8,6 +8,8 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.hooks import RemovableHandle
 
+from .compiling import compiling, not_compiled
+
 Hook = Callable[[torch.optim.Optimizer, Any, Any], None]
 
 
@@ -15,7 +17,8 @@ class StepHooks:
     """A function before and one after the step of every optimizer, as long as they are in place.
 
     torch walks over one dictionary of all hooks while it calls them. Whoever puts a hook in or takes one away meanwhile, from within a hook, makes the program's step raise
-    as soon as the program has hooks of its own there. So all of ours share one entry in it, whose value is exchanged, and which goes away between two steps.
+    as soon as the program has hooks of its own there. So all of ours share one entry in it, which stays, and goes away between two steps. A step that the program compiles has the hooks
+    compiled into it, and is compiled anew when they change: such a step does not call ours.
     """
 
     def __init__(self, before: Hook, after: Hook) -> None:
@@ -37,24 +40,33 @@ class StepHooks:
 
 
 _in_place: dict[StepHooks, tuple[Hook | None, Hook | None]] = {}
+_now: list[Hook] = []  # before and after a step
 _handles: list[RemovableHandle] = []
 # The function that torch calls hooks from.
 _STEP = torch.optim.Optimizer.profile_hook_step(lambda: None).__code__
 
 
+@not_compiled
+def _before_every(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+    if not compiling():
+        _now[0](optimizer, args, kwargs)
+
+
+@not_compiled
+def _after_every(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+    if not compiling():
+        _now[1](optimizer, args, kwargs)
+
+
 def _exchange() -> None:
-    if not _in_place and not steps_under_way():
+    _now[:] = [_together([h for pair in _in_place.values() if (h := pair[place])]) for place in (0, 1)]
+    if not _handles and _in_place:
+        _handles.append(register_optimizer_step_pre_hook(_before_every))
+        _handles.append(register_optimizer_step_post_hook(_after_every))
+    elif not _in_place and not steps_under_way():
         for handle in _handles:
             handle.remove()
         _handles.clear()
-        return
-    if not _handles:
-        _handles.append(register_optimizer_step_pre_hook(_nothing))
-        _handles.append(register_optimizer_step_post_hook(_nothing))
-    for place, handle in enumerate(_handles):
-        entries = handle.hooks_dict_ref()
-        if entries is not None:
-            entries[handle.id] = _together([hook for pair in _in_place.values() if (hook := pair[place])])
 
 
 def _together(hooks: list[Hook]) -> Hook:

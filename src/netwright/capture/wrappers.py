@@ -11,6 +11,7 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from ..evidence import Where
 from .compiled import call_compiled, is_compiled, needs_fast_path
+from .compiling import compiling, not_compiled
 from .frames import construction_where, is_user, user_frame, user_where, where_of
 from .loops import loops_around
 from .measure import number_of
@@ -89,7 +90,7 @@ def _module_init(session: "Session", original: Original) -> Original:
         session.recorder.made_at[id(module)] = (weakref.ref(module), construction_where(module, 3))
 
     def __init__(self: torch.nn.Module, *args: Any, **kwargs: Any) -> None:
-        if not session.recorder.paused:
+        if not compiling() and not session.recorder.paused:
             _safely(session, note, self)
         return original(self, *args, **kwargs)
 
@@ -101,7 +102,11 @@ def _module_call(session: "Session", original: Original) -> Original:
 
     recorder = session.recorder
 
+    @not_compiled
     def __call__(self: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
+        # A function of the program's is compiled, with this module in it: we are no part of it.
+        if compiling():
+            return original(self, *args, **kwargs)
         if threading.get_ident() != recorder.thread or torch._C._are_functorch_transforms_active():  # pyright: ignore[reportPrivateUsage]
             return original(self, *args, **kwargs)
         if recorder.paused and not (session.resting and session.wakes()):
@@ -176,8 +181,9 @@ def _event(session: "Session", original: Original, kind: str) -> Original:
         index = session.optimizer_index(owner) if isinstance(owner, torch.optim.Optimizer) else None
         session.note(kind, where, index)
 
+    @not_compiled
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not session.recorder.paused:
+        if not compiling() and not session.recorder.paused:
             _safely(session, note, self, user_where(1))
         return original(self, *args, **kwargs)
 
@@ -187,7 +193,7 @@ def _event(session: "Session", original: Original, kind: str) -> Original:
 def _optimizer_init(session: "Session", original: Original) -> Original:
     def __init__(self: torch.optim.Optimizer, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
-        if not session.recorder.paused:
+        if not compiling() and not session.recorder.paused:
             _safely(session, note, self)
 
     def note(optimizer: torch.optim.Optimizer) -> None:
@@ -200,7 +206,7 @@ def _optimizer_init(session: "Session", original: Original) -> Original:
 def _scheduler_init(session: "Session", original: Original) -> Original:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
-        if not session.recorder.paused:
+        if not compiling() and not session.recorder.paused:
             _safely(session, note, self)
 
     def note(scheduler: Any) -> None:
@@ -261,7 +267,7 @@ def _scaler(session: "Session", original: Original, kind: str) -> Original:
         steps = session.recording.steps
         where = user_where(1)
         out = original(self, *args, **kwargs)
-        if not session.recorder.paused:
+        if not compiling() and not session.recorder.paused:
             _safely(session, note, self, args, where, session.recording.steps == steps)
         return out
 
@@ -319,7 +325,10 @@ def _loader_next(session: "Session", original: Original) -> Original:
 
 
 def _backward(session: "Session", original: Original) -> Original:
+    @not_compiled
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
+        if compiling():
+            return original(tensors, *args, **kwargs)
         if session.recorder.paused:
             session.tick()
             return original(tensors, *args, **kwargs)
@@ -331,9 +340,10 @@ def _backward(session: "Session", original: Original) -> Original:
 def _recorded_call(session: "Session", original: Original, name: str) -> Original:
     """Records a function that modes do not see as one call, so that it can be run again."""
 
+    @not_compiled
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         recorder = session.recorder
-        if recorder.paused:
+        if compiling() or recorder.paused:
             return original(*args, **kwargs)
         call = _safely(session, _begin_call, session, original, name, args, kwargs)
         paused, recorder.paused = recorder.paused, True

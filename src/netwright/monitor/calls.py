@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
+from ..capture.compiling import compiling, not_compiled
 from ..capture.patches import Patches
 
 if TYPE_CHECKING:
@@ -49,8 +50,9 @@ def install(watcher: "Watcher", patches: Patches) -> None:
 def backward(watcher: "Watcher", original: Original) -> Original:
     """``torch.autograd.backward``, which ``Tensor.backward`` calls as well."""
 
+    @not_compiled
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-        if watcher.awake:
+        if watcher.awake and not compiling():
             watcher.work(watcher.backward, tensors)
         return original(tensors, *args, **kwargs)
 
@@ -90,7 +92,7 @@ def _loader_next(watcher: "Watcher", original: Original) -> Original:
 def _scale(watcher: "Watcher", original: Original) -> Original:
     def scale(self: Any, outputs: Any) -> Any:
         out = original(self, outputs)
-        if watcher.awake and out is not outputs and isinstance(out, torch.Tensor):
+        if watcher.awake and not compiling() and out is not outputs and isinstance(out, torch.Tensor):
             watcher.reader.scaled = (weakref.ref(out), outputs.detach())
         return out
 
@@ -100,10 +102,10 @@ def _scale(watcher: "Watcher", original: Original) -> Original:
 def _scaler_step(watcher: "Watcher", original: Original) -> Original:
     def step(self: Any, *args: Any, **kwargs: Any) -> Any:
         before = watcher.steps
-        if watcher.awake:
+        if watcher.awake and not compiling():
             watcher.work(watcher.reader.scaler_steps, self)
         out = original(self, *args, **kwargs)
-        if watcher.steps == before:
+        if not compiling() and watcher.steps == before:
             watcher.step_skipped(self, args[0] if args else kwargs.get("optimizer"))
         return out
 
@@ -114,7 +116,7 @@ def _clip_norm(watcher: "Watcher", original: Original) -> Original:
     def _clip_grads_with_norm_(
         parameters: Any, max_norm: Any, total_norm: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        if watcher.awake:
+        if watcher.awake and not compiling():
             watcher.work(watcher.reader.clipped, total_norm, max_norm)
         return original(parameters, max_norm, total_norm, *args, **kwargs)
 
@@ -124,7 +126,7 @@ def _clip_norm(watcher: "Watcher", original: Original) -> Original:
 def _clip_norm_whole(watcher: "Watcher", original: Original) -> Original:
     def clip_grad_norm_(parameters: Any, max_norm: Any, *args: Any, **kwargs: Any) -> Any:
         out = original(parameters, max_norm, *args, **kwargs)
-        if watcher.awake:
+        if watcher.awake and not compiling():
             watcher.work(watcher.reader.clipped, out, max_norm)
         return out
 
@@ -133,7 +135,7 @@ def _clip_norm_whole(watcher: "Watcher", original: Original) -> Original:
 
 def _clip_value(watcher: "Watcher", original: Original) -> Original:
     def clip_grad_value_(parameters: Any, clip_value: Any, *args: Any, **kwargs: Any) -> Any:
-        if watcher.sampling:
+        if watcher.sampling and not compiling():
             if not isinstance(parameters, torch.Tensor):
                 parameters = list(parameters)
             watcher.work(watcher.reader.clips_values, parameters, clip_value)

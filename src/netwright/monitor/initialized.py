@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import init
 
+from ..capture.compiling import something_compiled
 from ..capture.frames import applied_where, user_where
 from ..capture.patches import Patches
 from ..evidence import InitializedAgain, Where
-from .outputs import something_compiled
 
 if TYPE_CHECKING:
     from .watcher import Watcher

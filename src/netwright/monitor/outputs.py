@@ -1,6 +1,5 @@
 """Outputs of modules on sampled steps: hooks that are put in when the step begins and taken away when it is over."""
 
-import sys
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -9,6 +8,7 @@ import torch
 from torch._C import DisableTorchFunction, _len_torch_function_stack  # pyright: ignore
 
 from ..capture.compiled import FUSED, is_compiled
+from ..capture.compiling import something_compiled
 from ..capture.flatten import tensors
 from ..capture.measure import has_values
 from .account import Account
@@ -259,12 +259,6 @@ def _is_leaf(module: torch.nn.Module) -> bool:
         c is not None
         for c in module._modules.values()  # pyright: ignore[reportPrivateUsage]
     )
-
-
-def something_compiled() -> bool:
-    """Whether the compiler has worked in this process: then a hook could make it work again."""
-    utils: Any = sys.modules.get("torch._dynamo.utils")
-    return utils is not None and bool(utils.counters["frames"]["total"])
 
 
 def _transformed() -> bool:

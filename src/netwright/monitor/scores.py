@@ -10,13 +10,13 @@ import torch
 
 from ..capture.calls import describe
 from ..capture.compiled import is_compiled, needs_fast_path
+from ..capture.compiling import something_compiled
 from ..capture.flatten import tensors
 from ..capture.measure import has_values
 from ..capture.mode import Onlooker
 from ..capture.sandbox import Below
 from ..inference import BINARY_LOSSES, CLASS_LOSSES, LOSSES, VALUE_LOSSES
 from .account import Account
-from .outputs import something_compiled
 
 _MOST_CLASSES = 64
 _ANSWERS = "answers/"

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from ..capture.compiled import is_compiled
 from ..capture.flatten import tensors
 from ..capture.frames import user_frame, user_where
 from ..capture.patches import Patches
 from ..capture.sandbox import Below, Unseen
+from ..capture.step_hooks import StepHooks
 from ..launch import Stop
 from .answers import Seeds
 from .digests import bytes_of, digest
@@ -94,8 +94,7 @@ class Watch:
         wrap(torch.no_grad, "__enter__", self._no_grad)
         wrap(torch.optim.Optimizer, "__init__", self._optimizer_made)
         self.loaders.start()
-        register_optimizer_step_pre_hook(self._before_step)
-        register_optimizer_step_post_hook(self._after_step)
+        StepHooks(self._before_step, self._after_step).put_in()
         os.register_at_fork(after_in_child=self._forked)
         self.seeds.start()
         apply(self.plan.interventions, self.hooks)
