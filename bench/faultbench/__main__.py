@@ -202,13 +202,13 @@ def compare(results: tuple[Path, ...], names: tuple[str, ...], *, write_page: bo
 @click.option(
     "--within",
     type=float,
-    default=5.0,
+    default=7.0,
     show_default=True,
     help="Planted faults on recipes that train within so many seconds.",
 )
-@click.option("--real", type=int, default=7, show_default=True, help="So many real programs, the quickest.")
+@click.option("--real", type=int, default=10, show_default=True, help="So many real programs, the quickest.")
 @click.option(
-    "--healthy", type=int, default=8, show_default=True, help="So many healthy recipes, the quickest."
+    "--healthy", type=int, default=12, show_default=True, help="So many healthy recipes, the quickest."
 )
 @click.option("--budget", type=float, default=300.0, show_default=True, help="Seconds of re-runs for each.")
 @click.option("--again", is_flag=True, help="Once more what an earlier state of netwright did not cure.")
