@@ -1,8 +1,11 @@
 """The network's interval over seeds against the simple model's over samples."""
 
+from dataclasses import replace
+
 import pytest
 
 from netwright.evidence import Baseline, Floor, ModelScore, Seeds, SimpleModels, TaskKind
+from netwright.evidence.experiments.simple_models import most_nats
 from netwright.experiments._reruns import spread
 from netwright.rule import NotApplicable
 from netwright.rules.generalization.worse_than_a_simple_model import below, rule
@@ -55,7 +58,7 @@ def test_runs_that_were_stopped_are_not_judged():
         judge([0.60, 0.62, 0.61], name="training loss")
 
 
-CLASSES = Floor(model="nearest", samples=600, accuracy=0.99, accuracy_low=0.98)
+CLASSES = Floor(model="nearest", samples=600, accuracy=0.99, accuracy_low=0.98, nats=most_nats(0.02, 10))
 AMOUNTS = Floor(model="boosting", samples=2000, score=0.75, score_low=0.73, variance=4.0)
 
 
@@ -70,9 +73,17 @@ def test_one_run_is_held_against_it_with_the_error_of_its_samples(reached, sampl
 
 
 @pytest.mark.parametrize(
+    ("floor", "loss"), [(CLASSES, 0.1), (CLASSES, None), (replace(CLASSES, nats=None), 0.3)]
+)
+def test_a_training_that_is_as_good_or_cannot_be_judged_says_nothing(floor, loss):
+    assert below(floor, "accuracy", 0.93, 270, loss) is None
+
+
+@pytest.mark.parametrize(
     ("error", "samples", "loss", "worse"),
     [
         (1.3, 1600, 1.1, True),  # 67 % of the variance, 70 % at most
+        (1.3, 1600, 1.0, False),  # its training data are known as well
         (1.2, 200, 1.1, False),
         (1.0, 1600, 0.9, False),
         (1.2e6, 1600, 1.1, False),  # in another unit than the loss
