@@ -68,7 +68,7 @@ def test_a_program_that_is_as_good_or_does_not_say_stays_healthy(trace):
     assert held_against(replace(REPORT, floor=None), run(0.9)).verdict == HEALTHY
 
 
-@pytest.mark.parametrize(("after", "falls_short"), [(0.92, True), (0.985, False)])
+@pytest.mark.parametrize(("after", "falls_short"), [(0.12, True), (0.92, True), (0.985, False)])
 def test_a_little_better_and_still_worse_than_simple_models_is_no_cure(after, falls_short):
     cure = Cure(
         yardstick=Yardstick(name=ACCURACY),

@@ -10,7 +10,7 @@ from ..rerun import Command, Trace
 from ..rerun.pool import rerun
 from ..rule import Finding
 from ..rules.data.augmentation_destroys_label import rule as destroys
-from ..rules.generalization.worse_than_a_simple_model import below, rule
+from ..rules.generalization.worse_than_a_simple_model import below, comparable, rule
 from ..trial import Cure
 from .trials import whole
 
@@ -34,7 +34,9 @@ def _finding(report: Report, trace: Trace) -> Finding | None:
     for name in _METRICS:
         metric = found.get(name)
         if metric is not None and report.floor is not None:
-            return below(report.floor, name, metric.value, metric.samples, trace.last_loss())
+            if not comparable(report.floor, name, metric.value, trace.last_loss()):
+                return None
+            return below(report.floor, name, metric.value, metric.samples)
     return None
 
 
@@ -62,4 +64,4 @@ def short(report: Report, cure: Cure) -> bool:
         return False
     name, value = cure.yardstick.name, statistics.median(after)
     metric = cure.control.trace.held_out().get(name)
-    return metric is not None and below(report.floor, name, value, metric.samples, value) is not None
+    return metric is not None and below(report.floor, name, value, metric.samples) is not None

@@ -77,33 +77,47 @@ def check(seeds: Seeds, models: SimpleModels) -> Finding | None:
     )
 
 
-def below(floor: Floor, name: str, value: float, samples: int, loss: float | None) -> Finding | None:
-    """Hold what one whole run of a program reached against what simple models reach.
+def comparable(floor: Floor, name: str, value: float, loss: float | None) -> bool:
+    """Whether what an evaluation came to may be held against simple models: its error is in the unit of the loss, and the training data are not known as well as simple models know them, or the evaluation may be of other data.
+
+    Args:
+        floor: that of the simple models.
+        name: ``accuracy`` or ``squared error``.
+        value: what it came to.
+        loss: the mean of the last training losses.
+    """
+    if loss is None:
+        return False
+    if name == "accuracy":
+        return floor.nats is not None and loss > floor.nats
+    return (
+        bool(floor.variance)
+        and floor.score_low is not None
+        and value / rule["unit"] <= loss <= value * rule["unit"]
+        and 1 - loss / floor.variance < floor.score_low
+    )
+
+
+def below(floor: Floor, name: str, value: float, samples: int) -> Finding | None:
+    """Hold what one whole run of a program reached against what simple models reach, where the two are :func:`comparable`.
 
     Args:
         floor: that of the simple models.
         name: ``accuracy`` or ``squared error``, of the program's own evaluation.
         value: what it came to.
         samples: how many answers it is a mean of.
-        loss: the mean of the last training losses. Where it says that the training data are known as well as simple models know them, nothing is said: the evaluation may be of other data.
     """
     if samples < 1 or not math.isfinite(value):
         return None
     if name == "accuracy" and floor.accuracy is not None and floor.accuracy_low is not None:
-        if loss is None or floor.nats is None or loss <= floor.nats:
-            return None  # its training data it knows as well as the simple model does: what it gets wrong may be other data
         high, simple, low = _highest(value, samples), floor.accuracy, floor.accuracy_low
         reached, what = value, "of its evaluation right"
     elif (
         name == "squared error" and floor.variance and floor.score is not None and floor.score_low is not None
     ):
-        if loss is None or not value / rule["unit"] <= loss <= value * rule["unit"]:
-            return None
         # The standard error of a mean of squares is their mean times the square root of 2 over their number, where errors are normal.
         least = value * max(0.0, 1 - 1.96 * math.sqrt(2 / samples))
         high, simple, low = 1 - least / floor.variance, floor.score, floor.score_low
-        if 1 - loss / floor.variance >= floor.score_low:
-            return None
         reached, what = 1 - value / floor.variance, "of the targets' variance in its evaluation"
     else:
         return None
