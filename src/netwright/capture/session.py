@@ -34,7 +34,7 @@ from .recording import Limits, OptimizerRecord, Recording
 from .sandbox import Below, Unseen
 from .schedules import SchedulerRecord
 from .spots import spots
-from .step_hooks import StepHooks, steps_under_way
+from .step_hooks import StepHooks, has_closure, steps_under_way
 from .tape import Call, RootCall
 from .use import ParameterUse
 from .warned import Attribution
@@ -426,9 +426,7 @@ class Session:
             self._depth += 1
             nested, parameters = self._depth > 1, held(optimizer)
             norms = self.parameters.norms(parameters) if nested else self.parameters.before_step(parameters)
-            closure = (
-                any(map(callable, args)) or kwargs.get("closure") is not None
-            )  # the first is the optimizer
+            closure = has_closure(args, kwargs)
             self.note(
                 "optimizer_step",
                 _step_where(),

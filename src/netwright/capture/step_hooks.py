@@ -92,3 +92,8 @@ def steps_under_way() -> int:
         found += frame.f_code is _STEP
         frame = frame.f_back
     return found
+
+
+def has_closure(args: Any, kwargs: Any) -> bool:
+    """Whether a step is given a closure, by what a hook gets (the first argument is the optimizer)."""
+    return any(map(callable, args)) or callable(kwargs.get("closure"))

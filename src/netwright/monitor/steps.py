@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..capture.patches import Patches
-from ..capture.step_hooks import Hook, StepHooks, steps_under_way
+from ..capture.step_hooks import Hook, StepHooks, has_closure, steps_under_way
 from .calls import backward
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Steps:
         self._watcher = watcher
         self._hooks = StepHooks(self._before, self._after)
         self._patches = Patches()
-        self._stepping: list[int] = []
+        self._depth = 0  # steps under way, those within others too
         self._nested = False
         self._dozes = False
 
@@ -45,7 +45,7 @@ class Steps:
         """Only count until so many steps are done. Passed over where steps have others in them, or an evaluation may end with a step."""
         watcher = self._watcher
         steps = until - watcher.steps
-        if steps >= _FEW and not (self._nested or self._stepping or watcher.scores.in_place):
+        if steps >= _FEW and not (self._nested or self._depth or watcher.scores.in_place):
             self._dozes = True
             self._patches.undo()
             self._hooks.call(None, self._counter(steps))
@@ -85,11 +85,10 @@ class Steps:
             return
         watcher.account.entered()
         watcher.scores.leave()
-        if self._stepping:  # a step was left by an exception, or this one is made within it
-            del self._stepping[steps_under_way() - 1 :]
-        self._stepping.append(id(optimizer))
-        if len(self._stepping) == 1:
-            watcher.step_begins(optimizer, closure=_closure(args, kwargs))
+        # Where one is under way it was left by an exception, or this one is made within it.
+        self._depth = 1 + (min(self._depth, steps_under_way() - 1) if self._depth else 0)
+        if self._depth == 1:
+            watcher.step_begins(optimizer, closure=has_closure(args, kwargs))
         else:
             self._nested = True
 
@@ -97,10 +96,6 @@ class Steps:
         watcher = self._watcher
         if threading.get_ident() != watcher.thread:
             return
-        del self._stepping[-1:]
-        if not self._stepping:
-            watcher.step_ends(optimizer, closure=_closure(args, kwargs))
-
-
-def _closure(args: Any, kwargs: Any) -> bool:
-    return any(map(callable, args)) or callable(kwargs.get("closure"))  # the first is the optimizer
+        self._depth = max(0, self._depth - 1)
+        if not self._depth:
+            watcher.step_ends(optimizer, closure=has_closure(args, kwargs))

@@ -1,10 +1,12 @@
 """The door of ``netwright fix``: from the command line to the exit code."""
 
 import contextlib
+import functools
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ParamSpec
 
 from ..options import NOT_PROVEN
 from ..remedies import Patch, Treatment
@@ -21,7 +23,44 @@ from .operation import Operation, operate
 from .proof import keep
 from .words import show, show_patch
 
+_Given = ParamSpec("_Given")
 
+
+def _ended_by_signals(command: Callable[_Given, int]) -> Callable[_Given, int]:
+    """Decorator: SIGTERM and SIGHUP are as Ctrl-C, so what is known is said and nothing is left behind. The exit code is then 128 and the number of the signal."""
+
+    @functools.wraps(command)
+    def run(*args: _Given.args, **kwargs: _Given.kwargs) -> int:
+        with _interrupted_by_signals() as signals:
+            code = command(*args, **kwargs)
+        return 128 + signals[0] if signals else code
+
+    return run
+
+
+@contextlib.contextmanager
+def _interrupted_by_signals() -> Iterator[list[int]]:
+    """Inside, SIGTERM and SIGHUP raise as Ctrl-C does. Those that came."""
+    came: list[int] = []
+
+    def handle(number: int, _: object) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    before: dict[int, object] = {}
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            with contextlib.suppress(ValueError):  # not in the main thread
+                before[number] = signal.signal(number, handle)
+    try:
+        yield came
+    finally:
+        for number in before:
+            signal.signal(number, signal.SIG_DFL)
+
+
+@_ended_by_signals
 def run(
     *,
     target: str,
@@ -33,23 +72,7 @@ def run(
     unproved: bool,
     quiet: bool,
 ) -> int:
-    """Do it. The exit code: 0 nothing to mend, or proven; 5 otherwise; 128 and the number of the signal where one ended it."""
-    with _interrupted_by_signals() as signals:
-        code = _run(target, argv, is_module, budget, seeds, write=write, unproved=unproved, quiet=quiet)
-    return 128 + signals[0] if signals else code
-
-
-def _run(
-    target: str,
-    argv: tuple[str, ...],
-    is_module: bool,
-    budget: float,
-    seeds: int,
-    *,
-    write: bool,
-    unproved: bool,
-    quiet: bool,
-) -> int:
+    """Do it. The exit code: 0 nothing to mend, or proven; 5 otherwise."""
     command = Command(
         target=target, argv=argv, is_module=is_module, folder=Path.cwd(), environment=dict(os.environ)
     )
@@ -76,28 +99,6 @@ def _run(
             return _write(patches)
     proven = operation.cure is not None and operation.cure.proven
     return 0 if proven else NOT_PROVEN
-
-
-@contextlib.contextmanager
-def _interrupted_by_signals() -> Iterator[list[int]]:
-    """Inside, SIGTERM and SIGHUP are as Ctrl-C: what is known is said, and nothing is left behind. Those that came."""
-    came: list[int] = []
-
-    def handle(number: int, _: object) -> None:
-        came.append(number)
-        raise KeyboardInterrupt
-
-    before: dict[int, object] = {}
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            with contextlib.suppress(ValueError):  # not in the main thread
-                before[number] = signal.signal(number, handle)
-    try:
-        yield came
-    finally:
-        for number in before:
-            signal.signal(number, signal.SIG_DFL)
 
 
 def _seen_later(command: Command, report: Report, *, seconds: float) -> Report:
