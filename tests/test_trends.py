@@ -1,5 +1,6 @@
 """Trends of noisy series: right where there is one, and rarely where there is none."""
 
+import itertools
 import math
 import random
 
@@ -89,6 +90,22 @@ def test_change_point_finds_the_step():
     assert found.after - found.before == pytest.approx(3, abs=0.7)
     assert change_point(range(10), [1.0] * 10) is None
     assert change_point(range(3), [1, 2, 3]) is None
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.3, 0.6])
+def test_a_jump_far_above_the_noise_is_sure_whatever_the_noise_remembers(memory):
+    draw = random.Random(4)
+    tries = [
+        [x + (20 if i >= 12 else 0) for i, x in enumerate(noise(36, memory, draw))] for _ in range(TRIES)
+    ]
+    assert all(change_point(range(36), values).p < 1e-3 for values in tries)
+
+
+@pytest.mark.parametrize("points", [12, 24, 192])
+def test_a_walk_is_seldom_taken_for_a_change(points):
+    draw = random.Random(5)
+    walks = [list(itertools.accumulate(noise(points, 0.0, draw))) for _ in range(TRIES)]
+    assert sum(change_point(range(points), w).p < 0.01 for w in walks) <= 3
 
 
 def test_alternation_of_a_series_that_jumps_to_and_fro():

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 BLOCKS = 24
 _CLIMB = 12  # blocks
 _FEWEST = 6  # blocks; with fewer, Kendall's statistic has hardly any values
+_OF_JUMPS = 0.05  # of the level: a jump that ranks do not do justice to is sure by far more than that
 Z_99 = 2.576  # two-sided 99 % of the normal distribution
 _SCALE = 1.4826  # of a median absolute deviation, to be a standard deviation under normal noise
 
@@ -159,13 +160,32 @@ def climbs(values: Sequence[float]) -> bool:
 def change_point(steps: Sequence[float], values: Sequence[float]) -> Change | None:
     """Where the series changes its level most, and how sure that is. None with fewer than 6 blocks.
 
+    Two tests share the level (Bonferroni). Ranks ask nothing of the noise, but say little of a step that stands far above it: 24 blocks give no less than p = 0.0004, and a slight
+    memory of the noise takes even that. There the jump itself is beside all others: what drifts or remembers does not do so from one block to the next.
     Source: Pettitt, "A non-parametric approach to the change-point problem" (1979), with his approximation of the level of significance, 2 exp(-6 K^2 / (n^3 + n^2)); K is made smaller by the
-    dependence between blocks as in `slope`.
+    dependence between blocks as in `slope`. The jump: Student's t as for one outlier among n (Grubbs, "Procedures for detecting outlying observations in samples", 1969), on differences.
     """
     x, y = blocks(steps, values)
-    n = len(y)
-    if n < _FEWEST:
+    if len(y) < _FEWEST:
         return None
+    by_rank, by_jump = _by_ranks(y), _by_jump(y)
+    if by_rank is None:
+        return None
+    (at, p) = min(
+        (by_rank[0], by_rank[1] / (1 - _OF_JUMPS)), (by_jump[0], by_jump[1] / _OF_JUMPS), key=lambda f: f[1]
+    )
+    before, after = _levels(y, at)
+    return Change(step=(x[at] + x[at + 1]) / 2, before=before, after=after, p=min(1.0, p))
+
+
+def _levels(y: Sequence[float], at: int) -> tuple[float, float]:
+    """Medians up to the block ``at`` and after it."""
+    return statistics.median(y[: at + 1]), statistics.median(y[at + 1 :])
+
+
+def _by_ranks(y: Sequence[float]) -> tuple[int, float] | None:
+    """Pettitt's place of the change and its p. None where no two blocks differ."""
+    n = len(y)
     running, best, at = 0, 0, 0
     for t in range(n - 1):
         running += sum((y[t] > v) - (y[t] < v) for v in y)
@@ -173,10 +193,34 @@ def change_point(steps: Sequence[float], values: Sequence[float]) -> Change | No
             best, at = running, t
     if best == 0:
         return None
-    before, after = statistics.median(y[: at + 1]), statistics.median(y[at + 1 :])
+    before, after = _levels(y, at)
     residuals = [v - (before if i <= at else after) for i, v in enumerate(y)]
-    p = min(1.0, 2 * math.exp(-6 * best**2 / (n**3 + n**2) / _dependence(residuals)))
-    return Change(step=(x[at] + x[at + 1]) / 2, before=before, after=after, p=p)
+    return at, 2 * math.exp(-6 * best**2 / (n**3 + n**2) / _dependence(residuals))
+
+
+def _by_jump(y: Sequence[float]) -> tuple[int, float]:
+    """The place of the largest difference over two blocks (two, since the change may lie within a block), and how likely, at most, one among all is as large beside the others."""
+    differences = [b - a for a, b in zip(y, y[2:], strict=False)]
+    top = max(range(len(differences)), key=lambda i: abs(differences[i]))
+    at = top if abs(y[top + 1] - y[top]) >= abs(y[top + 2] - y[top + 1]) else top + 1
+    # A change between two blocks is in two differences, one within a block in three.
+    others = [d for i, d in enumerate(differences) if abs(i - top) > 1]
+    if len(others) < _FEWEST:
+        return at, 1.0
+    spread = math.sqrt(statistics.fmean(d * d for d in others))
+    if spread == 0:
+        return at, 0.0
+    return at, len(differences) * _both_tails(abs(differences[top]) / spread, len(others) - 1)
+
+
+def _both_tails(t: float, freedom: int) -> float:
+    """An upper bound of how likely Student's t lies as far from 0: beyond t, 1 is at most x / t, and the density times x has an integral."""
+    if t <= 0:
+        return 1.0
+    height = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) / math.sqrt(
+        freedom * math.pi
+    )
+    return min(1.0, 2 * height * freedom / (freedom - 1) / t * (1 + t * t / freedom) ** (-(freedom - 1) / 2))
 
 
 def alternation(values: Sequence[float]) -> Alternation | None:
