@@ -8,7 +8,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.hooks import RemovableHandle
 
-from .compiling import compiling, not_compiled
+from .compiling import compiling, not_compiled, something_compiled
 
 Hook = Callable[[torch.optim.Optimizer, Any, Any], None]
 
@@ -28,10 +28,17 @@ class StepHooks:
         """Call them from now on: both, as they were given."""
         self.call(self._before, self._after)
 
-    def call(self, before: Hook | None, after: Hook | None) -> None:
-        """Call these from now on; ``None``: nothing at this place."""
+    def call(self, before: Hook | None, after: Hook | None, *, straight: bool = False) -> None:
+        """Call these from now on; ``None``: nothing at this place. ``straight``: by torch itself where that can be."""
         _in_place[self] = before, after
-        _exchange()
+        _exchange(straight=straight)
+
+    def only_count(self, counts: Hook) -> None:
+        """Call this alone from now on, at the end of a step, and by torch itself where nothing else of ours looks at steps: what stands between costs a short step more than the counting.
+
+        ``counts`` looks itself whether a step is being compiled.
+        """
+        self.call(None, counts, straight=True)
 
     def take_out(self) -> None:
         """Call nothing any more."""
@@ -58,7 +65,7 @@ def _after_every(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> No
         _now[1](optimizer, args, kwargs)
 
 
-def _exchange() -> None:
+def _exchange(*, straight: bool = False) -> None:
     _now[:] = [_together([h for pair in _in_place.values() if (h := pair[place])]) for place in (0, 1)]
     if not _handles and _in_place:
         _handles.append(register_optimizer_step_pre_hook(_before_every))
@@ -67,6 +74,13 @@ def _exchange() -> None:
         for handle in _handles:
             handle.remove()
         _handles.clear()
+    # Where steps were compiled other functions in torch's dictionaries would have them compiled anew.
+    alone = straight and len(_in_place) == 1 and not something_compiled()
+    for handle, hook in zip(_handles, _now if alone else (_before_every, _after_every), strict=False):
+        hooks = handle.hooks_dict_ref()
+        # A new value under a key that is there: whoever walks over the dictionary at this moment does not notice.
+        if hooks is not None and handle.id in hooks:
+            hooks[handle.id] = hook
 
 
 def _together(hooks: list[Hook]) -> Hook:

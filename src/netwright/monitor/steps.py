@@ -4,7 +4,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.compiler import is_compiling
 
+from ..capture.compiling import not_compiled
 from ..capture.patches import Patches
 from ..capture.step_hooks import Hook, StepHooks, has_closure, steps_under_way
 from .calls import backward
@@ -48,7 +50,7 @@ class Steps:
         if steps >= _FEW and not (self._nested or self._depth or watcher.scores.in_place):
             self._dozes = True
             self._patches.undo()
-            self._hooks.call(None, self._counter(steps))
+            self._hooks.only_count(self._counter(steps))
 
     def rouse(self) -> None:
         """End of the doze."""
@@ -65,13 +67,14 @@ class Steps:
             self._dozes = False
 
     def _counter(self, steps: int) -> Hook:
-        """What is called at the end of each of so many steps. It touches nothing but two numbers."""
+        """What is called at the end of each of so many steps. It touches nothing but two numbers, and asks no more than what the compiler, which reads it where it compiles a step, leaves it out for."""
         watcher, thread, this_thread = self._watcher, self._watcher.thread, threading.get_ident
         left = steps
 
+        @not_compiled
         def counts(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
             nonlocal left
-            if this_thread() == thread:
+            if not is_compiling() and this_thread() == thread:
                 left -= 1
                 if left <= 0:
                     watcher.work(watcher.wake)
