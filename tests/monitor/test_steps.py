@@ -176,3 +176,80 @@ def test_hooks_come_and_go_within_a_step(training):
     late.take_out()
     assert seen == ["before", "after", "late before", "late after"]
     assert not _global_optimizer_pre_hooks and not _global_optimizer_post_hooks
+
+
+def test_while_it_dozes_torch_calls_the_counter_itself_beside_hooks_of_the_program(training, watcher):
+    with _own_hooks() as called:
+        training.step()
+        code = [hook.__code__.co_name for hook in _global_optimizer_post_hooks.values()]
+        assert "counts" in code
+        training.step(3 * THINNED)
+        assert called == {"before": 1 + 3 * THINNED, "after": 1 + 3 * THINNED}
+    assert watcher.steps == 1 + 3 * THINNED
+
+
+def test_once_something_was_compiled_the_hooks_of_torch_stay_the_same(training, watcher, monkeypatch):
+    monkeypatch.setattr("netwright.capture.step_hooks.something_compiled", lambda: True)
+    before, after = _hooks()
+    for made in range(1, 3 * THINNED):
+        training.step()
+        assert watcher.steps == made
+        assert _hooks() == (before, after)
+
+
+def _hooks():
+    return [*_global_optimizer_pre_hooks.values()], [*_global_optimizer_post_hooks.values()]
+
+
+def test_two_who_look_at_steps_are_both_called_while_one_dozes(training, watcher):
+    seen = []
+    other = StepHooks(lambda *_: seen.append("before"), lambda *_: seen.append("after"))
+    training.step()  # the doze has begun
+    other.put_in()
+    training.step(2)
+    other.take_out()
+    assert seen == ["before", "after"] * 2
+    training.step(THINNED)
+    assert watcher.steps == 3 + THINNED
+
+
+@pytest.mark.parametrize("slow_one_in", [1, 3])
+def test_waiting_for_data_is_estimated_from_batches_here_and_there(training, slow_one_in):
+    clock = Clock()
+    watcher = Watcher(None, clock=clock)
+    watcher._pace.thinned = 1024
+    watcher._pace.samples = lambda step, now: False
+    watcher.follow(training.model)
+    watcher.start()
+    waited = 0.0
+    for index, _ in enumerate(torch.utils.data.DataLoader(Slow(clock, slow_one_in, 2000))):
+        waited += 1.0 if index % slow_one_in == 0 else 0.0
+        training.step()
+    watcher.close()
+    assert watcher.loading == pytest.approx(waited, rel=0.15)
+    assert clock.read < 2000, "the clock is not read for every batch"
+
+
+class Clock:
+    """Seconds that pass only where somebody waits."""
+
+    def __init__(self):
+        self.now, self.read = 0.0, 0
+
+    def __call__(self):
+        self.read += 1
+        return self.now
+
+
+class Slow(torch.utils.data.Dataset):
+    """One sample in so many takes a second."""
+
+    def __init__(self, clock, one_in, size):
+        self.clock, self.one_in, self.size = clock, one_in, size
+
+    def __len__(self):
+        return self.size
+
+    def __getitem__(self, index):
+        self.clock.now += 1.0 if index % self.one_in == 0 else 0.0
+        return torch.zeros(1)
