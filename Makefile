@@ -13,6 +13,7 @@ lint:
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m pyright
 	lint-imports
+	vermin --quiet --no-tips --target=3.10- --violations src tools bench/*.py bench/faultbench/*.py bench/overhead bench/runs
 
 test:
 	$(PYTHON) -m pytest -n 2

@@ -21,4 +21,5 @@ run python -m ruff format --check .
 run python -m ruff check .
 run python -m pyright
 run lint-imports
+run vermin --quiet --no-tips --target=3.10- --violations src tools bench/*.py bench/faultbench/*.py bench/overhead bench/runs
 run python -m pytest -n 2 "$@"

@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch._C import DisableTorchFunction, _len_torch_function_stack  # pyright: ignore
@@ -113,7 +113,7 @@ class OutputReader:
         self._shelf.clear()
         self._moment = None
 
-    def __deepcopy__(self, memo: object) -> Self:
+    def __deepcopy__(self, memo: object) -> "OutputReader":
         """A network that copies its own attributes takes hooks along: never with a second one of this behind them."""
         return self
 

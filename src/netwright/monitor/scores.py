@@ -4,7 +4,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import torch
 
@@ -196,7 +196,7 @@ class Scores:
         """Take the mode away. While it handles a call (a backward) torch holds it back: then it goes the next time."""
         self._mode.leave()
 
-    def __deepcopy__(self, memo: object) -> Self:
+    def __deepcopy__(self, memo: object) -> "Scores":
         """A network that copies its own attributes takes hooks along: never with a second one of this behind them."""
         return self
 
