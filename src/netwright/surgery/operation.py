@@ -75,6 +75,8 @@ def nominate(operation: Operation) -> None:
                 operation.nominated.append(options)
             if finding is top and not any(isinstance(o, Patch) for o in options):
                 operation.unmended.append(finding)
+    if floor.alone(operation.report.serious) and (patch := floor.unscaled(operation.report)) is not None:
+        operation.nominated.append([patch])
 
 
 def _refused(remedy: Remedy, finding: Finding, why: str) -> Edit:
@@ -172,6 +174,7 @@ def _search(operation: Operation, *, seeds: int, progress: Callable[[float], Non
         progress=progress,
     )
     operation.steps = trials.steps
+    by_floor = floor.alone(operation.report.serious)
     mended = Mended(operation.command)
 
     def run(wanted: Sequence[tuple[Set, int]]) -> Sequence[Trace]:
@@ -179,6 +182,8 @@ def _search(operation: Operation, *, seeds: int, progress: Callable[[float], Non
         return trials.run(wanted)
 
     def healthy(patches: Set) -> bool:
+        if by_floor:
+            return False  # an examination does not see what it is worse in
         with trials.aside():
             return mended.healthy(patches)
 
@@ -197,7 +202,7 @@ def _search(operation: Operation, *, seeds: int, progress: Callable[[float], Non
             rung=trials.rung,
             at_once=trials.at_once,
         )
-        if floor.alone(operation.report.serious) and floor.short(operation.report, operation.cure):
+        if by_floor and floor.short(operation.report, operation.cure):
             operation.cure = replace(operation.cure, short=True)
         if operation.cure.patches:
             operation.left = mended.left(operation.cure.patches, operation.cure.files)
