@@ -132,6 +132,7 @@ def operate(
     budget: float,
     seeds: int = 5,
     examined_s: float | None = None,
+    sick: bool = True,
     stream: TextIO | None = None,
     quiet: bool = False,
 ) -> Operation:
@@ -143,6 +144,7 @@ def operate(
         budget: seconds for all re-runs together.
         seeds: matched pairs of re-runs that prove the set that is found.
         examined_s: the budget of the examination that made the report, where a later one of the same program may take its place.
+        sick: whether something is wrong with it for certain. Where that is only to be seen, nothing is tried but what the findings nominate.
         stream: where the progress is drawn.
         quiet: draw none.
 
@@ -151,7 +153,8 @@ def operate(
     """
     operation = Operation(command=command, report=report, budget_s=budget)
     nominate(operation)
-    add_standard(operation)
+    if sick:
+        add_standard(operation)
     if not operation.nominated and not operation.standard:
         return operation
     with shown("trials", stream or sys.stderr, quiet=quiet) as progress:
