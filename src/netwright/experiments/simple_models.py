@@ -74,13 +74,13 @@ def simple_models(
         inputs_at=doors[0] if doors else NOWHERE,
         loss_at=term.where,
         in_nats=plain and not term.pos_weight and term.op in _SURPRISES,
-        plain=_error(capture, term) if plain else None,
+        plain=plain_error(capture, term) if plain else None,
         seconds=time.perf_counter() - start,
     )
 
 
-def _error(capture: GraphCapture, term: LossTerm) -> str | None:
-    """The loss as :attr:`SimpleModels.plain` names it."""
+def plain_error(capture: GraphCapture, term: LossTerm) -> str | None:
+    """A loss that is a plain mean, as :attr:`SimpleModels.plain` names it where it is one of errors."""
     node = capture.graph.nodes[term.node]
     if term.op == "smooth_l1_loss":
         return term.op if node.arg(5, "beta", 1.0) == 1 else None

@@ -55,7 +55,11 @@ class Examination:
         self._report = self._folder / "report.json"
         self._said = self._folder / "output"
         # The usual share of the run time leaves a quick program without a single sample.
-        begin = ["run", "--watch-every", f"{_EVERY}"] if budget is None else ["check", "--only", SERIOUS, "--budget", f"{budget:g}"]
+        begin = (
+            ["run", "--watch-every", f"{_EVERY}"]
+            if budget is None
+            else ["check", "--only", SERIOUS, "--budget", f"{budget:g}"]
+        )
         module = ["-m"] if command.is_module else []
         options = ["--quiet", "--no-report", "--json", str(self._report), *module]
         options += ["--rehearse", f"{REHEARSE_S:g}"] if rehearse else []

@@ -27,7 +27,9 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     assert finding.where.line is not None
     if finding.code == "NW406":
         return _hidden(source, [p.line for p in (finding.where, *finding.also) if p.line is not None])
-    changes = [_exchanged(source, c) for line in _lines(finding) for c in activations_at(source, line, *_FLAT)]
+    changes = [
+        _exchanged(source, c) for line in _lines(finding) for c in activations_at(source, line, *_FLAT)
+    ]
     if not changes:
         raise Refused("no sigmoid or tanh is written on the line")
     return changes

@@ -21,6 +21,8 @@ Tobin, "Troubleshooting deep neural networks" (compare with simple baselines); K
 """
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 
 from ...evidence import Floor, Seeds, SimpleModels
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
@@ -100,21 +102,23 @@ def comparable(floor: Floor, name: str, value: float, loss: float | None) -> boo
     )
 
 
-# A mean of one of these losses says how large the mean of the squares is at least, and the mean of the absolute errors at most (Jensen's inequality: each is convex in the size of the error).
-_SQUARES_LEAST = {"mse_loss": lambda v: v, "smooth_l1_loss": lambda v: 2 * v, "l1_loss": lambda v: v * v}
-_ABSOLUTE_MOST = {
-    "mse_loss": math.sqrt,
-    "smooth_l1_loss": lambda v: math.sqrt(2 * v) if v < 0.5 else v + 0.5,
-    "l1_loss": lambda v: v,
-}
+def _squares_at_least(loss: str, mean: float) -> float:
+    """How large the mean of the squared errors is at least where the loss is such a mean: each is a convex function of the other (Jensen's inequality), or never larger."""
+    return {"mse_loss": mean, "smooth_l1_loss": 2 * mean, "l1_loss": mean * mean}[loss]
+
+
+def _absolute_at_most(loss: str, mean: float) -> float:
+    """How large the mean of the absolute errors is at most, in the same way."""
+    bent = math.sqrt(2 * mean) if mean < 0.5 else mean + 0.5
+    return {"mse_loss": math.sqrt(mean), "smooth_l1_loss": bent, "l1_loss": mean}[loss]
 
 
 def _absolute(floor: Floor, value: float, loss: float) -> bool:
     """The same for a mean absolute error, whatever error the loss is a mean of."""
-    if floor.loss not in _SQUARES_LEAST or not floor.variance or floor.score_low is None or loss <= 0:
+    if not floor.loss or not floor.variance or floor.score_low is None or loss <= 0:
         return False
-    most, times = _ABSOLUTE_MOST[floor.loss](loss), math.sqrt(rule["unit"])
-    explained = 1 - _SQUARES_LEAST[floor.loss](loss) / floor.variance
+    most, times = _absolute_at_most(floor.loss, loss), math.sqrt(rule["unit"])
+    explained = 1 - _squares_at_least(floor.loss, loss) / floor.variance
     return value / times <= most <= value * times and explained < floor.score_low
 
 
@@ -146,14 +150,11 @@ def below(floor: Floor, name: str, value: float, samples: int) -> Finding | None
     if high + rule["gap"] >= low:
         return None
     does = "gets" if name == "accuracy" else "explains"
-    return _found(
+    return _worse(
         floor,
         f"the trained network {does} {reached:.1%} {what} ({high:.1%} at most, by {samples} samples); {floor.model} {does} {simple:.1%} of {floor.samples} training samples that it was not fitted to "
         f"(at least {low:.1%})",
-        network=reached,
-        network_high=high,
-        simple=simple,
-        simple_low=low,
+        {"network": reached, "network_high": high, "simple": simple, "simple_low": low},
     )
 
 
@@ -165,27 +166,29 @@ def _further_off(floor: Floor, value: float, samples: int) -> Finding | None:
     least = value * max(0.0, 1 - 1.96 / math.sqrt(samples))
     if least - rule["gap"] * math.sqrt(floor.variance) <= floor.error_high:
         return None
-    return _found(
+    return _worse(
         floor,
         f"the trained network is off by {value:.3g} on average in its evaluation ({least:.3g} at least, by {samples} samples); {floor.model} is off by {floor.error:.3g} on {floor.samples} training samples that it was "
         f"not fitted to (at most {floor.error_high:.3g})",
-        network=value,
-        network_least=least,
-        simple=floor.error,
-        simple_high=floor.error_high,
+        {
+            "network": value,
+            "network_least": least,
+            "simple": floor.error,
+            "simple_high": floor.error_high,
+        },
     )
 
 
-def _found(floor: Floor, message: str, **numbers: float) -> Finding:
-    return rule.found(
+def _worse(floor: Floor, message: str, measured: Mapping[str, float]) -> Finding:
+    finding = rule.found(
         message,
         where=floor.where,
         expected="a trained network that does better than a model without tuning",
         fix="train longer or at a better rate, with more and smaller batches; otherwise use the simple model",
         remedies=(),
         model=floor.model,
-        **numbers,
     )
+    return replace(finding, measured={**finding.measured, **measured})
 
 
 def _highest(share: float, samples: int, z: float = 1.96) -> float:
