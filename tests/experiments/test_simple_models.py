@@ -12,7 +12,7 @@ from netwright.capture.step import Step
 from netwright.evidence import TaskKind
 from netwright.experiments import simple_models
 from netwright.experiments._sample_columns import label_issues
-from netwright.experiments._seen_samples import collect
+from netwright.experiments._seen_samples import collect, main_term
 from netwright.experiments._simple_fits import (
     Problem,
     cheap_models,
@@ -23,6 +23,7 @@ from netwright.experiments._simple_fits import (
     scores,
     wilson,
 )
+from netwright.experiments.simple_models import plain_error
 from netwright.rule import NotApplicable
 
 BATCH = 50
@@ -102,6 +103,30 @@ def test_amounts_explained_are_what_is_left_of_the_noise():
     assert by_name(found)["ridge"].low < 0.8 < by_name(found)["ridge"].high
     column = found.columns[0]
     assert column.predicts == pytest.approx(0.8, abs=0.05)
+    floor = found.floor
+    assert floor is not None
+    assert floor.loss == "mse_loss"
+    assert floor.error == pytest.approx((2 / np.pi) ** 0.5, rel=0.06)  # of normal noise of deviation 1
+    assert floor.error < floor.error_high < 1.15 * floor.error
+    assert (floor.mean, floor.variance) == pytest.approx((float(y.mean()), float(y.var())), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("loss", "plain"),
+    [
+        (F.mse_loss, "mse_loss"),
+        (lambda a, b: (a - b).abs().mean(), "l1_loss"),
+        (nn.SmoothL1Loss(), "smooth_l1_loss"),
+        (nn.SmoothL1Loss(beta=0.1), None),
+        (nn.HuberLoss(), "smooth_l1_loss"),
+        (nn.HuberLoss(delta=2.0), None),
+    ],
+)
+def test_what_a_loss_is_the_mean_of(loss, plain):
+    x = noise(BATCH)
+    (step,), _ = steps_of(x, x[:, :1], loss=loss, outputs=1)
+    _, term = main_term(step.capture)
+    assert plain_error(step.capture, term) == plain
 
 
 def test_a_copy_of_the_target_is_one_column():

@@ -142,6 +142,12 @@ def test_the_rate_is_lowered_wherever_it_is(code, measured):
     assert changed(OPTIMIZER, after) == ["LR = 0.05"]
 
 
+def test_of_several_optimizers_each_gets_a_tenth_of_its_rate():
+    two = OPTIMIZER + "two = torch.optim.Adam(p, 300 * 1e-3)\n"
+    after = mended("lower-learning-rate", "NW501", two, "opt = ", grown=20.0)
+    assert changed(two, after) == ["LR = 0.05", "two = torch.optim.Adam(p, 0.1 * (300 * 1e-3))"]
+
+
 @pytest.mark.parametrize(("ratio", "rate"), [(2e-4, "5"), (5e-6, "50"), (5e-8, "5000"), (1e-12, "5e4")])
 def test_the_rate_is_raised_for_weights_that_hardly_move(ratio, rate):
     after = mended("higher-learning-rate", "NW610", OPTIMIZER, "# here", ratio=ratio)
@@ -153,7 +159,8 @@ def test_the_rate_is_raised_for_weights_that_hardly_move(ratio, rate):
     ("name", "code", "text", "measured"),
     [
         ("lower-learning-rate", "NW414", OPTIMIZER, {"phase": "forward", "op": "log"}),
-        ("lower-learning-rate", "NW603", OPTIMIZER + "    two = torch.optim.Adam(p)\n", {}),
+        ("lower-learning-rate", "NW603", OPTIMIZER + "two = torch.optim.Adam(p)\n", {}),
+        ("lower-learning-rate", "NW603", OPTIMIZER.replace("optim.SGD", "mine"), {}),
         ("lower-learning-rate", "NW603", OPTIMIZER.replace("0.5", "1 / n"), {}),
         ("higher-learning-rate", "NW610", OPTIMIZER, {"ratio": 0.0}),
         ("clip-gradients", "NW414", "import torch\n" + OPTIMIZER, {"phase": "forward", "op": "log"}),

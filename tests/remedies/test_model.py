@@ -211,6 +211,18 @@ def test_in_forward_gates_and_outputs_stay():
         )
 
 
+def test_each_line_that_a_finding_speaks_of_is_changed():
+    text = """\
+    a = torch.sigmoid(self.a(x))
+    b = F.max_pool2d(torch.sigmoid(self.b(a)), 2)
+    c = torch.sigmoid(self.c(b))
+    """
+    both = ["a = torch.relu(self.a(x))", "b = F.max_pool2d(torch.relu(self.b(a)), 2)"]
+    after = mended("exchange-activation", "NW206", text, "a =", also=["b ="], each=True)
+    assert changed(text, after) == both
+    assert changed(text, mended("exchange-activation", "NW206", text, "a =", also=["b ="])) == both[:1]
+
+
 @pytest.mark.parametrize(
     ("line", "wanted"),
     [

@@ -13,7 +13,7 @@ from netwright.rerun import Command, Metric, Plan, Trace
 from netwright.rerun.trace import Point
 from netwright.surgery import door, floor
 from netwright.surgery.floor import held_against, short
-from netwright.surgery.operation import Operation, add_standard
+from netwright.surgery.operation import Operation, add_standard, nominate
 from netwright.trial import Cure
 from netwright.trial.cure import Attempt
 from netwright.trial.yardstick import ACCURACY, Yardstick
@@ -98,9 +98,10 @@ def test_the_whole_program_is_only_run_where_there_is_something_to_hold_it_again
     command = Command(target="train.py", folder=Path(), environment={"OMP_NUM_THREADS": "1"})
     monkeypatch.setattr(door, "watch", lambda command, seconds: None)
     monkeypatch.setattr(floor, "rerun", lambda command, plans, **_: [wanted.extend(plans), run(0.9)][1:])
-    assert door._seen_later(command, replace(REPORT, floor=None), seconds=1).verdict == HEALTHY
+    assert door._seen_later(command, replace(REPORT, floor=None), seconds=1)[0].verdict == HEALTHY
     assert wanted == []
-    assert door._seen_later(command, REPORT, seconds=1).verdict == SICK
+    report, doubt = door._seen_later(command, REPORT, seconds=1)
+    assert (report.verdict, doubt) == (SICK, None)
     assert wanted == [Plan(seed=0)]
 
 
@@ -116,3 +117,61 @@ def test_what_blurs_the_batches_is_tried_first(tmp_path):
     add_standard(operation)
     assert operation.standard[0].remedy == "remove-augmentation"
     assert operation.standard[0].after == PROGRAM
+
+
+REGRESSION = """\
+import torch
+from torch import nn
+model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1))
+opt = torch.optim.Adam(model.parameters())
+loss = nn.functional.smooth_l1_loss(model(x), y)
+loss.backward()
+opt.step()
+"""
+
+
+def amounts(path, **changes):
+    """A program whose simple model is off by 0.5 at most where its targets spread by 1.5, and is 4.8 on average."""
+    measured = {
+        "score": 0.8,
+        "score_low": 0.79,
+        "variance": 2.25,
+        "mean": 4.8,
+        "error": 0.48,
+        "error_high": 0.5,
+    }
+    found = {**measured, "loss": "smooth_l1_loss", **changes}
+    return replace(
+        REPORT, floor=Floor(model="ridge", samples=2000, where=Where(file=str(path), line=5), **found)
+    )
+
+
+def off_by(value, loss=0.3):
+    metric = Metric(step=9, name="absolute error", value=value, samples=1500, at="train.py:7")
+    return replace(run(0.9, loss=loss), metrics=(metric,))
+
+
+def test_an_absolute_error_makes_it_sick_and_its_targets_are_scaled_first(tmp_path):
+    path = tmp_path / "train.py"
+    path.write_text(REGRESSION)
+    command = Command(target="train.py", folder=tmp_path, environment={})
+    operation = Operation(command=command, report=held_against(amounts(path), off_by(0.6)))
+    nominate(operation)
+    ((patch,),) = operation.nominated
+    assert (patch.remedy, patch.codes) == ("scale-outputs", ("NW707",))
+    assert "output * 1.5 + 4.8" in patch.after
+    for near in ({"mean": 0.5}, {"mean": None}):
+        operation = Operation(command=command, report=held_against(amounts(path, **near), off_by(0.6)))
+        nominate(operation)
+        assert operation.report.verdict == SICK
+        assert operation.nominated == []
+
+
+def test_a_later_training_is_of_other_data_than_simple_models_know():
+    later = Metric(step=99, name="accuracy", value=0.5, samples=300, at="train.py:7", loader=3)
+    trace = run(0.99)
+    trace = replace(trace, metrics=(*trace.metrics, later))
+    assert held_against(REPORT, trace) is REPORT
+    control = Attempt(patches=(), trace=trace, value=0.5, gain=0.0)
+    cure = Cure(yardstick=Yardstick(name=ACCURACY), control=control, before=(0.5,) * 5, after=(0.6,) * 5)
+    assert not short(REPORT, cure)

@@ -157,6 +157,11 @@ def judged(name: str, problem: Problem, real: Array, permuted: Array, p_value: f
     if problem.classes is not None:
         right = int((real.argmax(axis=1) == problem.targets.argmax(axis=1)).sum())
         accuracy, bounds = right / len(real), wilson(right, len(real))
+    error = error_high = None
+    if problem.classes is None and problem.targets.shape[1] == 1:
+        off = np.abs(problem.targets - real)
+        error = float(off.mean())
+        error_high = error + 1.96 * float(off.std()) / len(off) ** 0.5
     return ModelScore(
         model=name,
         score=score,
@@ -167,6 +172,8 @@ def judged(name: str, problem: Problem, real: Array, permuted: Array, p_value: f
         accuracy=accuracy,
         accuracy_low=None if bounds is None else bounds[0],
         accuracy_high=None if bounds is None else bounds[1],
+        error=error,
+        error_high=error_high,
     )
 
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..capture.clock import in_time
+from ..capture.graphs import GraphCapture
 from ..capture.sandbox import untouched
 from ..capture.step import Step
-from ..evidence import NOWHERE, ModelScore, NetworkRace, SimpleModels, TaskKind, Where
+from ..evidence import NOWHERE, LossTerm, ModelScore, NetworkRace, SimpleModels, TaskKind, Where
 from ..rule import NotApplicable
 from ._floor import plain_mean
 from .experiment import Experiment, Material
@@ -73,8 +74,19 @@ def simple_models(
         inputs_at=doors[0] if doors else NOWHERE,
         loss_at=term.where,
         in_nats=plain and not term.pos_weight and term.op in _SURPRISES,
+        plain=plain_error(capture, term) if plain else None,
         seconds=time.perf_counter() - start,
     )
+
+
+def plain_error(capture: GraphCapture, term: LossTerm) -> str | None:
+    """A loss that is a plain mean, as :attr:`SimpleModels.plain` names it where it is one of errors."""
+    node = capture.graph.nodes[term.node]
+    if term.op == "smooth_l1_loss":
+        return term.op if node.arg(5, "beta", 1.0) == 1 else None
+    if term.op == "huber_loss":
+        return "smooth_l1_loss" if node.arg(3, "delta", 1.0) == 1 else None
+    return term.op if term.op in ("mse_loss", "l1_loss") else None
 
 
 class _Study:
@@ -150,7 +162,7 @@ class _Study:
             "columns": columns(whole.plain, problem, frozenset(b.name for b in samples.blocks if b.integral)),
             "tokens": token_shares(samples.blocks, samples.steps[0].capture),
             "half_score": _half(problem),
-            "variance": _variance(samples, rows, labels),
+            **_spread(samples, rows, labels),
         }
         issues, why = self._issues(probabilities, labels, values, rows, related=related)
         result.update({"issues": issues, "no_issues": why})
@@ -298,9 +310,12 @@ def _baselines(samples: "Samples", rows: "Array", labels: "Array | None") -> tup
     return tuple(found)
 
 
-def _variance(samples: "Samples", rows: "Array", labels: "Array | None") -> float | None:
+def _spread(samples: "Samples", rows: "Array", labels: "Array | None") -> dict[str, object]:
+    """Variance and mean of a target that is one number."""
     targets = samples.targets[rows].reshape(len(rows), -1)
-    return None if labels is not None or targets.shape[1] != 1 else float(targets.var())
+    if labels is not None or targets.shape[1] != 1:
+        return {}
+    return {"variance": float(targets.var()), "mean": float(targets.mean())}
 
 
 def _half(problem: "Problem") -> float | None:

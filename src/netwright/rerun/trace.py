@@ -115,10 +115,14 @@ class Trace:
         losses = self.losses
         return _mean(losses[-max(1, min(most, int(share * len(losses)))) :]) if losses else None
 
-    def held_out(self) -> dict[str, Metric]:
+    def held_out(self, *, earliest: bool = False) -> dict[str, Metric]:
         """The last value of each metric on data that were not trained on, as far as that can be told by DataLoader.
 
-        Where several lines or loaders give one, the one evaluated most often is taken, the first of equals: a validation set rather than a test set looked at once.
+        Where several lines or loaders give one, the one evaluated most often is taken: a validation set rather than a test set looked at once. Of equals it is the one that was evaluated after the most steps, since
+        what a program trains last (a fine-tuning) is what it is after; among those the first.
+
+        Args:
+            earliest: of equals the first, whatever was trained after it: what is known of the first training only may be held against this one.
         """
         trained = {u.turn for u in self.loaders if u.trained}
         groups: dict[tuple[str, str, int | None], list[Metric]] = {}
@@ -128,7 +132,7 @@ class Trace:
         for (name, _, loader), values in groups.items():
             if loader in trained:
                 continue
-            if name not in found or len(values) > len(found[name]):
+            if name not in found or _rank(values, earliest) > _rank(found[name], earliest):
                 found[name] = values
         return {name: values[-1] for name, values in found.items()}
 
@@ -145,6 +149,10 @@ class Trace:
         for name in ("tail", "lines", "seeded"):
             data[name] = tuple(data[name])
         return Trace(**data)
+
+
+def _rank(values: list[Metric], earliest: bool) -> tuple[int, int]:
+    return len(values), 0 if earliest else values[-1].step
 
 
 def _mean(values: tuple[float, ...]) -> float | None:

@@ -15,6 +15,7 @@ from ..report.terminal import make_console
 from ..report.words import headline
 from ..rerun import Command
 from ..trial.search import compatible
+from .doubts import doubted
 from .examination import examine, watch
 from .files import CannotFix
 from .files import write as write_files
@@ -78,19 +79,32 @@ def run(
     )
     try:
         examined_s = min(60.0, budget / 4)
-        report = examine(command, budget=examined_s)
+        report, doubt = examine(command, budget=examined_s), None
         if report.verdict == HEALTHY:
-            report = _seen_later(command, report, seconds=examined_s)
-        if report.verdict in (HEALTHY, CANNOT_TELL):
+            report, doubt = _seen_later(command, report, seconds=examined_s)
+        if report.verdict in (HEALTHY, CANNOT_TELL) and doubt is None:
             _tell(headline(report))
             return 0 if report.verdict == HEALTHY else NOT_PROVEN
-        operation = operate(command, report, budget=budget, seeds=seeds, examined_s=examined_s, quiet=quiet)
+        operation = operate(
+            command,
+            doubt or report,
+            budget=budget,
+            seeds=seeds,
+            examined_s=None if doubt else examined_s,
+            sick=doubt is None,
+            quiet=quiet,
+        )
     except CannotFix as why:
         _tell(str(why))
         return NOT_PROVEN
     except KeyboardInterrupt:
         _tell("interrupted before anything was tried")
         return NOT_PROVEN
+    if doubt is not None and (operation.cure is None or not operation.cure.proven):
+        _tell(
+            headline(report)
+        )  # what was only worth knowing has been tried, and makes no difference that can be proven
+        return 0
     show(operation, keep(operation), quiet=quiet)
     patches = tuple(p for p in _chosen(operation, unproved=unproved) if isinstance(p, Patch))
     if patches:
@@ -101,14 +115,14 @@ def run(
     return 0 if proven else NOT_PROVEN
 
 
-def _seen_later(command: Command, report: Report, *, seconds: float) -> Report:
-    """The report on a program whose first steps show nothing, with what its whole course shows: as it is watched, then in what it reaches."""
+def _seen_later(command: Command, report: Report, *, seconds: float) -> tuple[Report, Report | None]:
+    """The report on a program whose first steps show nothing, with what its whole course shows: as it is watched, then in what it reaches. Beside it, where it stays healthy, that of what may hold it back all the same."""
     later = watch(command, seconds=seconds)
     if later is not None and later.serious:
-        return later
-    if report.floor is None:
-        return report
-    return held_against(report, reached(command, seconds=seconds))
+        return later, None
+    if report.floor is not None:
+        report = held_against(report, reached(command, seconds=seconds))
+    return report, doubted(later) if later is not None and report.verdict == HEALTHY else None
 
 
 def _chosen(operation: Operation, *, unproved: bool) -> tuple[Patch | Treatment, ...]:

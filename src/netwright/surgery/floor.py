@@ -1,5 +1,6 @@
 """A program in which nothing is found, held against what simple models make of its data: where it is clearly worse, something is wrong with it all the same."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,11 +11,12 @@ from ..rerun import Command, Trace
 from ..rerun.pool import rerun
 from ..rule import Finding
 from ..rules.data.augmentation_destroys_label import rule as destroys
+from ..rules.data.regression_target_not_normalized import rule as not_normalized
 from ..rules.generalization.worse_than_a_simple_model import below, comparable, rule
 from ..trial import Cure
 from .trials import whole
 
-_METRICS = ("accuracy", "squared error")
+_METRICS = ("accuracy", "squared error", "absolute error")
 
 
 def reached(command: Command, *, seconds: float) -> Trace | None:
@@ -30,7 +32,7 @@ def held_against(report: Report, trace: Trace | None) -> Report:
 
 
 def _finding(report: Report, trace: Trace) -> Finding | None:
-    found = trace.held_out()
+    found = trace.held_out(earliest=True)  # simple models know the data of the first training
     for name in _METRICS:
         metric = found.get(name)
         if metric is not None and report.floor is not None:
@@ -52,6 +54,24 @@ def unblurred(report: Report) -> Patch | None:
         return None
 
 
+def unscaled(report: Report) -> Patch | None:
+    """The network answering in the unit of its targets, where these are not of mean 0 and deviation 1: too near to be a finding by itself, and worth a trial where something is wrong."""
+    floor = report.floor
+    if floor is None or not floor.variance or floor.mean is None:
+        return None
+    deviation = math.sqrt(floor.variance)
+    if abs(floor.mean) <= 1 and deviation <= 2:
+        return None
+    (remedy,) = (r for r in all_remedies() if r.name == "scale-outputs")
+    finding = not_normalized.found(
+        "", where=floor.where, expected="", fix="", target_mean=floor.mean, target_std=deviation
+    )
+    try:
+        return replace(remedy.apply(finding), codes=(rule.code,))
+    except Refused:
+        return None
+
+
 def alone(serious: Sequence[Finding]) -> bool:
     """Whether that is all that is found."""
     return bool(serious) and all(f.code == rule.code for f in serious)
@@ -64,4 +84,6 @@ def short(report: Report, cure: Cure) -> bool:
         return False
     name, value = cure.yardstick.name, statistics.median(after)
     metric = cure.control.trace.held_out().get(name)
+    if metric != cure.control.trace.held_out(earliest=True).get(name):
+        return False  # of a later training, whose data simple models do not know
     return metric is not None and below(report.floor, name, value, metric.samples) is not None

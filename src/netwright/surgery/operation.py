@@ -75,6 +75,8 @@ def nominate(operation: Operation) -> None:
                 operation.nominated.append(options)
             if finding is top and not any(isinstance(o, Patch) for o in options):
                 operation.unmended.append(finding)
+    if floor.alone(operation.report.serious) and (patch := floor.unscaled(operation.report)) is not None:
+        operation.nominated.append([patch])
 
 
 def _refused(remedy: Remedy, finding: Finding, why: str) -> Edit:
@@ -130,6 +132,7 @@ def operate(
     budget: float,
     seeds: int = 5,
     examined_s: float | None = None,
+    sick: bool = True,
     stream: TextIO | None = None,
     quiet: bool = False,
 ) -> Operation:
@@ -141,6 +144,7 @@ def operate(
         budget: seconds for all re-runs together.
         seeds: matched pairs of re-runs that prove the set that is found.
         examined_s: the budget of the examination that made the report, where a later one of the same program may take its place.
+        sick: whether something is wrong with it for certain. Where that is only to be seen, nothing is tried but what the findings nominate.
         stream: where the progress is drawn.
         quiet: draw none.
 
@@ -149,7 +153,8 @@ def operate(
     """
     operation = Operation(command=command, report=report, budget_s=budget)
     nominate(operation)
-    add_standard(operation)
+    if sick:
+        add_standard(operation)
     if not operation.nominated and not operation.standard:
         return operation
     with shown("trials", stream or sys.stderr, quiet=quiet) as progress:
@@ -172,6 +177,7 @@ def _search(operation: Operation, *, seeds: int, progress: Callable[[float], Non
         progress=progress,
     )
     operation.steps = trials.steps
+    by_floor = floor.alone(operation.report.serious)
     mended = Mended(operation.command)
 
     def run(wanted: Sequence[tuple[Set, int]]) -> Sequence[Trace]:
@@ -179,6 +185,8 @@ def _search(operation: Operation, *, seeds: int, progress: Callable[[float], Non
         return trials.run(wanted)
 
     def healthy(patches: Set) -> bool:
+        if by_floor:
+            return False  # an examination does not see what it is worse in
         with trials.aside():
             return mended.healthy(patches)
 
@@ -197,7 +205,7 @@ def _search(operation: Operation, *, seeds: int, progress: Callable[[float], Non
             rung=trials.rung,
             at_once=trials.at_once,
         )
-        if floor.alone(operation.report.serious) and floor.short(operation.report, operation.cure):
+        if by_floor and floor.short(operation.report, operation.cure):
             operation.cure = replace(operation.cure, short=True)
         if operation.cure.patches:
             operation.left = mended.left(operation.cure.patches, operation.cure.files)

@@ -99,6 +99,37 @@ def test_an_error_is_held_against_it_in_the_unit_of_the_loss(error, samples, los
     assert (held(AMOUNTS, "squared error", error, samples, loss) is not None) == worse
 
 
+OFF = replace(AMOUNTS, error=0.8, error_high=0.83, loss="mse_loss")
+
+
+@pytest.mark.parametrize(
+    ("floor", "error", "samples", "loss", "worse"),
+    [
+        (OFF, 0.95, 1600, 1.2, True),  # 0.9 at least
+        (OFF, 0.95, 100, 1.2, False),  # 0.76 at least
+        (OFF, 0.88, 1600, 1.2, False),
+        (OFF, 0.95, 1600, 1.0, False),  # its training data are known as well
+        (OFF, 95.0, 1600, 1.2, False),  # in another unit than the loss
+        (replace(OFF, loss="l1_loss"), 0.95, 1600, 1.1, True),
+        (
+            replace(OFF, loss="l1_loss"),
+            0.95,
+            1600,
+            1.0,
+            False,
+        ),  # squares of 1 at least, of which 1.08 would tell
+        (replace(OFF, loss="smooth_l1_loss"), 0.95, 1600, 0.6, True),
+        (replace(OFF, loss="smooth_l1_loss"), 0.95, 1600, 0.5, False),
+        (replace(OFF, loss=None), 0.95, 1600, 1.2, False),
+        (replace(OFF, error=None, error_high=None), 0.95, 1600, 1.2, False),
+    ],
+)
+def test_an_absolute_error_is_held_against_its_own(floor, error, samples, loss, worse):
+    found = held(floor, "absolute error", error, samples, loss)
+    assert (found is not None) == worse
+    assert found is None or (found.measured["simple"], found.remedies) == (0.8, ())
+
+
 def test_what_it_does_not_measure_is_not_judged():
     assert held(CLASSES, "squared error", 9.0, 1000, 9.0) is None
     assert held(AMOUNTS, "accuracy", 0.1, 1000, 9.0) is None

@@ -14,7 +14,8 @@ class ModelScore:
 
     ``score`` is the share of the targets' variance that it explains (classes as one-hot vectors; 0: no better than the mean, negative: worse), ``low`` and ``high`` its 95 % interval
     over resampled samples. ``permuted`` are the scores with permuted targets, ``p_value`` is the share of those (with the real one counted) that are at least as good
-    (``None``: not permuted). ``accuracy`` is the share of right classes, with its 95 % interval, where there are classes.
+    (``None``: not permuted). ``accuracy`` is the share of right classes, with its 95 % interval, where there are classes; ``error`` the mean absolute error of a target that is one number, in its standard
+    deviations, with the upper end of its 95 % interval.
     """
 
     model: str
@@ -26,6 +27,8 @@ class ModelScore:
     accuracy: float | None = None
     accuracy_low: float | None = None
     accuracy_high: float | None = None
+    error: float | None = None
+    error_high: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +142,8 @@ class Views:
 class Floor:
     """What the best simple model makes of samples that it was not fitted to, with the lower end of its 95 % interval: the least that a trained network should reach.
 
-    ``blurred`` is the last line of what is done to a batch before the network gets it, where simple models certainly know less of the classes after it. ``accuracy`` where there are classes, else ``score``, the share of the variance of the targets that it explains; ``variance`` is that of the targets as the loss got them.
+    ``blurred`` is the last line of what is done to a batch before the network gets it, where simple models certainly know less of the classes after it. ``accuracy`` where there are classes, else ``score``, the share of the variance of the targets that it explains; ``variance`` and ``mean`` are those of the targets as the loss got them,
+    ``error`` its mean absolute error in the same unit with the upper end of the 95 % interval; ``loss`` is the name of the loss where that is the plain mean of squared errors, absolute errors or something between them.
     ``nats`` is the largest mean cross-entropy of a training that is wrong no more often than the simple model, where the loss is one: above it the network has not learned its own training data as well.
     """
 
@@ -152,6 +156,10 @@ class Floor:
     score: float | None = None
     score_low: float | None = None
     variance: float | None = None
+    mean: float | None = None
+    error: float | None = None
+    error_high: float | None = None
+    loss: str | None = None
     nats: float | None = None
 
 
@@ -170,8 +178,9 @@ class SimpleModels:
     ``samples`` are the distinct ones out of ``rows`` in ``batches`` batches, ``inputs`` says in words what became of the inputs, as ``features`` numbers. ``smallest`` is the number of samples of the rarest
     class. ``power`` is the share of ``plants`` planted signals that explain the share ``strength`` of the variance and were found by the same models with the same samples
     (``None``: it cannot be said what a signal would look like here). ``race`` is that of the network, or ``None`` with ``no_race`` as the reason.
-    ``variance`` is that of a target that is one number, as the loss got it. ``views`` are the samples before and after augmentation, or ``None`` with ``no_views`` as the reason. ``copied_at`` is the line at which the targets join the inputs, where there is one.
-    ``in_nats`` says that the loss is the mean cross-entropy of the classes, and nothing else.
+    ``variance`` and ``mean`` are those of a target that is one number, as the loss got it. ``views`` are the samples before and after augmentation, or ``None`` with ``no_views`` as the reason. ``copied_at`` is the line at which the targets join the inputs, where there is one.
+    ``in_nats`` says that the loss is the mean cross-entropy of the classes, and nothing else; ``plain`` is its name where it is in the same way the mean of an error (``mse_loss``, ``l1_loss``, or ``smooth_l1_loss`` that
+    bends at 1, as ``huber_loss`` then is as well).
     """
 
     experiment: ClassVar[str] = "simple-models"
@@ -196,6 +205,7 @@ class SimpleModels:
     no_issues: str = ""
     half_score: float | None = None
     variance: float | None = None
+    mean: float | None = None
     tokens: tuple[TokenShare, ...] = ()
     views: Views | None = None
     no_views: str = ""
@@ -204,6 +214,7 @@ class SimpleModels:
     copied_at: Where = NOWHERE
     loss_at: Where = NOWHERE
     in_nats: bool = False
+    plain: str | None = None
     seconds: float = 0.0
 
     @property
@@ -232,6 +243,7 @@ class SimpleModels:
         if self.kind is not TaskKind.REGRESSION or self.variance is None or not self.scores:
             return None
         best = max(self.scores, key=lambda s: s.low)
+        deviation = math.sqrt(self.variance)
         return Floor(
             model=best.model,
             samples=self.samples,
@@ -239,4 +251,8 @@ class SimpleModels:
             score=best.score,
             score_low=best.low,
             variance=self.variance,
+            mean=self.mean,
+            error=None if best.error is None else best.error * deviation,
+            error_high=None if best.error_high is None else best.error_high * deviation,
+            loss=self.plain,
         )

@@ -27,10 +27,18 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     assert finding.where.line is not None
     if finding.code == "NW406":
         return _hidden(source, [p.line for p in (finding.where, *finding.also) if p.line is not None])
-    changes = [_exchanged(source, c) for c in activations_at(source, finding.where.line, *_FLAT)]
+    changes = [
+        _exchanged(source, c) for line in _lines(finding) for c in activations_at(source, line, *_FLAT)
+    ]
     if not changes:
         raise Refused("no sigmoid or tanh is written on the line")
     return changes
+
+
+def _lines(finding: Finding) -> list[int]:
+    """That of the finding; all that it names where it speaks of each of them."""
+    places = (finding.where, *finding.also) if finding.measured.get("each") else (finding.where,)
+    return sorted({p.line for p in places if p.line is not None and p.file == finding.where.file})
 
 
 def _exchanged(source: Source, call: cst.Call) -> Change:
@@ -97,5 +105,7 @@ def hook(finding: Finding) -> Intervention:
     """What is made or applied on the line; which ones are hidden is not seen in a re-run."""
     if finding.code == "NW406":
         raise Refused("which activations are hidden is not seen in a re-run")
+    if len(_lines(finding)) > 1:
+        raise Refused("the activations stand on several lines")
     calls = " ".join([*_FLAT, *(f"nn.{FUNCTIONS[name]}" for name in _FLAT)])
     return at(finding, "instead", call=calls, function="relu", module="ReLU")

@@ -16,7 +16,7 @@ _MOST = 5  # tens
 remedy = Remedy(
     name="higher-learning-rate",
     mends=("NW502", "NW610"),
-    assumes="the weights move, and one optimizer of torch's is made in the file, whose rate is written as a number in the call or as a constant of the file",
+    assumes="the weights move, the optimizers are torch's, and the rate of each is written as a number in the call, as a calculation there, or as a constant of the file",
 )
 
 

@@ -1,4 +1,4 @@
-"""Divide the learning rate of the one optimizer by ten, wherever it is made."""
+"""Divide the learning rate by ten, wherever the optimizer is made; of several optimizers that of each."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ remedy = Remedy(
     name="lower-learning-rate",
     late=True,
     mends=("NW414", "NW501", "NW603", "NW604", "NW606", "NW611"),
-    assumes="one optimizer of torch's is made in the file, and its rate is written as a number in the call or as a constant of the file",
+    assumes="the optimizers are torch's, and the rate of each is written as a number in the call, as a calculation there, or as a constant of the file",
 )
 _OVERFLOWS = frozenset("linear matmul mm bmm addmm conv1d conv2d conv3d einsum exp".split())
 
@@ -50,15 +50,22 @@ def times(factor: float) -> Intervention:
 
 
 def scaled(source: Source, factor: float) -> Sequence[Change]:
-    """The rate of the one optimizer that a file makes, times a factor.
+    """The rate of every optimizer that a file makes, times a factor: which of several is to blame is not known, and the hooks change each as well.
 
     Raises:
-        Refused: there is not exactly one, or its rate is not written as a number.
+        Refused: there is none, or a rate is not written as a number.
     """
     made = [c for c in source.every(cst.Call) if last_name(c.func) in OPTIMIZERS]
-    if len(made) != 1:
-        raise Refused("not exactly one optimizer of torch's is made in this file")
-    rate = number_of(source, made[0], "lr", position=1)
+    if not made:
+        raise Refused("no optimizer of torch's is made in this file")
+    return [_times(source, call, factor) for call in made]
+
+
+def _times(source: Source, call: cst.Call, factor: float) -> Change:
+    given = source.argument(call, "lr", 1)
+    rate = number_of(source, call, "lr", position=1)
+    if rate is None and given is not None and isinstance(given.value, cst.BinaryOperation):
+        return source.replace(given.value, f"{factor:.3g} * ({source.code(given.value)})")
     if rate is None:
         raise Refused("the rate is not written as a number")
-    return [set_setting(source, made[0], "lr", f"{rate * factor:.3g}", position=1)]
+    return set_setting(source, call, "lr", f"{rate * factor:.3g}", position=1)

@@ -2,7 +2,7 @@
 
 ## What it measures
 For hidden sigmoid and tanh layers in the first step (over all captured batches at the first weights, where the experiment `signal-propagation` has run them): the share of their outputs in the flat part (sigmoid beyond 0.01..0.99,
-tanh beyond -0.99..0.99), and, where many lie in a row, how the gradient shrinks from one to the one before.
+tanh beyond -0.99..0.99), and, where many lie in a row, how the gradient shrinks from one to the one before. That hidden layers are sigmoids at all is worth knowing.
 
 ## Why it matters
 In the flat part the slope is nearly zero, and a sigmoid's slope is 0.25 at best: the gradient that reaches the layers
@@ -14,7 +14,7 @@ layer before each activation.
 
 ## Known false alarms
 Gates (a sigmoid that is multiplied with something), outputs, and recurrent layers are not looked at. Up to four sigmoids in
-a row, as in the original LeNet, are not reported.
+a row, as in the original LeNet, are not reported: they are information, since a shallow network learns with them, only slower. `netwright fix` exchanges these on trial where the run ended while the loss still fell (NW615).
 
 ## Source
 Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010); Emam,
@@ -45,6 +45,7 @@ rule = Rule(
     },
 )
 
+_NAMED = 16  # lines
 _NAMES = frozenset({"sigmoid", "tanh", "hardsigmoid"})
 
 
@@ -61,7 +62,7 @@ def check(graphs: Graphs, signals: Signals, propagation: SignalPropagation | Non
     full = [s for s in hidden if (s.saturated or 0.0) > rule["saturated"]]
     if full:
         return _saturated(full, len(hidden))
-    return _deep(_in_a_row(graphs, hidden))
+    return _deep(_in_a_row(graphs, hidden)) or _slow([s for s in hidden if s.op == "sigmoid"])
 
 
 def _hidden(graph: Graph, index: int) -> bool:
@@ -97,6 +98,23 @@ def _deep(chain: list[LayerSignal]) -> Finding | None:
         fix=f"use ReLU instead of {chain[0].op} in hidden layers, or put batch or layer normalization before each",
         gain_per_layer=gain,
         layers=len(chain),
+    )
+
+
+def _slow(sigmoids: list[LayerSignal]) -> Finding | None:
+    """Few sigmoids, not saturated: nothing that must harm, but each lets a quarter of the gradient through at most, where a ReLU lets through all of it."""
+    if not sigmoids:
+        return None
+    names = ", ".join(s.module for s in sigmoids[:3])
+    return rule.found(
+        f"{len(sigmoids)} hidden layers are sigmoids ({names}): each lets at most a quarter of the gradient through, so that the network learns slower than it could",
+        where=_place(sigmoids[0]),
+        also=tuple(_place(s) for s in sigmoids[1:_NAMED]),
+        severity=Severity.INFO,
+        expected="hidden activations whose slope is 1 where they are active",
+        fix="use ReLU instead of sigmoid in hidden layers",
+        layers=len(sigmoids),
+        each=True,
     )
 
 
