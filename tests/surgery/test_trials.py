@@ -11,7 +11,10 @@ from netwright.rerun import Command, Intervention, Trace
 from netwright.rerun.cache import state_of
 from netwright.surgery import examination, trials
 from netwright.surgery.examination import Mended
-from netwright.surgery.trials import Trials
+from netwright.surgery.trials import Trials, cut_short, unfinished
+from netwright.trial import Attempt, Cure
+from netwright.trial.search import stays
+from netwright.trial.yardstick import Yardstick
 
 
 @pytest.fixture
@@ -145,3 +148,71 @@ def test_without_a_patch_there_is_no_mended_program(mended):
     assert not made.healthy((patch, treated))
     assert made.left((patch, treated), {}) is None
     assert texts == []
+
+
+def _cure(control, *attempts, yardstick=None):
+    tried = tuple(Attempt(patches=(p,), trace=t, value=None, gain=0.0) for p, t in attempts)
+    return Cure(
+        yardstick=yardstick,
+        control=Attempt(patches=(), trace=control, value=None, gain=0.0),
+        attempts=tried,
+    )
+
+
+def _patch():
+    source = Source(Path("train.py"), "a = 1\n")
+    change = source.replace(source.statement(1), "a = 2")
+    return Patch(
+        remedy="other", title="t", codes=("NW305",), source=source, changes=(change,), bends_loss=True
+    )
+
+
+CUT = Trace(ended="steps", steps=20, wall_s=9.0)
+JUDGED = ("test accuracy 0.7",)
+
+
+def test_a_budget_that_ended_before_the_evaluation_names_one_that_would_do(started):
+    make, seen = started
+    whole = Trace(ended="finished", steps=400, wall_s=30.0, tail=JUDGED)
+    made = make(lambda plan: CUT if plan.steps else whole)
+    said = cut_short(made, _cure(CUT), [_patch()], stays([_patch()]))
+    assert "before the program's own evaluation" in said and "after 20 steps" in said
+    # 14 re-runs two at a time and one to begin with, 30 s each, and a quarter to spare.
+    assert made.needs(30.0) == 300 and "takes 30 s, so --budget 300 would do" in said
+    assert seen[-1][0].steps is None
+
+
+@pytest.mark.parametrize(
+    ("control", "whole", "said"),
+    [
+        (CUT, Trace(ended="killed", wall_s=40.0), "takes more than 40 s, so more than --budget 400"),
+        (CUT, Trace(ended="killed", wall_s=2.0), "takes more than 9 s, so more than --budget 90"),
+        (CUT, Trace(ended="finished", wall_s=30.0), ""),  # it tells nothing at its end either
+        (CUT, Trace(ended="crashed", wall_s=30.0), ""),
+        (Trace(ended="finished", wall_s=30.0), None, ""),
+        (Trace(ended="crashed", wall_s=30.0), None, ""),
+    ],
+)
+def test_what_a_longer_budget_would_not_change_or_is_not_known(started, control, whole, said):
+    make, _ = started
+    made = make(lambda plan: whole or control)
+    found = cut_short(made, _cure(control), [_patch()], stays([_patch()]))
+    assert said in found and bool(said) == bool(found)
+
+
+def test_a_re_run_that_the_budget_ended_says_nothing_of_its_remedy(started):
+    make, seen = started
+    patch, control = _patch(), Trace(ended="finished", steps=400, wall_s=10.0, tail=JUDGED)
+    made = make(lambda plan: control)
+    ran, yardstick = len(seen), Yardstick(name="accuracy", as_printed=True)
+    ended = _cure(control, (patch, Trace(ended="killed")), yardstick=yardstick)
+    assert unfinished(ended, patch)
+    said = cut_short(made, ended, [patch], stays([patch]))
+    assert "the re-runs with other did" in said and "takes 10 s, so --budget 100 would do" in said
+    for last in ("finished", "crashed"):
+        known = _cure(
+            control, (patch, Trace(ended="killed")), (patch, Trace(ended=last)), yardstick=yardstick
+        )
+        assert not unfinished(known, patch) and not cut_short(made, known, [patch], stays([patch]))
+    assert not unfinished(_cure(control, yardstick=yardstick), patch)
+    assert len(seen) == ran

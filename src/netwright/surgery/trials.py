@@ -10,11 +10,14 @@ from dataclasses import replace
 from ..remedies import interventions, merged
 from ..rerun import Command, Plan, Trace
 from ..rerun.pool import rerun, workers
-from ..rerun.trace import CRASHED, KILLED, SECONDS
-from ..trial import Rung
-from ..trial.cure import Set
+from ..rerun.trace import CRASHED, KILLED, SECONDS, STEPS
+from ..trial import Cure, Rung, choose
+from ..trial.cure import Set, Tried
+from ..trial.yardstick import Stays
 
 _PART = 4  # the shorter length is this part of the steps
+_NAMED = 3  # remedies, that a sentence names
+_SPARE = 1.25  # times what the whole runs take: the same run was seen to take a fifth longer beside others
 
 
 def whole(command: Command) -> Plan:
@@ -58,8 +61,8 @@ class Trials:
         self.threads = _threads(command, self.at_once)
         self.done = 0
         self.wanted = 1 + sets + 2 * seeds
-        rounds = math.ceil(self.wanted / self.at_once) + 1
-        self.each = budget / rounds
+        self.rounds = math.ceil(self.wanted / self.at_once) + 1
+        self.each = budget / self.rounds
         self.steps: int | None = None
         self.known: dict[str, Trace] = {}
         self.scout: Trace | None = None
@@ -78,6 +81,15 @@ class Trials:
                 )
                 return max(1, int(scout.steps * min(share, 0.8)))
         return None
+
+    def whole(self) -> Trace:
+        """The program as it is, to its own end or to that of the budget."""
+        (trace,) = self._run([Plan(seed=0, threads=self.threads)], max(1.0, self.until - time.monotonic()))
+        return trace
+
+    def needs(self, seconds: float) -> float:
+        """The budget within which all re-runs fit whole where one takes so long."""
+        return 10 * math.ceil(_SPARE * self.rounds * seconds / 10)
 
     @property
     def rung(self) -> Rung | None:
@@ -135,3 +147,44 @@ class Trials:
 
     def _at(self, done: float) -> None:
         self.progress(min(0.99, done / self.wanted))
+
+
+def cut_short(trials: Trials, cure: Cure, nominated: Sequence[Tried], stays: Stays) -> str:
+    """What the budget kept from being known, and which budget would do: where it ended the re-runs before the program's evaluation, what is left of it is spent on one whole run. Nothing where the evaluation tells nothing anyhow.
+
+    Args:
+        trials: the re-runs that were made.
+        cure: what came of them.
+        nominated: the remedies that findings nominate.
+        stays: which losses can be compared.
+    """
+    control = cure.control.trace
+    if cure.yardstick is not None:
+        cut = list(dict.fromkeys(p.remedy for p in nominated if unfinished(cure, p)))
+        if cure.patches or not cut:
+            return ""
+        said = f"the budget ended before the re-runs with {' and '.join(cut[:_NAMED])} did"
+        return f"{said}; {_would_do(trials, control.wall_s)}"
+    if control.ended not in (STEPS, SECONDS, KILLED):
+        return ""
+    whole = trials.whole()
+    if whole.ended == CRASHED or (whole.whole and choose([whole], stays) is None):
+        return ""
+    seconds = whole.wall_s if whole.whole else max(whole.wall_s, control.wall_s)
+    said = f"the budget ended before the program's own evaluation, by which remedies are judged ({control.why()})"
+    return f"{said}; {_would_do(trials, seconds, more=not whole.whole)}"
+
+
+def unfinished(cure: Cure, tried: Tried) -> bool:
+    """Whether every re-run with a remedy was ended by the budget, so that nothing is known of it."""
+    runs = [
+        a.trace.ended for a in (*cure.attempts, *cure.dropped) if any(p.key == tried.key for p in a.patches)
+    ]
+    return bool(runs) and all(ended in (SECONDS, KILLED) for ended in runs)
+
+
+def _would_do(trials: Trials, seconds: float, *, more: bool = False) -> str:
+    needed = trials.needs(seconds)
+    if more:
+        return f"a whole run takes more than {seconds:.3g} s, so more than --budget {needed:.0f} is needed"
+    return f"a whole run takes {seconds:.3g} s, so --budget {needed:.0f} would do"

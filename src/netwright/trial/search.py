@@ -62,10 +62,7 @@ class _Search:
         self.others = [p for options in nominated for p in options[1:]]
         self.together, self.refused = compatible(self.first)
         self.run, self.standard, self.healthy, self.rung = run, standard, healthy, rung
-        tried = [*self.first, *self.others]
-        self.stays = Stays(
-            loss=not any(p.bends_loss for p in tried), training=not any(p.bends_training for p in tried)
-        )
+        self.stays = stays([*self.first, *self.others])
         self.yardstick: Yardstick | None = None
         self.attempts: list[Attempt] = []
         self.dropped: list[Attempt] = []
@@ -228,6 +225,11 @@ def _further(together: Set, standard: Sequence[Tried]) -> list[Set]:
         return alone
     joined = [compatible([*together, p]) for p in standard[:_JOINED]]
     return [*alone, *(both for both, refused in joined if not refused and len(both) > len(together))]
+
+
+def stays(tried: Sequence[Tried]) -> Stays:
+    """Which losses can be compared before and after these remedies."""
+    return Stays(loss=not any(p.bends_loss for p in tried), training=not any(p.bends_training for p in tried))
 
 
 def compatible(patches: Iterable[Tried]) -> tuple[Set, list[str]]:
