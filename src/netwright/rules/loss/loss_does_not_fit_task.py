@@ -45,7 +45,7 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("S3", "E9"),
     explains=("NW106", "NW204", "NW216", "NW301", "NW404", "NW601", "NW701"),
-    remedies=("loss-for-classes", "loss-for-class-numbers", "loss-for-independent-labels"),
+    remedies=("loss-for-class-numbers", "loss-for-classes", "loss-for-independent-labels"),
     thresholds={
         "mass": Threshold(
             value=0.02,
