@@ -90,6 +90,8 @@ LARGEST = "(model(x).argmax(1) == label).float().mean()"
     ("loss", "out", "measure", "wanted"),
     [
         (SEVERAL, 3, "0", "binary_cross_entropy_with_logits(out, several)"),
+        # One output, with which nothing competes: the loss is 0 whatever it says.
+        (SEVERAL.replace("several", "several[:, :1]"), 1, "0", "logits(out, several[:, :1])"),
         (AMOUNT, 3, LARGEST, "torch.nn.functional.cross_entropy(out, label.long())"),
         # One output for all classes: with another loss the layer and the evaluation would have to change as well.
         (

@@ -1,4 +1,4 @@
-"""Ask every label separately, by a binary cross-entropy on the raw outputs, where several labels are true of one sample and a softmax would make them compete."""
+"""Ask every label separately, by a binary cross-entropy on the raw outputs, where several labels are true of one sample and a softmax would make them compete, or where there is one output and nothing for it to compete with."""
 
 from collections.abc import Sequence
 
@@ -73,10 +73,10 @@ def hook(finding: Finding) -> Intervention:
 
 
 def needs_labels(finding: Finding) -> None:
-    """Whether the finding is of several labels for one sample.
+    """Whether the finding is of several labels for one sample, or of a single output with one.
 
     Raises:
         Refused: it is not.
     """
     if not isinstance(finding.measured.get("labels_per_sample"), int | float):
-        raise Refused("the targets are not several labels of 0 and 1 for each sample")
+        raise Refused("the targets are not labels of 0 and 1 for every output")

@@ -105,7 +105,7 @@ def _cross_entropy(term: LossTerm, prediction: TensorInfo, target: TensorInfo) -
     dim = 1 if len(prediction.shape) > 1 else 0
     classes, stats = prediction.shape[dim], target.stats
     if classes == 1 and prediction.numel > 1:
-        return _single(term, prediction, "a softmax over one value is always 1")
+        return _single(term, prediction, "a softmax over one value is always 1", target)
     if not target.floating or target.shape != prediction.shape or stats is None or classes < 2:
         return None
     mass = stats.mean * classes
@@ -135,14 +135,19 @@ def _cross_entropy(term: LossTerm, prediction: TensorInfo, target: TensorInfo) -
     )
 
 
-def _single(term: LossTerm, prediction: TensorInfo, why: str) -> Finding:
+def _single(term: LossTerm, prediction: TensorInfo, why: str, target: TensorInfo | None = None) -> Finding:
+    # With an answer of yes or no for each output the binary loss takes both as they are.
+    stats = target.stats if target is not None and target.shape == prediction.shape else None
+    binary = stats is not None and target is not None and target.floating and zero_one(stats)
     return rule.found(
         f"cross-entropy at {term.where.at} gets one output per sample {prediction.shape}: {why}, so this loss is 0 whatever the network says",
         where=term.edit,
         also=(term.where,),
         expected="one output for each class in cross-entropy, or a binary loss for one output",
         fix="use BCEWithLogitsLoss for yes/no labels (MSELoss for real numbers), or give the last layer one output per class",
+        remedies=("loss-for-independent-labels",) if binary else (),
         outputs=1,
+        labels_per_sample=stats.mean if stats is not None and binary else None,
     )
 
 
