@@ -191,6 +191,23 @@ def test_attention_is_no_softmax_over_the_labels_and_one_label_is_no_case():
         mended("loss-for-independent-labels", "NW305", attention, "loss =", target_sum=3.0)
 
 
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("p = torch.softmax(net(x), dim=1)", "p = torch.sigmoid(net(x))"),
+        ("p = net(x).softmax(1)", "p = net(x).sigmoid()"),
+        ("net = nn.Sequential(a, nn.Softmax(dim=1))", "net = nn.Sequential(a, nn.Sigmoid())"),
+    ],
+)
+def test_a_sigmoid_takes_the_place_of_a_softmax_over_independent_labels(line, wanted):
+    text = f"{line}\nloss = F.binary_cross_entropy(p, y)\n"
+    mark = line.split(" =")[0]
+    after = mended("sigmoid-for-independent-labels", "NW305", text, mark, several=True)
+    assert changed(text, after) == [wanted]
+    with pytest.raises(Refused):
+        mended("sigmoid-for-independent-labels", "NW305", text, mark, several=False)
+
+
 OUTPUTS = {"outputs": 3, "classes": 3}
 
 

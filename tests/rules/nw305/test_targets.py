@@ -92,6 +92,12 @@ LARGEST = "(model(x).argmax(1) == label).float().mean()"
         (SEVERAL, 3, "0", "binary_cross_entropy_with_logits(out, several)"),
         # One output, with which nothing competes: the loss is 0 whatever it says.
         (SEVERAL.replace("several", "several[:, :1]"), 1, "0", "logits(out, several[:, :1])"),
+        (
+            "nn.functional.binary_cross_entropy(out.softmax(1), several)",
+            3,
+            "0",
+            "binary_cross_entropy(out.sigmoid(), several)",
+        ),
         (AMOUNT, 3, LARGEST, "torch.nn.functional.cross_entropy(out, label.long())"),
         # One output for all classes: with another loss the layer and the evaluation would have to change as well.
         (

@@ -45,7 +45,12 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("S3", "E9"),
     explains=("NW106", "NW204", "NW216", "NW301", "NW404", "NW601", "NW701"),
-    remedies=("loss-for-class-numbers", "loss-for-classes", "loss-for-independent-labels"),
+    remedies=(
+        "loss-for-class-numbers",
+        "loss-for-classes",
+        "loss-for-independent-labels",
+        "sigmoid-for-independent-labels",
+    ),
     thresholds={
         "mass": Threshold(
             value=0.02,
@@ -129,6 +134,7 @@ def _cross_entropy(term: LossTerm, prediction: TensorInfo, target: TensorInfo) -
         also=(term.where,),
         expected="class indices, or probabilities that sum to 1, as target of cross_entropy",
         fix="use MSELoss to fit real numbers; for classes pass their indices as an int64 tensor",
+        remedies=(),
         target_min=stats.min,
         target_max=stats.max,
         target_sum=mass,
@@ -169,6 +175,7 @@ def _counts(term: LossTerm, target: TensorInfo) -> Finding | None:
         also=(term.where,),
         expected="counts as targets of poisson_nll_loss",
         fix="use MSELoss to fit real numbers, without a last activation",
+        remedies=(),
         target_min=stats.min,
         target_max=stats.max,
     )
@@ -311,6 +318,7 @@ def _binary(
             also=(term.where,),
             expected="targets between 0 and 1 in a binary loss",
             fix="use MSELoss to fit real numbers, without a sigmoid at the end; scale the targets to mean 0 and standard deviation 1",
+            remedies=(),
             target_min=stats.min,
             target_max=stats.max,
         )
@@ -331,7 +339,9 @@ def _binary(
             fix="remove the softmax and use BCEWithLogitsLoss"
             if several
             else "remove the softmax and use CrossEntropyLoss",
+            remedies=("sigmoid-for-independent-labels",) if several else (),
             labels=width,
+            several=several,
         )
     if width == 1 and len(counts) > 2 and all(v == int(v) for v in counts) and max(counts) > 1:
         return rule.found(
@@ -340,6 +350,7 @@ def _binary(
             also=(term.where,),
             expected="labels 0 and 1 in a binary loss",
             fix=f"give the last layer {int(max(counts)) + 1} outputs and use CrossEntropyLoss with the class indices",
+            remedies=(),
             label_values=len(counts),
         )
     return None
