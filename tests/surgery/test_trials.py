@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 
 from handmade import finding, report
+from netwright.evidence import Where
+from netwright.registry import find_rule
 from netwright.remedies import Patch, Source, Treatment
 from netwright.rerun import Command, Intervention, Trace
 from netwright.rerun.cache import state_of
 from netwright.surgery import examination, trials
 from netwright.surgery.examination import Mended
+from netwright.surgery.operation import operate
+from netwright.surgery.proof import proof_of
 from netwright.surgery.trials import Trials, cut_short, unfinished
 from netwright.trial import Attempt, Cure
 from netwright.trial.search import stays
@@ -216,3 +220,28 @@ def test_a_re_run_that_the_budget_ended_says_nothing_of_its_remedy(started):
         assert not unfinished(known, patch) and not cut_short(made, known, [patch], stays([patch]))
     assert not unfinished(_cure(control, yardstick=yardstick), patch)
     assert len(seen) == ran
+
+
+def test_an_operation_that_is_cut_short_tells_it_in_its_proof(tmp_path, monkeypatch):
+    script = tmp_path / "train.py"
+    script.write_text("loss = F.cross_entropy(net(x), y)\nprint('test accuracy', 0.7)\n")
+    found = find_rule("NW305").found(
+        "",
+        where=Where(file=str(script), line=1),
+        expected="",
+        fix="",
+        remedies=("loss-for-independent-labels",),
+        labels_per_sample=1.7,
+    )
+    whole = iter(
+        [Trace(ended="seconds", steps=20, wall_s=9.0), Trace(ended="finished", wall_s=30.0, tail=JUDGED)]
+    )
+    monkeypatch.setattr(
+        trials, "rerun", lambda command, plans, **_: [CUT if p.steps else next(whole) for p in plans]
+    )
+    monkeypatch.setattr(trials, "workers", lambda most: 2)
+    command = Command(target="train.py", folder=tmp_path, environment={})
+    done = operate(command, report(found), budget=100.0, quiet=True)
+    assert [p.remedy for p in done.tried] == ["loss-for-independent-labels"]
+    assert done.cut_short.endswith("--budget 300 would do")
+    assert proof_of(done).why == done.cut_short
