@@ -6,7 +6,7 @@ import libcst as cst
 
 from ...rerun import Intervention
 from ...rule import Finding
-from .._activations import activations_at, maker
+from .._activations import maker
 from .._hooks import at
 from .._training import scope
 from ..remedy import Remedy
@@ -23,6 +23,7 @@ _NAMES = {
     "cross_entropy": "binary_cross_entropy_with_logits",
     "CrossEntropyLoss": "BCEWithLogitsLoss",
 }
+_SOFTMAXES = frozenset(("softmax", "log_softmax", "Softmax", "LogSoftmax"))
 # What both losses take and mean the same by; "none" gives one loss for each label instead of one for each sample.
 _SHARED = ("mean", "sum")
 
@@ -53,8 +54,8 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
         raise Refused("the cross-entropy has weights")
     for call in source.every(cst.Call):
         function = scope(source, call)
-        forward = isinstance(function, cst.FunctionDef) and function.name.value == "forward"
-        if not forward and call in activations_at(source, source.line_of(call), "softmax", "log_softmax"):
+        within = isinstance(function, cst.FunctionDef) and function.name.value in ("forward", "__init__")
+        if last_name(call.func) in _SOFTMAXES and not within:
             raise Refused("a softmax in the file may turn the outputs into probabilities of one label alone")
     return [renamed_loss(source, loss, _NAMES[last_name(loss.func)])]
 
