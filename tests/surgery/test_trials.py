@@ -1,6 +1,7 @@
 """Re-runs for the search: how long each is, what is not run twice, and examinations of the mended program beside them."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -218,6 +219,10 @@ def test_a_re_run_that_the_budget_ended_says_nothing_of_its_remedy(started):
             control, (patch, Trace(ended="killed")), (patch, Trace(ended=last)), yardstick=yardstick
         )
         assert not unfinished(known, patch) and not cut_short(made, known, [patch], stays([patch]))
+    # Stopped at the same step as the others, and before its evaluation.
+    assert unfinished(_cure(control, (patch, CUT), yardstick=yardstick), patch)
+    judged = replace(CUT, tail=JUDGED)
+    assert not unfinished(_cure(control, (patch, judged), yardstick=yardstick), patch)
     assert not unfinished(_cure(control, yardstick=yardstick), patch)
     assert len(seen) == ran
 

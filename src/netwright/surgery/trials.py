@@ -10,7 +10,7 @@ from dataclasses import replace
 from ..remedies import interventions, merged
 from ..rerun import Command, Plan, Trace
 from ..rerun.pool import rerun, workers
-from ..rerun.trace import CRASHED, KILLED, SECONDS, STEPS
+from ..rerun.trace import CRASHED, KILLED, SECONDS, STOPPED
 from ..trial import Cure, Rung, choose
 from ..trial.cure import Set, Tried
 from ..trial.yardstick import Stays
@@ -165,7 +165,7 @@ def cut_short(trials: Trials, cure: Cure, nominated: Sequence[Tried], stays: Sta
             return ""
         said = f"the budget ended before the re-runs with {' and '.join(cut[:_NAMED])} did"
         return f"{said}; {_would_do(trials, control.wall_s)}"
-    if control.ended not in (STEPS, SECONDS, KILLED):
+    if control.ended not in STOPPED:
         return ""
     whole = trials.whole()
     if whole.ended == CRASHED or (whole.whole and choose([whole], stays) is None):
@@ -176,11 +176,12 @@ def cut_short(trials: Trials, cure: Cure, nominated: Sequence[Tried], stays: Sta
 
 
 def unfinished(cure: Cure, tried: Tried) -> bool:
-    """Whether every re-run with a remedy was ended by the budget, so that nothing is known of it."""
-    runs = [
-        a.trace.ended for a in (*cure.attempts, *cure.dropped) if any(p.key == tried.key for p in a.patches)
-    ]
-    return bool(runs) and all(ended in (SECONDS, KILLED) for ended in runs)
+    """Whether every re-run with a remedy was ended by the budget before it could be judged, so that nothing is known of it."""
+    runs = [a.trace for a in (*cure.attempts, *cure.dropped) if any(p.key == tried.key for p in a.patches)]
+    yardstick = cure.yardstick
+    return bool(runs) and all(
+        t.ended in (SECONDS, KILLED) or (yardstick is not None and yardstick.cut_off(t)) for t in runs
+    )
 
 
 def _would_do(trials: Trials, seconds: float, *, more: bool = False) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ..remedies import Refused, merged
 from ..rerun import Trace
+from ..rerun.trace import STOPPED
 from .cure import SEEDS, Attempt, Cure, Run, Set, Tried
 from .halving import Rung, halved
 from .proving import proven
@@ -78,11 +79,13 @@ class _Search:
             (control,) = self.run([((), 0)])
             sets, traces = self._whole_length(sets, control)
         # A remedy that makes the program crash says nothing of what the program computes; the program as it is does, where all do.
-        yardstick = choose([t for t in traces if t.whole] or [control], self.stays)
-        if yardstick is None and further:  # all that was nominated comes to nothing
+        yardstick = choose([t for t in traces if t.whole] or [control], self.stays, control)
+        if (
+            yardstick is None and further and control.ended not in STOPPED
+        ):  # all that was nominated comes to nothing
             more, longer = self._whole_length(further, control)
             sets, traces, further = [*sets, *more], [*traces, *longer], []
-            yardstick = choose([t for t in traces if t.whole], self.stays)
+            yardstick = choose([t for t in traces if t.whole], self.stays, control)
         if yardstick is None:
             only = Attempt(patches=(), trace=control, value=None, gain=0.0)
             return Cure(yardstick=None, control=only, refused=tuple(self.refused))
