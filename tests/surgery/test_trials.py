@@ -182,16 +182,16 @@ def test_a_budget_that_ended_before_the_evaluation_names_one_that_would_do(start
     made = make(lambda plan: CUT if plan.steps else whole)
     said = cut_short(made, _cure(CUT), [_patch()], stays([_patch()]))
     assert "before the program's own evaluation" in said and "after 20 steps" in said
-    # 14 re-runs two at a time and one to begin with, 30 s each, and a quarter to spare.
-    assert made.needs(30.0) == 300 and "takes 30 s, so --budget 300 would do" in said
+    # 14 re-runs two at a time and one to begin with, 30 s each with a third to spare and a second to end in.
+    assert made.needs(30.0) == 340 and "takes 30 s, so --budget 340 would do" in said
     assert seen[-1][0].steps is None
 
 
 @pytest.mark.parametrize(
     ("control", "whole", "said"),
     [
-        (CUT, Trace(ended="killed", wall_s=40.0), "takes more than 40 s, so more than --budget 400"),
-        (CUT, Trace(ended="killed", wall_s=2.0), "takes more than 9 s, so more than --budget 90"),
+        (CUT, Trace(ended="killed", wall_s=40.0), "takes more than 40 s, so more than --budget 440"),
+        (CUT, Trace(ended="killed", wall_s=2.0), "takes more than 9 s, so more than --budget 110"),
         (CUT, Trace(ended="finished", wall_s=30.0), ""),  # it tells nothing at its end either
         (CUT, Trace(ended="crashed", wall_s=30.0), ""),
         (Trace(ended="finished", wall_s=30.0), None, ""),
@@ -213,7 +213,7 @@ def test_a_re_run_that_the_budget_ended_says_nothing_of_its_remedy(started):
     ended = _cure(control, (patch, Trace(ended="killed")), yardstick=yardstick)
     assert unfinished(ended, patch)
     said = cut_short(made, ended, [patch], stays([patch]))
-    assert "the re-runs with other did" in said and "takes 10 s, so --budget 100 would do" in said
+    assert "the re-runs with other did" in said and "takes 10 s, so --budget 120 would do" in said
     for last in ("finished", "crashed"):
         known = _cure(
             control, (patch, Trace(ended="killed")), (patch, Trace(ended=last)), yardstick=yardstick
@@ -248,5 +248,5 @@ def test_an_operation_that_is_cut_short_tells_it_in_its_proof(tmp_path, monkeypa
     command = Command(target="train.py", folder=tmp_path, environment={})
     done = operate(command, report(found), budget=100.0, quiet=True)
     assert [p.remedy for p in done.tried] == ["loss-for-independent-labels"]
-    assert done.cut_short.endswith("--budget 300 would do")
+    assert done.cut_short.endswith("--budget 340 would do")
     assert proof_of(done).why == done.cut_short
