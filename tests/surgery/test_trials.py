@@ -250,3 +250,23 @@ def test_an_operation_that_is_cut_short_tells_it_in_its_proof(tmp_path, monkeypa
     assert [p.remedy for p in done.tried] == ["loss-for-independent-labels"]
     assert done.cut_short.endswith("--budget 340 would do")
     assert proof_of(done).why == done.cut_short
+
+
+def test_what_re_runs_are_forked_from_takes_none_of_their_time(tmp_path, monkeypatch):
+    """The first began late and was cut; the same again is not."""
+    now = [0.0]
+    monkeypatch.setattr(trials.time, "monotonic", lambda: now[0])
+    ran = []
+
+    def rerun(command, plans, **_):
+        ran.append(plans)
+        now[0] += 12.0 if len(ran) == 1 else 4.0
+        first = Trace(ended="seconds", steps=20, wall_s=2.0)
+        return [first if len(ran) == 1 else Trace(ended="finished", steps=400, wall_s=4.0)]
+
+    monkeypatch.setattr(trials, "rerun", rerun)
+    monkeypatch.setattr(trials, "workers", lambda most: 2)
+    command = Command(target="train.py", folder=tmp_path, environment={})
+    made = Trials(command, together=(), sets=3, budget=100, seeds=5)
+    assert (made.steps, made.start_s, len(ran)) == (None, 10.0, 2)
+    assert made.needs(4.0) == 70  # 8 rounds of 6.4 s, and 10 s to begin with

@@ -76,6 +76,9 @@ class Trials:
             (scout,) = self._run([self._plan(patches, 0)], self.each)
             if not patches and not scout.cached:
                 self.start_s = max(0.0, time.monotonic() - began - scout.wall_s)
+                if scout.ended in (SECONDS, KILLED) and self.start_s > EARLIER_S:
+                    # What re-runs are forked from is there now, and takes none of their time any more.
+                    (scout,) = self._run([self._plan(patches, 0)], self.each)
             if scout.whole:
                 self.scout = scout
                 return None
@@ -92,8 +95,8 @@ class Trials:
         return trace
 
     def needs(self, seconds: float) -> float:
-        """The budget within which all re-runs fit whole where one takes so long, the first with what it is forked from."""
-        return 10 * math.ceil(self.rounds * (_SPARE * (self.start_s + seconds) + EARLIER_S) / 10)
+        """The budget within which all re-runs fit whole where one takes so long, and what they are forked from is started."""
+        return 10 * math.ceil((self.rounds * (_SPARE * seconds + EARLIER_S) + self.start_s) / 10)
 
     @property
     def rung(self) -> Rung | None:
