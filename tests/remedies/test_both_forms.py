@@ -210,6 +210,23 @@ CASES = [
         {"torch.softmax(self.out(seen), 0)": "torch.sigmoid(self.out(seen))", "(x), x)": "(x), x.sigmoid())"},
         {"activation": "sigmoid"},
     ),
+    (
+        "loss-for-independent-labels",
+        "NW305",
+        "# the loss",
+        {"xb), yb)": "xb), F.one_hot(yb, 2).float())"},
+        {"labels_per_sample": 1.7},
+    ),
+    (
+        "loss-for-independent-labels",
+        "NW305",
+        "= nn.CrossEntropyLoss",
+        {
+            "F.cross_entropy(model(xb), yb)": "criterion(model(xb), F.one_hot(yb, 2).float())",
+            "for epoch": "criterion = nn.CrossEntropyLoss(reduction='sum')\nfor epoch",
+        },
+        {"labels_per_sample": 1.7},
+    ),
 ]
 STEPS = 3
 # What has no form on recorded steps, and a word of the reason.

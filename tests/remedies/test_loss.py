@@ -145,6 +145,121 @@ def test_a_softmax_that_serves_for_more_stays():
         )
 
 
+LABELS = {"labels_per_sample": 1.7}
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("loss = F.cross_entropy(net(x), y)", "loss = F.binary_cross_entropy_with_logits(net(x), y)"),
+        (
+            "loss = cross_entropy(net(x), y)",
+            "loss = torch.nn.functional.binary_cross_entropy_with_logits(net(x), y)",
+        ),
+        ("loss = nn.CrossEntropyLoss()", "loss = nn.BCEWithLogitsLoss()"),
+        ("loss = CrossEntropyLoss(reduction='sum')", "loss = torch.nn.BCEWithLogitsLoss(reduction='sum')"),
+    ],
+)
+def test_labels_that_do_not_exclude_each_other_are_asked_separately(line, wanted):
+    text = f"import torch\n{line}\n"
+    after = mended("loss-for-independent-labels", "NW305", text, "loss =", **LABELS)
+    assert after == f"import torch\n{wanted}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "loss = F.cross_entropy(net(x), y, label_smoothing=0.1)\n",
+        "loss = F.cross_entropy(net(x), y, w)\n",
+        "loss = nn.CrossEntropyLoss(w)\n",
+        "loss = F.cross_entropy(net(x), y, reduction='none')\n",
+        "loss = own_loss(net(x), y)\n",
+        # Which labels are true is read off a softmax: under another loss that reads something else.
+        "loss = F.cross_entropy(net(x), y)\nfound = net(x).softmax(1) > 0.5\n",
+        "loss = cross_entropy(net(x), y)\n",  # torch is not at hand by its name
+    ],
+)
+def test_a_cross_entropy_that_says_more_or_a_softmax_elsewhere_stays(text):
+    with pytest.raises(Refused):
+        mended("loss-for-independent-labels", "NW305", text, "loss =", **LABELS)
+
+
+def test_attention_is_no_softmax_over_the_labels_and_one_label_is_no_case():
+    attention = "class Net(nn.Module):\n    def forward(self, x):\n        return torch.softmax(self.a(x), 1) @ x\nloss = F.cross_entropy(net(x), y)\n"
+    assert "binary" in mended("loss-for-independent-labels", "NW305", attention, "loss =", **LABELS)
+    with pytest.raises(Refused):
+        mended("loss-for-independent-labels", "NW305", attention, "loss =", target_sum=3.0)
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("p = torch.softmax(net(x), dim=1)", "p = torch.sigmoid(net(x))"),
+        ("p = net(x).softmax(1)", "p = net(x).sigmoid()"),
+        ("net = nn.Sequential(a, nn.Softmax(dim=1))", "net = nn.Sequential(a, nn.Sigmoid())"),
+    ],
+)
+def test_a_sigmoid_takes_the_place_of_a_softmax_over_independent_labels(line, wanted):
+    text = f"{line}\nloss = F.binary_cross_entropy(p, y)\n"
+    mark = line.split(" =")[0]
+    after = mended("sigmoid-for-independent-labels", "NW305", text, mark, several=True)
+    assert changed(text, after) == [wanted]
+    with pytest.raises(Refused):
+        mended("sigmoid-for-independent-labels", "NW305", text, mark, several=False)
+
+
+OUTPUTS = {"outputs": 3, "classes": 3}
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("loss = ((net(x)).mean(dim=1) - (y).float()).pow(2).mean()", "F.cross_entropy(net(x), y.long())"),
+        (
+            "loss = torch.mean((y[i].to(torch.float32) - torch.max(out, 1)[0]) ** 2)",
+            "F.cross_entropy(out, y[i].long())",
+        ),
+        (
+            "loss = ((out.max(1).values - y) ** 2).mean() + penalty",
+            "F.cross_entropy(out, y.long()) + penalty",
+        ),
+        ("loss = (out[:, 0] - y).abs().mean()", "F.cross_entropy(out, y.long())"),
+        ("loss = F.mse_loss(net(x).mean(1), y.float())", "F.cross_entropy(net(x), y.long())"),
+    ],
+)
+def test_class_numbers_become_indices_and_the_outputs_enter_as_they_are(line, wanted):
+    text = f"import torch\nfrom torch.nn import functional as F\n{line}\n"
+    after = mended("loss-for-class-numbers", "NW305", text, "loss =", **OUTPUTS)
+    assert changed(text, after) == [f"loss = {wanted}"]
+
+
+def test_a_squared_error_made_before_is_exchanged_where_it_is_made():
+    text = "import torch\nmeasure = MSELoss()\nloss = measure(net(x).mean(dim=1).squeeze(), y.float())\n"
+    after = mended("loss-for-class-numbers", "NW305", text, "measure =", also=("loss =",), **OUTPUTS)
+    assert changed(text, after) == [
+        "measure = torch.nn.CrossEntropyLoss()",
+        "loss = measure(net(x), y.long())",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "measured"),
+    [
+        ("loss = F.mse_loss(net(x).mean(1), y.float())", {"outputs": None, "classes": 3}),
+        ("loss = F.mse_loss(net(x).squeeze(1), y.float())", OUTPUTS),  # nothing is made one number here
+        ("loss = F.mse_loss(net(x).mean(1), y.float(), reduction='sum')", OUTPUTS),
+        ("loss = ((out.mean(1) - y) ** 2).sum()", OUTPUTS),
+        ("loss = (w * (out.mean(1) - y) ** 2).mean()", OUTPUTS),
+        ("loss = (out.mean(1) - y).mean()", OUTPUTS),
+        ("loss = ((out.mean(1) - other.mean(1)) ** 2).mean()", OUTPUTS),
+    ],
+)
+def test_an_error_of_another_form_stays(line, measured):
+    text = f"import torch\nfrom torch.nn import functional as F\n{line}\n"
+    with pytest.raises(Refused):
+        mended("loss-for-class-numbers", "NW305", text, "loss =", **measured)
+
+
 UNUSED = """\
     model = nn.Sequential(nn.Linear(4, 1))
     def step(x, y):

@@ -38,6 +38,9 @@ ELSEWHERE = {
     ("strip-prefix", "NW909"),  # layers of another size
     ("on-one-device", "NW903"),  # what lies on the meta device has no values to move
     ("smaller-batches", "NW904"),  # no batch size mends a table of 64 TiB
+    ("loss-for-class-numbers", "NW305"),  # a squared error behind a softmax
+    ("loss-for-independent-labels", "NW305"),
+    ("sigmoid-for-independent-labels", "NW305"),
     ("contiguous-weights", "NW409"),  # an optimizer that is never stepped
 }
 # Whose rule needs an experiment of many seconds; that the edit does what it says is seen in test_data.py and test_rare_faults.py.

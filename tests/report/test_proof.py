@@ -75,6 +75,20 @@ def test_the_first_sentence_counts_what_is_proven_and_says_which_kind_it_is_not(
     assert "(" not in headline(diagnosed(judged(made(FIRST), "NW302")))
 
 
+def test_settings_that_make_up_for_a_fault_are_not_called_the_cause():
+    settings = tuple(Edit(name=n, title=n, proved=Proved.PROVEN) for n in ("adam", "clip-at-1"))
+    refused = edit(FIRST, Proved.NOT_TRIED, why="it does not hold")
+    still = Left(code=FIRST.code, name=FIRST.name, kind=FIRST.kind)
+    known = replace(PROVEN, edits=(*settings, refused), left=(still,))
+    assert headline(diagnosed(made(FIRST), known)) == (
+        "train.py does not train as it should: 2 other settings make it better, proven by training with them, and 1 bug in the program is still there"
+    )
+    # What a symptom was is gone with them, or what is left was tried as well.
+    for left, first in (((), refused), ((still,), edit(FIRST, Proved.PROVEN))):
+        gone = replace(known, edits=(*settings, first), left=left)
+        assert "because of" in headline(diagnosed(made(FIRST), gone))
+
+
 def test_a_crash_whose_remedy_is_proven_is_told_by_its_proof():
     crash = finding("NW901", where=where(9))
     assert "stops with an error" in headline(made(crash))

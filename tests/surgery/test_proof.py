@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from handmade import finding, report
-from netwright.diagnosis import Edit, Proved, Rehearsed
+from netwright.diagnosis import Edit, Proved, Rehearsed, diagnose
 from netwright.evidence import Where
 from netwright.remedies import Patch, Source, Treatment
 from netwright.rerun import Command, Intervention, Trace
@@ -213,6 +213,7 @@ def test_seeds_that_did_not_run_are_none(tmp_path):
     ("cure", "given", "why"),
     [
         (Cure(yardstick=None, control=attempt(0.1)), {}, "nothing that the program computes"),
+        (Cure(yardstick=None, control=attempt(0.1)), {"cut_short": "the budget ended"}, "the budget ended"),
         (None, {"interrupted": True}, "interrupted"),
         (None, {}, "no remedy of netwright's holds"),
     ],
@@ -222,6 +223,27 @@ def test_where_nothing_was_judged_the_reason_stands(tmp_path, cure, given, why):
     assert made.yardstick == ""
     assert why in made.why
     assert {e.proved for e in made.edits} == {Proved.NOT_TRIED}
+
+
+def test_a_budget_that_was_too_short_to_tell_stands_in_place_of_a_proof(tmp_path):
+    """A remedy whose re-runs it ended is none that did not help."""
+    ended = replace(attempt(0.0, A), trace=Trace(ended="killed"), value=None)
+    cure = replace(healed(), attempts=(ended, attempt(0.1, B)), patches=(), before=(), after=(), p=None)
+    whole = operation(tmp_path, cure, cut_short="too short; --budget 70 would do")
+    made = proofs.proof_of(whole)
+    known = {e.name: e for e in made.edits}
+    assert (known["r1"].proved, known["r1"].why) == (
+        Proved.NOT_TRIED,
+        "the budget ended before its re-run did",
+    )
+    assert known["r2"].proved is Proved.NO_HELP
+    diagnosis = diagnose(FOUND, proof=made, command="train.py")
+    assert diagnosis.unexplained == ("too short; --budget 70 would do",)
+    assert diagnosis.next is None
+    console = Console(file=io.StringIO(), width=300)
+    show(whole, made, console=console)
+    assert "--budget 70 would do" in console.file.getvalue()
+    assert "nothing that was tried made it better" not in console.file.getvalue()
 
 
 @pytest.fixture

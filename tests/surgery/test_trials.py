@@ -1,17 +1,25 @@
 """Re-runs for the search: how long each is, what is not run twice, and examinations of the mended program beside them."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from handmade import finding, report
+from netwright.evidence import Where
+from netwright.registry import find_rule
 from netwright.remedies import Patch, Source, Treatment
 from netwright.rerun import Command, Intervention, Trace
 from netwright.rerun.cache import state_of
 from netwright.surgery import examination, trials
 from netwright.surgery.examination import Mended
-from netwright.surgery.trials import Trials
+from netwright.surgery.operation import operate
+from netwright.surgery.proof import proof_of
+from netwright.surgery.trials import Trials, cut_short, unfinished
+from netwright.trial import Attempt, Cure
+from netwright.trial.search import stays
+from netwright.trial.yardstick import Yardstick
 
 
 @pytest.fixture
@@ -145,3 +153,120 @@ def test_without_a_patch_there_is_no_mended_program(mended):
     assert not made.healthy((patch, treated))
     assert made.left((patch, treated), {}) is None
     assert texts == []
+
+
+def _cure(control, *attempts, yardstick=None):
+    tried = tuple(Attempt(patches=(p,), trace=t, value=None, gain=0.0) for p, t in attempts)
+    return Cure(
+        yardstick=yardstick,
+        control=Attempt(patches=(), trace=control, value=None, gain=0.0),
+        attempts=tried,
+    )
+
+
+def _patch():
+    source = Source(Path("train.py"), "a = 1\n")
+    change = source.replace(source.statement(1), "a = 2")
+    return Patch(
+        remedy="other", title="t", codes=("NW305",), source=source, changes=(change,), bends_loss=True
+    )
+
+
+CUT = Trace(ended="steps", steps=20, wall_s=9.0)
+JUDGED = ("test accuracy 0.7",)
+
+
+def test_a_budget_that_ended_before_the_evaluation_names_one_that_would_do(started):
+    make, seen = started
+    whole = Trace(ended="finished", steps=400, wall_s=30.0, tail=JUDGED)
+    made = make(lambda plan: CUT if plan.steps else whole)
+    said = cut_short(made, _cure(CUT), [_patch()], stays([_patch()]))
+    assert "before the program's own evaluation" in said and "after 20 steps" in said
+    # 14 re-runs two at a time and one to begin with, 30 s each with a third to spare and a second to end in.
+    assert made.needs(30.0) == 340 and "takes 30 s, so --budget 340 would do" in said
+    assert seen[-1][0].steps is None
+
+
+@pytest.mark.parametrize(
+    ("control", "whole", "said"),
+    [
+        (CUT, Trace(ended="killed", wall_s=40.0), "takes more than 40 s, so more than --budget 440"),
+        (CUT, Trace(ended="killed", wall_s=2.0), "takes more than 9 s, so more than --budget 110"),
+        (CUT, Trace(ended="finished", wall_s=30.0), ""),  # it tells nothing at its end either
+        (CUT, Trace(ended="crashed", wall_s=30.0), ""),
+        (Trace(ended="finished", wall_s=30.0), None, ""),
+        (Trace(ended="crashed", wall_s=30.0), None, ""),
+    ],
+)
+def test_what_a_longer_budget_would_not_change_or_is_not_known(started, control, whole, said):
+    make, _ = started
+    made = make(lambda plan: whole or control)
+    found = cut_short(made, _cure(control), [_patch()], stays([_patch()]))
+    assert said in found and bool(said) == bool(found)
+
+
+def test_a_re_run_that_the_budget_ended_says_nothing_of_its_remedy(started):
+    make, seen = started
+    patch, control = _patch(), Trace(ended="finished", steps=400, wall_s=10.0, tail=JUDGED)
+    made = make(lambda plan: control)
+    ran, yardstick = len(seen), Yardstick(name="accuracy", as_printed=True)
+    ended = _cure(control, (patch, Trace(ended="killed")), yardstick=yardstick)
+    assert unfinished(ended, patch)
+    said = cut_short(made, ended, [patch], stays([patch]))
+    assert "the re-runs with other did" in said and "takes 10 s, so --budget 120 would do" in said
+    for last in ("finished", "crashed"):
+        known = _cure(
+            control, (patch, Trace(ended="killed")), (patch, Trace(ended=last)), yardstick=yardstick
+        )
+        assert not unfinished(known, patch) and not cut_short(made, known, [patch], stays([patch]))
+    # Stopped at the same step as the others, and before its evaluation.
+    assert unfinished(_cure(control, (patch, CUT), yardstick=yardstick), patch)
+    judged = replace(CUT, tail=JUDGED)
+    assert not unfinished(_cure(control, (patch, judged), yardstick=yardstick), patch)
+    assert not unfinished(_cure(control, yardstick=yardstick), patch)
+    assert len(seen) == ran
+
+
+def test_an_operation_that_is_cut_short_tells_it_in_its_proof(tmp_path, monkeypatch):
+    script = tmp_path / "train.py"
+    script.write_text("loss = F.cross_entropy(net(x), y)\nprint('test accuracy', 0.7)\n")
+    found = find_rule("NW305").found(
+        "",
+        where=Where(file=str(script), line=1),
+        expected="",
+        fix="",
+        remedies=("loss-for-independent-labels",),
+        labels_per_sample=1.7,
+    )
+    whole = iter(
+        [Trace(ended="seconds", steps=20, wall_s=9.0), Trace(ended="finished", wall_s=30.0, tail=JUDGED)]
+    )
+    monkeypatch.setattr(
+        trials, "rerun", lambda command, plans, **_: [CUT if p.steps else next(whole) for p in plans]
+    )
+    monkeypatch.setattr(trials, "workers", lambda most: 2)
+    command = Command(target="train.py", folder=tmp_path, environment={})
+    done = operate(command, report(found), budget=100.0, quiet=True)
+    assert [p.remedy for p in done.tried] == ["loss-for-independent-labels"]
+    assert done.cut_short.endswith("--budget 340 would do")
+    assert proof_of(done).why == done.cut_short
+
+
+def test_what_re_runs_are_forked_from_takes_none_of_their_time(tmp_path, monkeypatch):
+    """The first began late and was cut; the same again is not."""
+    now = [0.0]
+    monkeypatch.setattr(trials.time, "monotonic", lambda: now[0])
+    ran = []
+
+    def rerun(command, plans, **_):
+        ran.append(plans)
+        now[0] += 12.0 if len(ran) == 1 else 4.0
+        first = Trace(ended="seconds", steps=20, wall_s=2.0)
+        return [first if len(ran) == 1 else Trace(ended="finished", steps=400, wall_s=4.0)]
+
+    monkeypatch.setattr(trials, "rerun", rerun)
+    monkeypatch.setattr(trials, "workers", lambda most: 2)
+    command = Command(target="train.py", folder=tmp_path, environment={})
+    made = Trials(command, together=(), sets=3, budget=100, seeds=5)
+    assert (made.steps, made.start_s, len(ran)) == (None, 10.0, 2)
+    assert made.needs(4.0) == 70  # 8 rounds of 6.4 s, and 10 s to begin with

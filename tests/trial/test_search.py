@@ -335,3 +335,22 @@ def test_a_treatment_finds_its_line_where_a_patch_leaves_it():
     (moved,) = interventions([above, below, mine])
     assert moved.settings["line"] == 3
     assert interventions([mine]) == (mine.intervention,)
+
+
+@pytest.mark.parametrize("ended", ["steps", "seconds", "killed"])
+@pytest.mark.parametrize("line", ["", "test f1 0.6"])
+def test_what_only_ends_sooner_is_no_better_than_a_program_that_was_stopped(ended, line):
+    """Re-runs of so many steps: with larger batches the program comes to its end by then, and as it is it does not."""
+    tried = []
+
+    def run(wanted):
+        tried.extend(patches for patches, _ in wanted)
+        whole = Trace(ended="finished", tail=("test f1 0.7",))
+        return [whole if patches else Trace(ended=ended, tail=(line,)) for patches, _ in wanted]
+
+    cure = search([[replace(A, bends_loss=True)]], run, standard=[B])
+    if line and ended == "steps":  # it evaluates as it trains
+        assert cure.yardstick.name == "f1" and names(cure.patches) == {"a"}
+    else:
+        assert cure.yardstick is None and cure.patches == ()
+        assert tried == [(), (replace(A, bends_loss=True),)]  # nothing could be said of others either

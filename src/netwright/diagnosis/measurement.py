@@ -46,7 +46,8 @@ def unexplained(proof: Proof | None) -> tuple[str, ...]:
         return (proof.why,)
     said: list[str] = []
     if not proof.cure:
-        said.append("nothing that was tried made it better, so what was found does not explain it by itself")
+        nothing = "nothing that was tried made it better, so what was found does not explain it by itself"
+        said.append(proof.why or nothing)  # the budget was too short to tell
     said += [
         f"{f.code} {f.name} at {f.where.at} is still found in the mended program" for f in proof.left or ()
     ]
@@ -71,6 +72,8 @@ def next_measurement(
         return _look_again(proof, command)
     if proof.cure:
         return _more_seeds(proof, command)
+    if proof.why:
+        return None
     left = [c for c in causes if c.proved is Proved.NOT_TRIED]
     return _apart(left or causes, out, command) or _chance(out, command)
 

@@ -11,7 +11,7 @@ class OptimizerInfo:
     """One optimizer. ``groups`` are its hyper-parameters per group without the parameters.
 
     ``stale`` counts parameters it holds that are in no network that was used while the networks' own parameters of the same
-    shape are in no optimizer. ``steps`` is how many captured steps it made, ``effective`` how many changed anything.
+    shape (of any, where it holds no others and its steps change nothing) are in no optimizer. ``steps`` is how many captured steps it made, ``effective`` how many changed anything.
     """
 
     index: int

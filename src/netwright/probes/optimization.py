@@ -23,7 +23,9 @@ def optimizers(observed: Observed) -> Optimizers:
         held: list[torch.Tensor] = [p for g in optimizer.param_groups for p in g["params"]]
         used = {id(t.tensor) for t in observed.watch.tracked.values() if t.used}
         stale = [p for p in held if id(p) not in owned and id(p) not in used]
-        stale = stale if _orphans(observed, stale) else []
+        # Weights that were laid into one flat tensor, or cut into parts, have another shape: then an optimizer whose steps change nothing holds none but these.
+        idle = len(stale) == len(held) and record.steps > 0 and record.effective == 0
+        stale = stale if _orphans(observed, None if idle else stale) else []
         found.append(
             OptimizerInfo(
                 index=index,
@@ -48,13 +50,13 @@ def _duplicated(held: list[torch.Tensor], names: Mapping[int, str]) -> tuple[str
     return tuple(names.get(key, "unregistered parameter") for key, count in times.items() if count > 1)
 
 
-def _orphans(observed: Observed, stale: list[torch.Tensor]) -> bool:
-    """Whether the networks in use have trainable parameters in no optimizer, of a shape that a stale one has."""
+def _orphans(observed: Observed, stale: list[torch.Tensor] | None) -> bool:
+    """Whether the networks in use have trainable parameters in no optimizer, of a shape that a stale one has (``None``: of any)."""
     records = [r.optimizer() for r in observed.recording.optimizers]
     kept = {id(p) for o in records if o is not None for g in o.param_groups for p in g["params"]}
-    shapes = {p.shape for p in stale}
+    shapes = None if stale is None else {p.shape for p in stale}
     return any(
-        p.shape in shapes and p.requires_grad and id(p) not in kept
+        (shapes is None or p.shape in shapes) and p.requires_grad and id(p) not in kept
         for root in observed.roots()
         for p in root.parameters()
     )

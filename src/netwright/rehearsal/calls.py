@@ -70,12 +70,14 @@ def instead(sandbox: Sandbox, settings: Mapping[str, Setting]) -> None:
         return _initialized(sandbox, settings)
     changes: dict[tuple[int, int], Call] = {}
     for step, call in _calls(sandbox, functions, (), settings):
-        changes[step, call.index] = _other(call, _home(call.func, settings.get("function")) or _first)
+        other = _home(call.func, settings.get("function"))
+        changes[step, call.index] = _other(_as_given(call), other) if other else _other(call, _first)
     made = getattr(torch.nn, str(settings.get("module", "Identity")))
     for step, call in _calls(sandbox, (), classes, settings):
         if sum(c.frame is call.frame for c in sandbox.captures[step].tape.calls) != 1:
             raise NotApplicable("what the module on the line does is more than one call")
-        changes[step, call.index] = _other(call, _home(call.func, settings.get("function")) or _once(made()))
+        other = _home(call.func, settings.get("function"))
+        changes[step, call.index] = _other(_as_given(call), other) if other else _other(call, _once(made()))
     _rewrite(sandbox, changes)
     return None
 
@@ -189,6 +191,17 @@ def _rewrite(sandbox: Sandbox, changes: dict[tuple[int, int], Call]) -> None:
 
 def _other(call: Call, function: Callable[..., Any]) -> Call:
     return replace(call, func=function, inplace=False)
+
+
+def _as_given(call: Call) -> Call:
+    """A call without the arguments that have their default: it was recorded with all of them, and another function does not know each."""
+    try:
+        known = inspect.signature(call.func).parameters
+    except (TypeError, ValueError):  # written in C, which is recorded as it was called
+        return call
+    plain = {n: v for n, v in call.kwargs.items() if v is None or isinstance(v, int | float | str)}
+    usual = {n for n, v in plain.items() if n in known and v == known[n].default}
+    return replace(call, kwargs={n: v for n, v in call.kwargs.items() if n not in usual})
 
 
 def _first(*args: Any, **kwargs: Any) -> Any:

@@ -35,7 +35,7 @@ def headline(report: Report) -> str:
     causes = f"because of {kinds(f for f in serious if f is not crash)}"
     proven = _proven(report)
     if proven:
-        return f"{script} does not train as it should because of {proven}"
+        return f"{script} does not train as it should{_made_up(report) or f' because of {proven}'}"
     if crash is not None:
         more = [f for f in serious if f is not crash]
         return f"{script} stops with an error that can be explained" + (
@@ -60,6 +60,22 @@ def _proven(report: Report) -> str:
     return f"{kinds(causes)}, proven by training without {'it' if len(causes) == 1 else 'them'}" + (
         f" ({excluded})" if excluded else ""
     )
+
+
+def _made_up(report: Report) -> str:
+    """That settings which nothing names make it better while what was found stays as it is: they make up for a fault, and are not the cause."""
+    diagnosis = report.diagnosis
+    if diagnosis is None or diagnosis.proof is None:
+        return ""
+    settings = [c for c in diagnosis.causes if c.proved is Proved.PROVEN]
+    left = {f.code for f in diagnosis.proof.left or ()}
+    there = [c for c in diagnosis.causes if c.code and c.code in left and c.proved is Proved.NOT_TRIED]
+    if any(c.code for c in settings) or not there:
+        return ""
+    one = len(settings) == 1
+    helps = f"{len(settings)} other setting{'' if one else 's'} make{'s' if one else ''} it better"
+    still = f"{kinds(there)} {'is' if len(there) == 1 else 'are'} still there"
+    return f": {helps}, proven by training with {'it' if one else 'them'}, and {still}"
 
 
 def _excluded(report: Report) -> str:

@@ -22,6 +22,7 @@ from .plan import Command, Plan
 from .trace import CRASHED, KILLED, Trace
 
 _GRACE_S = 5.0  # between the child's own end by the clock and the one from outside
+EARLIER_S = 1.0  # before the time is over a re-run ends by its own clock
 _POLL_S = 0.02
 _LINES = 20
 _LEAST = 400 << 20  # bytes of a re-run: a small one takes about 350 MiB, most of it for torch
@@ -137,9 +138,9 @@ def _start(command: Command, plan: Plan, index: int, until: float | None) -> _Ru
     now = time.monotonic()
     own = now + plan.seconds + _GRACE_S if plan.seconds is not None else None
     deadline = min((t for t in (own, until) if t is not None), default=None)
-    if until is not None and (plan.seconds is None or now + plan.seconds > until - 1):
+    if until is not None and (plan.seconds is None or now + plan.seconds > until - EARLIER_S):
         # By its own clock it ends in order, with everything it has seen; from outside only what it has written down is there.
-        plan_sent = replace(plan, seconds=max(0.5, until - now - 1))
+        plan_sent = replace(plan, seconds=max(0.5, until - now - EARLIER_S))
     else:
         plan_sent = plan
     (channel / "plan.json").write_text(plan_sent.to_json(), "utf-8")

@@ -13,6 +13,7 @@ SECONDS = "seconds"  # at its time, by its own clock
 KILLED = "killed"  # from outside: it did not come to an end in time
 CRASHED = "crashed"  # by an exception, a signal, or an exit code other than 0
 ENDS = (FINISHED, STEPS, SECONDS, KILLED, CRASHED)
+STOPPED = (STEPS, SECONDS, KILLED)  # by us, before its own end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

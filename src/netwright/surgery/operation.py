@@ -20,10 +20,10 @@ from ..rerun import Command, Trace
 from ..rule import Finding, Severity, every
 from ..trial import Cure, search
 from ..trial.cure import Set
-from ..trial.search import compatible
+from ..trial.search import compatible, stays
 from . import examined, floor
 from .examination import Mended
-from .trials import Trials
+from .trials import Trials, cut_short
 
 _SETS = 6  # of what is nominated, that are tried besides the proof, as a rule
 
@@ -33,7 +33,7 @@ class Operation:
     """What is known so far of one program.
 
     ``nominated`` are the patches that remedies make for each finding, or treatments where no edit holds, ``standard`` those that are tried where none of them makes it better, ``refused`` says why others do not hold, ``unmended`` are findings that no edit mends. ``budget_s`` is the time for all re-runs, ``steps`` the length of one (``None``: to
-    their own end), ``left`` what an examination finds in the mended program.
+    their own end), ``left`` what an examination finds in the mended program. ``cut_short`` says what the budget kept from being known, and which would do.
     """
 
     command: Command
@@ -46,7 +46,13 @@ class Operation:
     steps: int | None = None
     cure: Cure | None = None
     left: tuple[Finding, ...] | None = None
+    cut_short: str = ""
     interrupted: bool = False
+
+    @property
+    def tried(self) -> list[Patch | Treatment]:
+        """All that is nominated."""
+        return [p for options in self.nominated for p in options]
 
 
 def nominate(operation: Operation) -> None:
@@ -207,6 +213,7 @@ def _search(operation: Operation, *, seeds: int, progress: Callable[[float], Non
         )
         if by_floor and floor.short(operation.report, operation.cure):
             operation.cure = replace(operation.cure, short=True)
+        operation.cut_short = cut_short(trials, operation.cure, operation.tried, stays(operation.tried))
         if operation.cure.patches:
             operation.left = mended.left(operation.cure.patches, operation.cure.files)
     finally:

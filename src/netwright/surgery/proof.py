@@ -18,6 +18,7 @@ from ..trial import Cure
 from ..trial.cure import Tried
 from . import floor
 from .operation import Operation, operate
+from .trials import unfinished
 
 FOLDER = Path(".netwright") / "proofs"
 _FORMAT = "1"
@@ -29,15 +30,14 @@ def proof_of(operation: Operation) -> Proof:
     cure = operation.cure
     edits = [*operation.refused, *_without_remedy(operation)]
     if cure is None or cure.yardstick is None:
-        nominated = [p for options in operation.nominated for p in options]
         why = _why(operation)
-        untried = [_edit(p, why=why) for p in [*nominated, *operation.standard]]
+        untried = [_edit(p, why=why) for p in [*operation.tried, *operation.standard]]
         return Proof(why=why, edits=(*untried, *edits), budget_s=operation.budget_s)
     tried = [_tried(p, cure) for p in _every_remedy(operation)]
     ran = any(v is not None for v in (*cure.before, *cure.after))  # else the budget ended before the seeds
     return Proof(
         yardstick=cure.yardstick.name,
-        why=_stopped(cure),
+        why=operation.cut_short or _stopped(cure),
         edits=(*tried, *edits),
         budget_s=operation.budget_s,
         steps=operation.steps,
@@ -53,8 +53,12 @@ def proof_of(operation: Operation) -> Proof:
 
 
 def _why(operation: Operation) -> str:
+    if operation.cut_short:
+        return operation.cut_short
     if operation.cure is not None:
-        return "nothing that the program computes in its evaluation tells whether it got better"
+        trace = operation.cure.control.trace
+        ended = "" if trace.whole else f" ({trace.why()})"
+        return f"nothing that the program computes in its evaluation or prints of it tells whether it got better{ended}"
     if operation.interrupted:
         return "interrupted before anything was known"
     return "no remedy of netwright's holds for what was found, so nothing was tried"
@@ -62,7 +66,7 @@ def _why(operation: Operation) -> str:
 
 def _every_remedy(operation: Operation) -> Iterable[Tried]:
     """All remedies that were thought of. One that the search made itself stands in the cure alone."""
-    known = [p for options in operation.nominated for p in options] + operation.standard
+    known = operation.tried + operation.standard
     keys = _keys(known)
     cure = operation.cure.patches if operation.cure is not None else ()
     return [*known, *(p for p in cure if p.key not in keys)]
@@ -78,6 +82,8 @@ def _tried(patch: Tried, cure: Cure) -> Edit:
             without=_value(cure, healing - {key}),
             why=patch.why if isinstance(patch, Treatment) else "",
         )
+    if unfinished(cure, patch):
+        return _edit(patch, why="the budget ended before its re-run did")
     alone = _value(cure, [key])
     if any(key in _keys(a.patches) for a in (*cure.attempts, *cure.dropped)):
         return _edit(patch, proved=Proved.NO_HELP, alone=alone, why=_gone(cure, key) if alone is None else "")
@@ -134,8 +140,7 @@ def _value(cure: Cure, keys: Iterable[_Key]) -> float | None:
 
 
 def _without_remedy(operation: Operation) -> list[Edit]:
-    patches = [p for options in operation.nominated for p in options]
-    known = {(c, p.where.file, p.where.line) for p in [*patches, *operation.refused] for c in p.codes}
+    known = {(c, p.where.file, p.where.line) for p in [*operation.tried, *operation.refused] for c in p.codes}
     why = "netwright has no remedy for it"
     if floor.alone(operation.report.serious):
         why = "it says that something is wrong and not what; what helps many programs was tried"

@@ -9,12 +9,15 @@ from dataclasses import replace
 
 from ..remedies import interventions, merged
 from ..rerun import Command, Plan, Trace
-from ..rerun.pool import rerun, workers
-from ..rerun.trace import CRASHED, KILLED, SECONDS
-from ..trial import Rung
-from ..trial.cure import Set
+from ..rerun.pool import EARLIER_S, rerun, workers
+from ..rerun.trace import CRASHED, KILLED, SECONDS, STOPPED
+from ..trial import Cure, Rung, choose
+from ..trial.cure import Set, Tried
+from ..trial.yardstick import Stays
 
 _PART = 4  # the shorter length is this part of the steps
+_NAMED = 3  # remedies, that a sentence names
+_SPARE = 1.35  # times what a whole run takes: of 12 of one program on a shared core the longest took 1.2 times the median and 1.3 times the shortest
 
 
 def whole(command: Command) -> Plan:
@@ -58,17 +61,24 @@ class Trials:
         self.threads = _threads(command, self.at_once)
         self.done = 0
         self.wanted = 1 + sets + 2 * seeds
-        rounds = math.ceil(self.wanted / self.at_once) + 1
-        self.each = budget / rounds
+        self.rounds = math.ceil(self.wanted / self.at_once) + 1
+        self.each = budget / self.rounds
         self.steps: int | None = None
         self.known: dict[str, Trace] = {}
         self.scout: Trace | None = None
+        self.start_s = 0.0  # before the first re-run begins
         self.steps = self._length(together)
 
     def _length(self, together: Set) -> int | None:
         """How many steps every re-run makes, so that all fit: seen on the program as it is, or, where that crashes, on the mended one."""
         for patches in ((), together):
+            began = time.monotonic()
             (scout,) = self._run([self._plan(patches, 0)], self.each)
+            if not patches and not scout.cached:
+                self.start_s = max(0.0, time.monotonic() - began - scout.wall_s)
+                if scout.ended in (SECONDS, KILLED) and self.start_s > EARLIER_S:
+                    # What re-runs are forked from is there now, and takes none of their time any more.
+                    (scout,) = self._run([self._plan(patches, 0)], self.each)
             if scout.whole:
                 self.scout = scout
                 return None
@@ -78,6 +88,15 @@ class Trials:
                 )
                 return max(1, int(scout.steps * min(share, 0.8)))
         return None
+
+    def whole(self) -> Trace:
+        """The program as it is, to its own end or to that of the budget."""
+        (trace,) = self._run([Plan(seed=0, threads=self.threads)], max(1.0, self.until - time.monotonic()))
+        return trace
+
+    def needs(self, seconds: float) -> float:
+        """The budget within which all re-runs fit whole where one takes so long, and what they are forked from is started."""
+        return 10 * math.ceil((self.rounds * (_SPARE * seconds + EARLIER_S) + self.start_s) / 10)
 
     @property
     def rung(self) -> Rung | None:
@@ -135,3 +154,45 @@ class Trials:
 
     def _at(self, done: float) -> None:
         self.progress(min(0.99, done / self.wanted))
+
+
+def cut_short(trials: Trials, cure: Cure, nominated: Sequence[Tried], stays: Stays) -> str:
+    """What the budget kept from being known, and which budget would do: where it ended the re-runs before the program's evaluation, what is left of it is spent on one whole run. Nothing where the evaluation tells nothing anyhow.
+
+    Args:
+        trials: the re-runs that were made.
+        cure: what came of them.
+        nominated: the remedies that findings nominate.
+        stays: which losses can be compared.
+    """
+    control = cure.control.trace
+    if cure.yardstick is not None:
+        cut = list(dict.fromkeys(p.remedy for p in nominated if unfinished(cure, p)))
+        if cure.patches or not cut:
+            return ""
+        said = f"the budget ended before the re-runs with {' and '.join(cut[:_NAMED])} did"
+        return f"{said}; {_would_do(trials, control.wall_s)}"
+    if control.ended not in STOPPED:
+        return ""
+    whole = trials.whole()
+    if whole.ended == CRASHED or (whole.whole and choose([whole], stays) is None):
+        return ""
+    seconds = whole.wall_s if whole.whole else max(whole.wall_s, control.wall_s)
+    said = f"the budget ended before the program's own evaluation, by which remedies are judged ({control.why()})"
+    return f"{said}; {_would_do(trials, seconds, more=not whole.whole)}"
+
+
+def unfinished(cure: Cure, tried: Tried) -> bool:
+    """Whether every re-run with a remedy was ended by the budget before it could be judged, so that nothing is known of it."""
+    runs = [a.trace for a in (*cure.attempts, *cure.dropped) if any(p.key == tried.key for p in a.patches)]
+    yardstick = cure.yardstick
+    return bool(runs) and all(
+        t.ended in (SECONDS, KILLED) or (yardstick is not None and yardstick.cut_off(t)) for t in runs
+    )
+
+
+def _would_do(trials: Trials, seconds: float, *, more: bool = False) -> str:
+    needed = trials.needs(seconds)
+    if more:
+        return f"a whole run takes more than {seconds:.3g} s, so more than --budget {needed:.0f} is needed"
+    return f"a whole run takes {seconds:.3g} s, so --budget {needed:.0f} would do"

@@ -41,7 +41,7 @@ def show(operation: Operation, proof: Proof, *, quiet: bool = False, console: Co
     cure = operation.cure
     if cure is not None:
         if not quiet:
-            _trials(out, operation, cure)
+            _trials(out, operation, cure, proof)
         _proof(out, cure, proof)
     if not quiet and report.diagnosis is not None and (following := next_words(report.diagnosis)):
         _say(out, "Next", following)
@@ -85,9 +85,9 @@ def _nothing(operation: Operation) -> Iterator[str]:
     yield "no remedy of netwright's holds for what was found, so nothing was tried"
 
 
-def _trials(out: Console, operation: Operation, cure: Cure) -> None:
+def _trials(out: Console, operation: Operation, cure: Cure, proof: Proof) -> None:
     if cure.yardstick is None:
-        _say(out, "Trials", _why_no_yardstick(cure))
+        _say(out, "Trials", proof.why)
         return
     length = f"{operation.steps} steps each" if operation.steps else "to their own end"
     _say(out, "Trials", f"the same program, seeds and data, {length}: {cure.yardstick.words}")
@@ -108,17 +108,11 @@ def _named(tried: Patch | Treatment) -> str:
     return tried.remedy if isinstance(tried, Patch) else f"{tried.remedy} (hooks)"
 
 
-def _why_no_yardstick(cure: Cure) -> str:
-    trace = cure.control.trace
-    ended = "" if trace.whole else f" ({trace.why()})"
-    return f"nothing that the program computes in its evaluation or prints of it tells whether it got better{ended}"
-
-
 def _proof(out: Console, cure: Cure, proof: Proof) -> None:
     if cure.yardstick is None:
         return
     if not cure.patches:
-        _say(out, "Proof", "nothing that was tried made it better")
+        _say(out, "Proof", proof.why or "nothing that was tried made it better")
         return
     names = " + ".join(p.remedy for p in cure.patches)
     before, after = ([v for v in values if v is not None] for values in (cure.before, cure.after))

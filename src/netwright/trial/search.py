@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ..remedies import Refused, merged
 from ..rerun import Trace
+from ..rerun.trace import STOPPED
 from .cure import SEEDS, Attempt, Cure, Run, Set, Tried
 from .halving import Rung, halved
 from .proving import proven
@@ -62,10 +63,7 @@ class _Search:
         self.others = [p for options in nominated for p in options[1:]]
         self.together, self.refused = compatible(self.first)
         self.run, self.standard, self.healthy, self.rung = run, standard, healthy, rung
-        tried = [*self.first, *self.others]
-        self.stays = Stays(
-            loss=not any(p.bends_loss for p in tried), training=not any(p.bends_training for p in tried)
-        )
+        self.stays = stays([*self.first, *self.others])
         self.yardstick: Yardstick | None = None
         self.attempts: list[Attempt] = []
         self.dropped: list[Attempt] = []
@@ -81,11 +79,13 @@ class _Search:
             (control,) = self.run([((), 0)])
             sets, traces = self._whole_length(sets, control)
         # A remedy that makes the program crash says nothing of what the program computes; the program as it is does, where all do.
-        yardstick = choose([t for t in traces if t.whole] or [control], self.stays)
-        if yardstick is None and further:  # all that was nominated comes to nothing
+        yardstick = choose([t for t in traces if t.whole] or [control], self.stays, control)
+        if (
+            yardstick is None and further and control.ended not in STOPPED
+        ):  # all that was nominated comes to nothing
             more, longer = self._whole_length(further, control)
             sets, traces, further = [*sets, *more], [*traces, *longer], []
-            yardstick = choose([t for t in traces if t.whole], self.stays)
+            yardstick = choose([t for t in traces if t.whole], self.stays, control)
         if yardstick is None:
             only = Attempt(patches=(), trace=control, value=None, gain=0.0)
             return Cure(yardstick=None, control=only, refused=tuple(self.refused))
@@ -228,6 +228,11 @@ def _further(together: Set, standard: Sequence[Tried]) -> list[Set]:
         return alone
     joined = [compatible([*together, p]) for p in standard[:_JOINED]]
     return [*alone, *(both for both, refused in joined if not refused and len(both) > len(together))]
+
+
+def stays(tried: Sequence[Tried]) -> Stays:
+    """Which losses can be compared before and after these remedies."""
+    return Stays(loss=not any(p.bends_loss for p in tried), training=not any(p.bends_training for p in tried))
 
 
 def compatible(patches: Iterable[Tried]) -> tuple[Set, list[str]]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..rerun import Trace
+from ..rerun.trace import STOPPED
 from .printed import HELD_OUT, HIGHER, printed
 
 ACCURACY, SQUARED, ABSOLUTE, LOSS, TRAINING = (
@@ -46,6 +47,14 @@ class Yardstick:
             found = metric.value if metric is not None else None
         return found if found is not None and math.isfinite(found) else None
 
+    def cut_off(self, trace: Trace) -> bool:
+        """Whether a re-run was stopped before it could give it: that is no worse result, and no better one."""
+        if trace.ended not in STOPPED:
+            return False
+        if self.as_printed:
+            return not trace.whole or self.name not in printed(trace.tail)
+        return self.name != TRAINING and self.name not in trace.held_out()
+
     def gain(self, before: float | None, after: float | None) -> float:
         """How much better ``after`` is; a run without a value is worse than any with one."""
         if before is None or after is None:
@@ -74,11 +83,11 @@ class Stays:
         return (*held_out, *training) if self.loss else ()
 
 
-def choose(traces: Sequence[Trace], stays: Stays) -> Yardstick | None:
+def choose(traces: Sequence[Trace], stays: Stays, control: Trace | None = None) -> Yardstick | None:
     """The first of these that most of the re-runs give that give any (what came to NaN gives none): accuracy, squared error, absolute error, a metric that is printed, and, where no remedy changes it, the loss: of the evaluation, as it is printed of held-out data, of the training.
 
     A loss that a remedy exchanges or rescales says nothing of what the remedy is worth. Nor does a metric that is exactly 0 in every run, where more is better: it is computed in a way that no network can
-    answer (probabilities compared with labels for equality).
+    answer (probabilities compared with labels for equality). Nor does one that the program as it is (``control``) was stopped too early to give: a remedy that makes it end sooner would be held against nothing.
     """
     names = (ACCURACY, SQUARED, ABSOLUTE)
     known = (
@@ -90,6 +99,7 @@ def choose(traces: Sequence[Trace], stays: Stays) -> Yardstick | None:
     for yardstick in known:
         values = [v for t in telling if (v := yardstick.value(t)) is not None]
         mute = yardstick.higher_is_better and not any(values)
+        mute = mute or (control is not None and yardstick.cut_off(control))
         if len(values) * 2 > len(telling) and not mute:
             return yardstick
     return None

@@ -3,7 +3,9 @@
 import libcst as cst
 
 from .._activations import maker
-from ..source import Source, last_name
+from .._calls import renamed
+from .._loops import needs_torch
+from ..source import Change, Source, last_name, name_of
 
 FUNCTIONS = frozenset(
     "cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits "
@@ -41,3 +43,36 @@ def atom(source: Source, node: cst.BaseExpression) -> str:
     """The text of an expression, in parentheses where a method or an operator would else bind to its last part."""
     text = source.code(node)
     return text if isinstance(node, _ATOMS) and "\n" not in text else f"({text})"
+
+
+def functional(source: Source) -> str:
+    """By which name ``torch.nn.functional`` is at hand.
+
+    Raises:
+        Refused: by none.
+    """
+    for statement in source.every(cst.Import):
+        for name in statement.names:
+            if name_of(name.name) == "torch.nn.functional" and name.asname is not None:
+                return name_of(name.asname.name)
+    for statement in source.every(cst.ImportFrom):
+        if statement.module is not None and name_of(statement.module) == "torch.nn":
+            for name in statement.names if not isinstance(statement.names, cst.ImportStar) else ():
+                if name_of(name.name) == "functional":
+                    return name_of(name.asname.name) if name.asname is not None else "functional"
+    needs_torch(source)
+    return "torch.nn.functional"
+
+
+def renamed_loss(source: Source, loss: cst.Call, name: str) -> Change:
+    """The call of a loss, or the one that makes it, by another name; in full where the old one was imported by itself.
+
+    Raises:
+        Refused: torch is not at hand then.
+    """
+    if not isinstance(loss.func, cst.Name):
+        return renamed(source, loss, name)
+    if name in CLASSES:
+        needs_torch(source)
+        return source.replace(loss.func, f"torch.nn.{name}")
+    return source.replace(loss.func, f"{functional(source)}.{name}")

@@ -2,13 +2,10 @@
 
 from collections.abc import Sequence
 
-import libcst as cst
-
 from ...rule import Finding
-from .._activations import activations_at, maker, makes_module
-from .._calls import input_of, renamed
 from ..remedy import Remedy
-from ..source import Change, Refused, Source, name_of
+from ..source import Change, Refused, Source
+from ._sigmoids import sigmoid_at
 
 remedy = Remedy(
     name="sigmoid-for-one-output",
@@ -24,21 +21,4 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     if finding.measured.get("outputs") != 1:
         raise Refused("there is no softmax over a single output")
     assert finding.where.line is not None
-    for call in activations_at(source, finding.where.line, "softmax"):
-        made = call if makes_module(call) else maker(source, call)
-        if made is None and isinstance(call.func, cst.Call):  # nn.Softmax(dim=1)(x)
-            made = call.func
-        if made is not None:
-            library = name_of(made.func).rpartition(".")[0]
-            if not library:
-                raise Refused("nn.Sigmoid is not at hand by its module")
-            return [source.replace(made, f"{library}.Sigmoid()")]
-        if isinstance(call.func, cst.Name):
-            raise Refused("the sigmoid is not at hand by its module")
-        inner = input_of(source, call)
-        if any(a.value is inner for a in call.args):
-            return [
-                source.replace(call, f"{name_of(call.func).rpartition('.')[0]}.sigmoid({source.code(inner)})")
-            ]
-        return [renamed(source, call, "sigmoid"), *(source.drop_argument(call, a) for a in call.args)]
-    raise Refused("no softmax is written on the line")
+    return sigmoid_at(source, finding.where.line)

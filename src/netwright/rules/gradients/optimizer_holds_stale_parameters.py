@@ -2,10 +2,10 @@
 
 ## What it measures
 Parameters an optimizer holds that belong to no network in use, while the network's own parameters of the same shape are in no
-optimizer.
+optimizer. Where it holds no others and none of its steps changed anything the shape may differ: a wrapper has laid the weights into one flat tensor.
 
 ## Why it matters
-The optimizer was made before the network (or a layer of it) was made anew, replaced or converted. It goes on updating the old
+The optimizer was made before the network (or a layer of it) was made anew, replaced, converted or flattened. It goes on updating the old
 tensors; the new ones never change.
 
 ## How to fix
@@ -17,7 +17,7 @@ an optimizer then.
 
 ## Source
 PyTorch documentation of ``torch.optim`` ("If you need to move a model to GPU via .cuda(), please do so before constructing
-optimizers for it").
+optimizers for it"). Weights flattened behind an optimizer's back: huggingface/accelerate issue 2665.
 """
 
 from ...evidence import Optimizers, Parameters

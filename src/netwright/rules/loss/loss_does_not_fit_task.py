@@ -24,7 +24,7 @@ Goodfellow, Bengio and Courville, "Deep Learning", section 6.2.2; Hui and Belkin
 
 from collections.abc import Mapping
 
-from ...evidence import Graph, Graphs, LossTerm, Node, Targets, Task, TaskKind, TensorInfo
+from ...evidence import RESHAPES, Graph, Graphs, LossTerm, Node, Ref, Targets, Task, TaskKind, TensorInfo
 from ...rule import Finding, Kind, Rule, Severity, Threshold
 from .._loss import (
     BCE,
@@ -45,7 +45,12 @@ rule = Rule(
     kind=Kind.BUG,
     guides=("S3", "E9"),
     explains=("NW106", "NW204", "NW216", "NW301", "NW404", "NW601", "NW701"),
-    remedies=("loss-for-classes",),
+    remedies=(
+        "loss-for-class-numbers",
+        "loss-for-classes",
+        "loss-for-independent-labels",
+        "sigmoid-for-independent-labels",
+    ),
     thresholds={
         "mass": Threshold(
             value=0.02,
@@ -66,6 +71,7 @@ rule = Rule(
 )
 
 _ROUNDING = frozenset(["round", "argmax", "long", "int", "gt", "ge", "floor"])
+_REDUCING = frozenset("mean sum max amax min amin median logsumexp".split())
 
 
 @rule.check
@@ -104,7 +110,7 @@ def _cross_entropy(term: LossTerm, prediction: TensorInfo, target: TensorInfo) -
     dim = 1 if len(prediction.shape) > 1 else 0
     classes, stats = prediction.shape[dim], target.stats
     if classes == 1 and prediction.numel > 1:
-        return _single(term, prediction, "a softmax over one value is always 1")
+        return _single(term, prediction, "a softmax over one value is always 1", target)
     if not target.floating or target.shape != prediction.shape or stats is None or classes < 2:
         return None
     mass = stats.mean * classes
@@ -118,6 +124,7 @@ def _cross_entropy(term: LossTerm, prediction: TensorInfo, target: TensorInfo) -
             severity=Severity.WARNING,
             expected="exactly one true label per sample in cross_entropy",
             fix="use BCEWithLogitsLoss: it asks every label separately",
+            remedies=("loss-for-independent-labels",),
             labels_per_sample=mass,
         )
     return rule.found(
@@ -127,20 +134,26 @@ def _cross_entropy(term: LossTerm, prediction: TensorInfo, target: TensorInfo) -
         also=(term.where,),
         expected="class indices, or probabilities that sum to 1, as target of cross_entropy",
         fix="use MSELoss to fit real numbers; for classes pass their indices as an int64 tensor",
+        remedies=(),
         target_min=stats.min,
         target_max=stats.max,
         target_sum=mass,
     )
 
 
-def _single(term: LossTerm, prediction: TensorInfo, why: str) -> Finding:
+def _single(term: LossTerm, prediction: TensorInfo, why: str, target: TensorInfo | None = None) -> Finding:
+    # With an answer of yes or no for each output the binary loss takes both as they are.
+    stats = target.stats if target is not None and target.shape == prediction.shape else None
+    binary = stats is not None and target is not None and target.floating and zero_one(stats)
     return rule.found(
         f"cross-entropy at {term.where.at} gets one output per sample {prediction.shape}: {why}, so this loss is 0 whatever the network says",
         where=term.edit,
         also=(term.where,),
         expected="one output for each class in cross-entropy, or a binary loss for one output",
         fix="use BCEWithLogitsLoss for yes/no labels (MSELoss for real numbers), or give the last layer one output per class",
+        remedies=("loss-for-independent-labels",) if binary else (),
         outputs=1,
+        labels_per_sample=stats.mean if stats is not None and binary else None,
     )
 
 
@@ -162,6 +175,7 @@ def _counts(term: LossTerm, target: TensorInfo) -> Finding | None:
         also=(term.where,),
         expected="counts as targets of poisson_nll_loss",
         fix="use MSELoss to fit real numbers, without a last activation",
+        remedies=(),
         target_min=stats.min,
         target_max=stats.max,
     )
@@ -192,6 +206,8 @@ def _squared(
         return None
     if not (_compared(graph) or (graphs.evaluation is not None and _compared(graphs.evaluation))):
         return None
+    outputs = _outputs(graphs, graph, ref, len(counts)) if ref is not None else None
+    there = f"give CrossEntropyLoss the {outputs} outputs as they are, and the class indices"
     return rule.found(
         f"{term.op} at {term.where.at} fits the numbers of {len(counts)} classes as if they were amounts, and the program then "
         "compares the prediction with the class for equality",
@@ -200,9 +216,35 @@ def _squared(
         severity=Severity.WARNING,
         confidence=0.7,
         expected="a loss for classes: one output for each class and cross_entropy",
-        fix=f"give the last layer {len(counts)} outputs and use CrossEntropyLoss with the class indices",
+        fix=there
+        if outputs
+        else f"give the last layer {len(counts)} outputs and use CrossEntropyLoss with the class indices",
+        remedies=("loss-for-class-numbers",),
         classes=len(counts),
+        outputs=outputs,
     )
+
+
+def _outputs(graphs: Graphs, graph: Graph, ref: Ref, classes: int) -> int | None:
+    """How many outputs the one number of a sample was made of, where there are enough for the classes and the program answers with the largest; else nothing."""
+    info = graph.source(ref, RESHAPES | _REDUCING).output
+    shape = info.shape if info is not None else ()
+    if len(shape) != 2 or shape[1] < classes:
+        return None
+    answers = {
+        _width(g, g.source(r))
+        for g in (graph, graphs.evaluation)
+        if g is not None
+        for node in g.ops("eq")
+        for r in node.refs
+        if g[r].tainted and g.source(r).op in ("argmax", "max")
+    }
+    return shape[1] if answers == {shape[1]} else None
+
+
+def _width(graph: Graph, largest: Node) -> int | None:
+    info = graph.info(largest.refs[0]) if largest.refs else None
+    return info.shape[1] if info is not None and len(info.shape) == 2 else None
 
 
 def _percentage(graph: Graph, term: LossTerm, target: TensorInfo) -> Finding | None:
@@ -217,6 +259,7 @@ def _percentage(graph: Graph, term: LossTerm, target: TensorInfo) -> Finding | N
         also=(term.where,),
         expected="a loss made for class labels",
         fix="use BCELoss on the outputs of the sigmoid, or BCEWithLogitsLoss on raw outputs",
+        remedies=("loss-for-classes",),
         zeros=1 - stats.mean,
         loss=term.op,
         activation=source.op if source is not None else None,
@@ -234,6 +277,7 @@ def _saturating(term: LossTerm, source: Node) -> Finding:
         confidence=0.8,
         expected="a loss made for class labels",
         fix=f"use {instead} on the raw outputs and remove the {source.op} at {source.edit.at}",
+        remedies=("loss-for-classes",),
         activation=source.op,
     )
 
@@ -274,6 +318,7 @@ def _binary(
             also=(term.where,),
             expected="targets between 0 and 1 in a binary loss",
             fix="use MSELoss to fit real numbers, without a sigmoid at the end; scale the targets to mean 0 and standard deviation 1",
+            remedies=(),
             target_min=stats.min,
             target_max=stats.max,
         )
@@ -294,7 +339,9 @@ def _binary(
             fix="remove the softmax and use BCEWithLogitsLoss"
             if several
             else "remove the softmax and use CrossEntropyLoss",
+            remedies=("sigmoid-for-independent-labels",) if several else (),
             labels=width,
+            several=several,
         )
     if width == 1 and len(counts) > 2 and all(v == int(v) for v in counts) and max(counts) > 1:
         return rule.found(
@@ -303,6 +350,7 @@ def _binary(
             also=(term.where,),
             expected="labels 0 and 1 in a binary loss",
             fix=f"give the last layer {int(max(counts)) + 1} outputs and use CrossEntropyLoss with the class indices",
+            remedies=(),
             label_values=len(counts),
         )
     return None
