@@ -206,6 +206,9 @@ def compare(results: tuple[Path, ...], names: tuple[str, ...], *, write_page: bo
     show_default=True,
     help="Planted faults on recipes that train within so many seconds.",
 )
+@click.option(
+    "--each", type=int, default=1, show_default=True, help="So many recipes an operator, the quickest."
+)
 @click.option("--real", type=int, default=10, show_default=True, help="So many real programs, the quickest.")
 @click.option(
     "--healthy", type=int, default=12, show_default=True, help="So many healthy recipes, the quickest."
@@ -234,6 +237,7 @@ def cure_(
     *,
     wanted: tuple[str, ...],
     within: float,
+    each: int,
     real: int,
     healthy: int,
     budget: float,
@@ -249,7 +253,7 @@ def cure_(
     bench/faultbench/cures.json.
     """
     bites = json.loads(runner.BITES.read_text(encoding="utf-8"))
-    names = wanted or cure.chosen(bites, seconds=within, real=real, healthy=healthy)
+    names = wanted or cure.chosen(bites, seconds=within, each=each, real=real, healthy=healthy)
     known = cure.kept(results, budget)
     if baselines:
         faulty = [n for n in names if not n.startswith("healthy/")]

@@ -74,20 +74,20 @@ def known(bites: dict[str, Any], name: str) -> Known:
     )
 
 
-def chosen(bites: dict[str, Any], *, seconds: float, real: int, healthy: int) -> list[str]:
+def chosen(bites: dict[str, Any], *, seconds: float, each: int, real: int, healthy: int) -> list[str]:
     """Which programs are mended, by a rule that knows no outcome: the quickest, by the times in bites.json.
 
-    For each operator the quickest recipe on which its fault bites, if the healthy recipe trains within `seconds`; the `real` quickest real programs that bite; the `healthy` quickest recipes.
+    For each operator the quickest recipe on which its fault bites, or the `each` quickest, if the healthy recipe trains within `seconds`; the `real` quickest real programs that bite; the `healthy` quickest recipes.
     """
     took = {name: min(entry["seconds"]) for name, entry in bites["healthy"].items()}
-    quickest: dict[str, tuple[float, str]] = {}
+    biting: dict[str, list[tuple[float, str]]] = {}
     for key, measured in bites["planted"].items():
         operator, recipe = key.split("/")
         own = (took.get(recipe, math.inf), recipe)
         # Those by definition count without doing harm, and leave nothing to heal.
         if measured["state"] == "bites" and own[0] <= seconds and _stands(bites, operator, recipe):
-            quickest[operator] = min(own, quickest.get(operator, own))
-    planted = sorted((*own, name) for name, own in quickest.items())
+            biting.setdefault(operator, []).append(own)
+    planted = sorted((*own, name) for name, found in biting.items() for own in sorted(found)[:each])
     cases = sorted(
         (min(entry["seconds"]), name)
         for name, entry in bites["real"].items()

@@ -141,10 +141,13 @@ def test_programs_are_chosen_by_time_alone():
         },
         "real": {},
     }  # fmt: skip
-    found = cure.chosen(bites, seconds=5.0, real=2, healthy=2)
+    found = cure.chosen(bites, seconds=5.0, each=1, real=2, healthy=2)
     assert found == [
         f"planted/zero-grad-missing/{fitting[2]}/0",
         f"healthy/{fitting[1]}/0",
         f"healthy/{fitting[2]}/0",
     ]
-    assert cure.chosen(bites, seconds=1.0, real=2, healthy=0) == []
+    assert cure.chosen(bites, seconds=1.0, each=1, real=2, healthy=0) == []
+    assert cure.chosen(bites, seconds=5.0, each=2, real=0, healthy=0) == [
+        f"planted/zero-grad-missing/{name}/0" for name in (fitting[2], fitting[0])
+    ]
