@@ -48,7 +48,7 @@ def _page(results: Mapping[str, Any]) -> Iterator[str]:
     )
     yield ""
     yield (
-        "*Chosen* by their training time alone: for each fault operator the quickest recipe on which it bites, where that trains within seconds, and the quickest real programs and healthy recipes; of those that this gives, the ones that were measured so far stand here. *Cured*: a patch was written, "
+        "*Chosen* by their training time alone: for each fault operator the one or two quickest recipes on which it bites, where these train within seconds, and the quickest real programs and healthy recipes; of those that this gives, the ones that were measured so far stand here. *Cured*: a patch was written, "
         f"and the program that was written, trained by itself, comes back to at least {BACK:.0%} of the way to the healthy recipe (the published fix, for a real program; means of three seeds), from the trivial predictor where one is stated, else from the faulty program. "
         "Square brackets hold 95 % intervals (Wilson)."
     )

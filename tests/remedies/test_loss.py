@@ -77,6 +77,15 @@ def test_the_sign_is_turned(line, wanted):
     assert after == f"def step(p, y):\n{wanted}  # here\n"
 
 
+def test_a_line_that_only_turns_the_sign_goes():
+    text = "loss = f(x)\nloss = -loss\nloss.backward()\n"
+    assert (
+        mended("turn-sign", "NW307", text, "-loss", accuracy_before=0.5) == "loss = f(x)\nloss.backward()\n"
+    )
+    alone = "if flipped:\n    loss = -loss\n"
+    assert mended("turn-sign", "NW307", alone, "-loss", accuracy_before=0.5) == "if flipped:\n    pass\n"
+
+
 def test_the_sign_stays_where_the_targets_are_wrong_or_more_is_returned():
     with pytest.raises(Refused):
         mended("turn-sign", "NW307", "loss = f(x)\n", "loss", least=-3.0)

@@ -22,7 +22,7 @@ remedy = Remedy(
 
 @remedy.edit
 def edit(source: Source, finding: Finding) -> Sequence[Change]:
-    """A minus goes, or comes; ``maximize=True`` goes."""
+    """A minus goes, or comes, or the line that does nothing else; ``maximize=True`` goes."""
     assert finding.where.line is not None
     line = finding.where.line
     if "least" in finding.measured:
@@ -33,7 +33,7 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
         if argument is None:
             raise Refused("maximize is not written in the call of the optimizer")
         return [source.drop_argument(call, argument)]
-    match source.statement(line):
+    match statement := source.statement(line):
         case cst.SimpleStatementLine(body=[cst.Return(value=cst.BaseExpression() as value)]):
             pass
         case cst.SimpleStatementLine(
@@ -51,8 +51,24 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     if isinstance(value, cst.Tuple | cst.Dict):
         raise Refused("the line returns more than the loss")
     if isinstance(value, cst.UnaryOperation) and isinstance(value.operator, cst.Minus):
+        if _only_turns(statement, value.expression):
+            return [source.delete(statement)]
         return [source.replace(value, source.code(value.expression))]
     return [source.replace(value, f"-{atom(source, value)}")]
+
+
+def _only_turns(statement: cst.CSTNode, value: cst.BaseExpression) -> bool:
+    """Whether a statement is ``loss = -loss``: without the minus nothing is left of it."""
+    match statement, value:
+        case (
+            cst.SimpleStatementLine(
+                body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))])]
+            ),
+            cst.Name(value=turned),
+        ):
+            return name == turned
+        case _:
+            return False
 
 
 def _before_backward(source: Source, value: cst.BaseExpression) -> Change:
