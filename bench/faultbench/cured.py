@@ -124,7 +124,7 @@ def _baselines(baselines: Mapping[str, Any], done: Mapping[str, Cured]) -> Itera
     yield (
         "On the same faulty program, for the same processor time as `netwright fix` took with its examination and its proof (not wall time: the machine was shared): learning rate (log-uniform, 1e-6 to 10), optimizer (SGD, SGD with momentum, Adam, AdamW), weight decay, "
         "clipping, and batch size where there is a DataLoader. Drawn at random or by Optuna's TPE (first draws at random), judged by the number that the program's own evaluation computes, one seed; the program as it is takes part. "
-        f"Cured is what the program prints with the best of them, by the same rule, and nothing is proven over seeds. {len(common)} programs, from every third of the faulty ones."
+        f"Cured is what the program prints with the best of them, by the same rule, and nothing is proven over seeds. {len(common)} programs, every second or third of the faulty ones in the order of the tables as they were then."
     )
     yield ""
     yield "| | cured | trials (median) | netwright alone cures | it alone cures | exact sign test, two-sided |\n|---|---|---|---|---|---|"

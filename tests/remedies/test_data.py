@@ -414,3 +414,39 @@ def test_fractions_are_kept(line, wanted):
 def test_other_conversions_are_left():
     with pytest.raises(Refused):
         mended("keep-fractions", "NW118", "x = x.to(device).float() / 255\n", "x =")
+
+
+TRAINER = """\
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inp = nn.Linear(2, 1)
+
+    def forward(self, x):
+        return self.inp(x)
+
+class Trainer:
+    def __init__(self, model, rate=0.1):
+        self.model = model
+
+    def step(self, x):
+        out = self.model(x)  # here
+
+trainer = Trainer({made})
+"""
+
+
+@pytest.mark.parametrize("made", ["Net()", "model=Net().to(device)", "net, 0.1"])
+def test_the_network_of_a_trainer_is_found_by_what_the_trainer_is_made_with(made):
+    text = "net = Net()\n" + TRAINER.format(made=made)
+    numbers = {"input": "x", "column_means": [1.0, 2.0], "column_stds": [3.0, 4.0]}
+    after = mended("scale-inputs", "NW102", text, "# here", **numbers)
+    assert changed(text, after) == ["x = (x - x.new_tensor([1, 2])) / x.new_tensor([3, 4])"]
+
+
+@pytest.mark.parametrize("made", ["nets[0]", "Net()) ; other = Trainer(Wide()"])
+def test_one_of_several_networks_of_a_trainer_is_not_guessed(made):
+    text = TRAINER.format(made=made)
+    numbers = {"input": "x", "column_means": [1.0, 2.0], "column_stds": [3.0, 4.0]}
+    with pytest.raises(Refused):
+        mended("scale-inputs", "NW102", text, "# here", **numbers)

@@ -11,13 +11,13 @@ from .source import Change, Refused, Source, last_name, name_of
 class Network:
     """A network called by a name.
 
-    ``made`` is the assignment that makes it; ``forward`` the method of its class where the class stands in the file, ``None`` for a
+    ``made`` is the assignment that makes it (``None`` where it is made as an argument); ``forward`` the method of its class where the class stands in the file, ``None`` for a
     ``Sequential``.
     """
 
     name: str
     call: cst.Call
-    made: cst.Assign
+    made: cst.Assign | None
     forward: cst.FunctionDef | None
 
 
@@ -50,6 +50,8 @@ def hooked(source: Source, network: Network, call: str) -> list[Change]:
     Raises:
         Refused: the hook would not stay with the network.
     """
+    if network.made is None:
+        raise Refused("the network has no name where it is made")
     if "jit.script" in source.text or f"torch.save({network.name}," in source.text:
         raise Refused("the network is saved or compiled as a whole, and a hook would be lost")
     return [source.after(source.statement_of(network.made), f"{network.name}.{call}")]
@@ -84,26 +86,31 @@ def first_statement(function: cst.FunctionDef) -> cst.CSTNode:
 
 
 def _network(source: Source, name: str, call: cst.Call) -> Network | None:
-    made = _assigned(source, name)
-    if made is None:
-        name_outside = _passed(source, name, call)
-        made = _assigned(source, name_outside) if name_outside else None
-        name = name_outside or name
-    if made is None or any(len(a.targets) != 1 for a in [made]):
+    made, given = _assigned(source, name), None
+    if made is not None and name.startswith("self.") and isinstance(made.value, cst.Name):
+        given = _held(source, made, made.value.value)
+    elif made is None:
+        given = _passed(source, name, call)
+    if given is not None:
+        outside = name_of(given)
+        made = _assigned(source, outside) if outside else None
+        name = name if name.startswith("self.") else outside or name
+    value = made.value if made is not None else given
+    if value is None or (made is not None and len(made.targets) != 1):
         return None
-    root = _root(made.value)
+    root = _root(value)
     kind = last_name(root.func) if root is not None else ""
     if kind == "Sequential":
         return Network(name, call, made, None)
     classes = [c for c in source.every(cst.ClassDef) if c.name.value == kind]
     if len(classes) != 1:
         return None
-    methods = [
-        f
-        for f in source.every(cst.FunctionDef, classes[0])
-        if f.name.value == "forward" and source.above(f, cst.ClassDef) is classes[0]
-    ]
+    methods = [f for f in _methods(source, classes[0]) if f.name.value == "forward"]
     return Network(name, call, made, methods[0]) if len(methods) == 1 else None
+
+
+def _methods(source: Source, owner: cst.ClassDef) -> list[cst.FunctionDef]:
+    return [f for f in source.every(cst.FunctionDef, owner) if source.above(f, cst.ClassDef) is owner]
 
 
 def _assigned(source: Source, name: str) -> cst.Assign | None:
@@ -127,17 +134,30 @@ def _root(value: cst.BaseExpression) -> cst.Call | None:
     return None
 
 
-def _passed(source: Source, name: str, call: cst.Call) -> str:
-    """The name that callers pass for a parameter of the function around a call, where all pass the same one."""
+def _passed(source: Source, name: str, call: cst.Call) -> cst.BaseExpression | None:
+    """What callers pass for a parameter of the function around a call, where all pass the same."""
     function = source.above(call, cst.FunctionDef)
-    if function is None:
-        return ""
-    names = [p.name.value for p in function.params.params]
-    if name not in names:
-        return ""
-    passed: set[str] = set()
-    for use in source.every(cst.Call):
-        if name_of(use.func) == function.name.value:
-            argument = source.argument(use, name, names.index(name))
-            passed.add(name_of(argument.value) if argument is not None else "")
-    return passed.pop() if len(passed) == 1 else ""
+    names = [p.name.value for p in function.params.params] if function is not None else []
+    if function is None or name not in names:
+        return None
+    return _given(source, function.name.value, name, names.index(name))
+
+
+def _held(source: Source, made: cst.Assign, name: str) -> cst.BaseExpression | None:
+    """What the objects of a class are made with, where ``self.model = model`` keeps it: a trainer's network."""
+    function, owner = source.above(made, cst.FunctionDef), source.above(made, cst.ClassDef)
+    if function is None or owner is None or function.name.value != "__init__":
+        return None
+    names = parameters_of(function)
+    return _given(source, owner.name.value, name, names.index(name)) if name in names else None
+
+
+def _given(source: Source, callee: str, name: str, position: int) -> cst.BaseExpression | None:
+    """The argument of all calls, where it is the same name in all of them, or there is only one call."""
+    uses = [c for c in source.every(cst.Call) if name_of(c.func) == callee]
+    passed = [source.argument(use, name, position) for use in uses]
+    values = [a.value for a in passed if a is not None]
+    if not values or len(values) != len(uses):
+        return None
+    same = len(uses) == 1 or (len({name_of(v) for v in values}) == 1 and name_of(values[0]) != "")
+    return values[0] if same else None
