@@ -49,9 +49,9 @@ def call_compiled(
             real = [t for _, t in tensors(out)]
             twin = [t for _, t in tensors(eager[0])]
             for tensor, other in zip(real, twin, strict=False):
-                known = recorder.tape.find(other)
+                known = recorder.values.tape.find(other)
                 if known is not None:
-                    recorder.tape.alias(tensor, known.index)
+                    recorder.values.tape.alias(tensor, known.index)
         else:
             frame = recorder.enter(module, args, kwargs)
             recorder.leave(frame, out)

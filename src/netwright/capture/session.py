@@ -29,7 +29,7 @@ from .mode import RecordingMode
 from .parameters import ParameterWatch
 from .patches import Patches
 from .randomness import moved, states
-from .recorder import Recorder
+from .recorder import Busy, Recorder
 from .recording import Limits, OptimizerRecord, Recording
 from .sandbox import Below, Unseen
 from .schedules import SchedulerRecord
@@ -88,7 +88,6 @@ class Session:
         self.watched = False
         self._random: dict[str, object] = {}
         self._keys: set[tuple[Where, Where]] = set()
-        self._own = 0
         self._depth = 0
         self.scaled = False
         self.unscaled: float | None = (
@@ -108,8 +107,8 @@ class Session:
         self._random = states()
         self.recorder.on_clip = self._on_clip
         self.recorder.on_wait = self._on_wait
-        self.recorder.on_manual = self._on_manual
-        self.recorder.on_network = self._on_network
+        self.recorder.writes.on_manual = self._on_manual
+        self.recorder.stack.on_network = self._on_network
         self.recorder.on_new_iteration = self.iteration_without_optimizer
         install(self)
         self._hooks.put_in()
@@ -131,7 +130,7 @@ class Session:
 
     def follow(self, model: torch.nn.Module | None, optimizer: torch.optim.Optimizer | None) -> None:
         """Objects made before the recording began: their parameters are followed from now on."""
-        with contextlib.suppress(Busy), self.own():
+        with contextlib.suppress(Busy), self.recorder.own():
             if optimizer is not None:
                 self.optimizer_index(optimizer)
             for parameter in model.parameters() if model is not None else ():
@@ -161,25 +160,6 @@ class Session:
         self.mode.sweep()
         self.patches.undo()
         self._hooks.take_out()
-
-    @contextlib.contextmanager
-    def own(self) -> Iterator[None]:
-        """Work of our own: not recorded, not seen by any mode; a failure is noted and goes no further."""
-        if self._own or self.recorder.broken or threading.get_ident() != self.recorder.thread:
-            raise Busy
-        before = self.recorder.paused
-        self.recorder.paused = True
-        self._own += 1
-        start = time.perf_counter()
-        try:
-            with Unseen(), torch.no_grad():
-                yield
-            self.recorder.paused = before
-        except Exception:
-            self.recorder.give_up()
-        finally:
-            self._own -= 1
-            self.recorder.spent += time.perf_counter() - start
 
     @contextlib.contextmanager
     def away(self) -> Iterator[None]:
@@ -236,16 +216,16 @@ class Session:
     def _on_manual(self, where: Where, tensor: torch.Tensor, op: str, call: Call) -> None:
         if self._depth:
             return  # the step of an optimizer that is the program's own
-        if self.use.written(tensor, where, op, call, self.recorder.tape) and self.recording.backwards:
+        if self.use.written(tensor, where, op, call, self.recorder.values.tape) and self.recording.backwards:
             self.recording.manual = self.recording.manual or where
-            self.recorder.updated_by_hand = self.recorder.differentiated is not None
+            self.recorder.values.tape.updated_by_hand = self.recorder.values.tape.differentiated is not None
             self.note("manual_update", where)
 
     def _on_network(self, module: torch.nn.Module, root: RootCall) -> None:
         first = id(module) not in self._seen_networks
         if first:
             self._seen_networks.add(id(module))
-            with contextlib.suppress(Busy), self.own():
+            with contextlib.suppress(Busy), self.recorder.own():
                 for parameter in module.parameters():
                     if not is_lazy(parameter):
                         self.parameters.track(parameter)
@@ -255,11 +235,11 @@ class Session:
 
     def network_returned(self) -> None:
         """A network's pass is over: enough passes of an evaluation need not be followed by more."""
-        roots = self.recorder.tape.roots
+        roots = self.recorder.values.tape.roots
         if self.recorded and sum(1 for r in roots if r.end) >= WANTED:
             self.evaluation_ends()
         elif not self.recorded and len(roots) > 2 * WANTED and not any(r.grad_enabled for r in roots):
-            with contextlib.suppress(Busy), self.own():
+            with contextlib.suppress(Busy), self.recorder.own():
                 self.evaluation.flush([])
                 self.recorder.next_tape()
             self.resting = self.recorder.paused = True
@@ -288,10 +268,10 @@ class Session:
             if isinstance(t, torch.Tensor)
         ]
         try:
-            with self.own():
+            with self.recorder.own():
                 self.evaluation.flush(roots)
                 if not self.recorded and not self._gathers:
-                    self.use.read(self.recorder.tape)
+                    self.use.read(self.recorder.values.tape)
                     before = self.parameters.norms(t.tensor for t in self.parameters.tracked.values())
         except Busy:
             self.other_thread |= threading.get_ident() != self.recorder.thread
@@ -307,7 +287,7 @@ class Session:
             call()
         finally:
             self.recorder.paused = paused
-        with contextlib.suppress(Busy), self.own():
+        with contextlib.suppress(Busy), self.recorder.own():
             if self._gathers:
                 self._gather(where, roots)
             else:
@@ -324,29 +304,38 @@ class Session:
     def _gather(self, where: Where, roots: list[torch.Tensor]) -> None:
         assert self.gathering is not None
         self.recording.backwards += 1
-        tape = self.recorder.tape
+        tape = self.recorder.values.tape
         goals = [v.index for t in roots if (v := tape.find(t)) is not None]
         value = number_of(roots[0]) if roots else None
         self.gathering.add(
-            build(self.recorder, goals, loss_value=value, backward=where, step=self.recording.steps)
+            build(
+                tape,
+                self.recorder.modules,
+                goals,
+                loss_value=value,
+                backward=where,
+                step=self.recording.steps,
+            )
         )
-        self.recorder.differentiated = tape.calls[-1].index + 1 if tape.calls else 0
+        tape.differentiated = tape.next_index
 
     def _after_backward(self, where: Where, roots: list[torch.Tensor], before: list[float | None]) -> None:
         if self.started is None:
             self.started = time.perf_counter()
         # Also where no module is ever called: what is written from now on is no initialization.
-        self.recorder.seen_forward = True
+        self.recorder.stage.seen_forward = True
         self.loaders.trains()
         recording = self.recording
         self._look_for_unseen_steps()
         recording.backwards += 1
-        tape = self.recorder.tape
+        tape = self.recorder.values.tape
         goals = [v.index for t in roots if (v := tape.find(t)) is not None]
         self.use.differentiated(roots)
         value = number_of(roots[0]) if roots else None
         after = self.parameters.norms(t.tensor for t in self.parameters.tracked.values())
-        capture = build(self.recorder, goals, loss_value=value, backward=where, step=recording.steps)
+        capture = build(
+            tape, self.recorder.modules, goals, loss_value=value, backward=where, step=recording.steps
+        )
         reached = self.use.reached(capture, after)
         marked = {id(t) for t in reached}
         pairs = [
@@ -385,8 +374,8 @@ class Session:
         elif len(recording.later) < _LATER:
             recording.later.append(capture)
         if not all(v is None or math.isfinite(v) for v in [value, *after]):
-            look_into(recording, self.recorder.networks.values(), capture, scaled=scaled)
-        self.recorder.differentiated = tape.calls[-1].index + 1 if tape.calls else 0
+            look_into(recording, self.recorder.modules.networks.values(), capture, scaled=scaled)
+        tape.differentiated = tape.next_index
         if loss is not None and recording.captures and recording.captures[0].graph.backward == where:
             recording.losses.append(loss)
 
@@ -404,7 +393,7 @@ class Session:
         self, frame: FrameType | None, loss: float | None, *, scaled: bool = False
     ) -> NonFinite | None:
         """A loss or gradient is not finite, after the recording: see :func:`netwright.capture.looking_back.look_back`."""
-        return look_back(self.recording, self.recorder.networks.values(), frame, loss, scaled=scaled)
+        return look_back(self.recording, self.recorder.modules.networks.values(), frame, loss, scaled=scaled)
 
     def _keep_start(self, capture: GraphCapture) -> None:
         """Copies of the parameters before the first update, if there is room for them."""
@@ -418,7 +407,7 @@ class Session:
     def _before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         if self.recorder.paused or self.recorded or self._gathers:
             return
-        with contextlib.suppress(Busy), self.own():
+        with contextlib.suppress(Busy), self.recorder.own():
             index = self.optimizer_index(optimizer)
             record = self.recording.optimizers[index]
             if record.around is None:
@@ -461,12 +450,12 @@ class Session:
         if self.recorder.broken:
             return self._maybe_finish()
         if self._gathers:
-            with contextlib.suppress(Busy), self.own():
+            with contextlib.suppress(Busy), self.recorder.own():
                 self.evaluation.flush([])
                 self.recorder.next_tape()
             self.phase = "forward"
         elif not self.recorder.paused:
-            with contextlib.suppress(Busy), self.own():
+            with contextlib.suppress(Busy), self.recorder.own():
                 index = self.optimizer_index(optimizer)
                 record = self.recording.optimizers[index]
                 record.steps += 1
@@ -477,7 +466,7 @@ class Session:
                 record.effective += changed > 0
                 record.backward_since = False
                 self._amend_step(index, changed)
-                self.kept.look(sys._getframe(1), self.recorder.tape)
+                self.kept.look(sys._getframe(1), self.recorder.values.tape)
                 self.evaluation.flush([])
                 self.recorder.next_tape()
             self.phase = "forward"
@@ -529,10 +518,10 @@ class Session:
 
     def iteration_without_optimizer(self) -> None:
         """A forward pass begins; if weights were updated by hand since the last backward, an iteration ended."""
-        if not self.recorder.updated_by_hand or self.recorded:
+        if not self.recorder.values.tape.updated_by_hand or self.recorded:
             return
-        self.recorder.updated_by_hand = False
-        with contextlib.suppress(Busy), self.own():
+        self.recorder.values.tape.updated_by_hand = False
+        with contextlib.suppress(Busy), self.recorder.own():
             tracked = [t.tensor for t in self.parameters.tracked.values() if t.tensor.requires_grad]
             self.parameters.after_step(tracked)
             self.recording.made += 1
@@ -547,7 +536,7 @@ class Session:
         self.recorded = True
         if not self._gathers:
             self.recording.captured_steps = self.recording.steps
-        with contextlib.suppress(Busy), self.own():
+        with contextlib.suppress(Busy), self.recorder.own():
             self.evaluation.flush([])
         if self.look_at is not None and self.recording.steps < self.look_at:
             self._step_aside(watching=False)
@@ -634,15 +623,11 @@ class Session:
 
     def evaluation_ends(self) -> None:
         """The program goes back to training, or enough was seen."""
-        with contextlib.suppress(Busy), self.own():
+        with contextlib.suppress(Busy), self.recorder.own():
             self.evaluation.flush([])
         self.evaluation.end()
         if self.recorded and self.mode.there:
             self._step_aside(watching=self.evaluation.wanted)
-
-
-class Busy(Exception):
-    """Our own code is already running, or has failed: this event is passed over."""
 
 
 def held(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:

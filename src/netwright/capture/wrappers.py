@@ -17,7 +17,7 @@ from .loops import loops_around
 from .measure import number_of
 from .sandbox import Unseen
 from .schedules import parts
-from .tape import Call
+from .tape import Call, Value
 
 if TYPE_CHECKING:
     from .session import Session
@@ -87,7 +87,7 @@ def _safely(session: "Session", action: Callable[..., Any], *args: Any, **kwargs
 
 def _module_init(session: "Session", original: Original) -> Original:
     def note(module: torch.nn.Module) -> None:
-        session.recorder.made_at[id(module)] = (weakref.ref(module), construction_where(module, 3))
+        session.recorder.modules.made_at[id(module)] = (weakref.ref(module), construction_where(module, 3))
 
     def __init__(self: torch.nn.Module, *args: Any, **kwargs: Any) -> None:
         if not compiling() and not session.recorder.paused:
@@ -111,7 +111,7 @@ def _module_call(session: "Session", original: Original) -> Original:
             return original(self, *args, **kwargs)
         if recorder.paused and not (session.resting and session.wakes()):
             return original(self, *args, **kwargs)
-        if recorder.stack is None:
+        if recorder.stack.top is None:
             _safely(session, session.iteration_without_optimizer)
             if recorder.paused:
                 return original(self, *args, **kwargs)
@@ -128,7 +128,7 @@ def _module_call(session: "Session", original: Original) -> Original:
             recorder.module_failed(frame, error)
             raise
         recorder.leave(frame, out)
-        if recorder.stack is None and not recorder.paused:
+        if recorder.stack.top is None and not recorder.paused:
             _safely(session, session.network_returned)
             session.tick()
         return out
@@ -148,7 +148,7 @@ def _module_train(session: "Session", original: Original) -> Original:
             listener(self, mode)
         if session.recorded and not session.evaluation.wanted:
             return out
-        if not session.recorder.broken and session.recorder.has_parameters(self):
+        if not session.recorder.broken and session.recorder.modules.has_parameters(self):
             _safely(session, note, mode, user_where(1))
         return out
 
@@ -164,8 +164,7 @@ def _module_train(session: "Session", original: Original) -> Original:
 
 def _load_state(session: "Session", original: Original) -> Original:
     def note(module: torch.nn.Module, where: Where) -> None:
-        session.recorder.sequence += 1
-        session.recording.loaded.append((weakref.ref(module), where, session.recorder.sequence))
+        session.recording.loaded.append((weakref.ref(module), where, session.recorder.writes.number()))
         session.note("load_state", where)
 
     def load_state_dict(self: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
@@ -361,14 +360,13 @@ def _recorded_call(session: "Session", original: Original, name: str) -> Origina
 def _begin_call(
     session: "Session", original: Original, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Call:
-    recorder, tape = session.recorder, session.recorder.tape
+    recorder, tape = session.recorder, session.recorder.values.tape
     frame, via, _ = user_frame(sys._getframe(3))
     where = where_of(frame.f_code, frame.f_lineno) if frame is not None else user_where(2)
-    index = tape.calls[-1].index + 1 if tape.calls else 0
-    call = Call(index, original, name, (), {}, where, via, recorder.stack)
-    found: list[Any] = []
-    call.args = recorder._record(args, found)  # type: ignore[assignment]  # pyright: ignore[reportPrivateUsage]
-    call.kwargs = recorder._record(kwargs, found)  # type: ignore[assignment]  # pyright: ignore[reportPrivateUsage]
+    call = Call(tape.next_index, original, name, (), {}, where, via, recorder.stack.top)
+    found: list[tuple[torch.Tensor, Value]] = []
+    call.args = recorder.values.slotted(args, found)  # type: ignore[assignment]
+    call.kwargs = recorder.values.slotted(kwargs, found)  # type: ignore[assignment]
     call.reads = tuple(v.index for _, v in found)
     call.tainted = any(v.tainted or v.parameter for _, v in found)
     call.grad_enabled = torch.is_grad_enabled()
@@ -376,7 +374,7 @@ def _begin_call(
         call.rng = torch.get_rng_state()
         for tensor, value in found:
             if not value.tainted and value.maker is not None:
-                recorder.keep(tensor, value)
+                recorder.values.keep(tensor, value)
     tape.calls.append(call)
     return call
 
