@@ -41,7 +41,7 @@ def call_compiled(
             eager.append(_run_eager(module, args, kwargs))
         except Exception:
             eager.clear()
-    with session.away():
+    with session.presence.away():
         out = original(module, *args, **kwargs)
     recorder = session.recorder
     try:

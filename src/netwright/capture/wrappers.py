@@ -36,7 +36,7 @@ FRUITLESS = 20  # blocks of no_grad without an evaluation in them, after which n
 
 def install(session: "Session") -> None:
     """Put all wrappers in place (again)."""
-    wrap = session.patches.wrap
+    wrap = session.presence.patches.wrap
     module, optim = torch.nn.Module, torch.optim
     wrap(module, "__init__", lambda o: _module_init(session, o))
     wrap(module, "__call__", lambda o: _module_call(session, o))
@@ -120,7 +120,7 @@ def _module_call(session: "Session", original: Original) -> Original:
         frame = recorder.enter(self, args, kwargs)
         try:
             if not self.training and needs_fast_path(self):
-                with session.away():
+                with session.presence.away():
                     out = original(self, *args, **kwargs)
             else:
                 out = original(self, *args, **kwargs)
@@ -153,7 +153,7 @@ def _module_train(session: "Session", original: Original) -> Original:
         return out
 
     def note(mode: bool, where: Where) -> None:
-        session.note("train_mode" if mode else "eval_mode", where)
+        session.recording.note("train_mode" if mode else "eval_mode", where)
         if mode:
             session.evaluation_ends()
         else:
@@ -165,7 +165,7 @@ def _module_train(session: "Session", original: Original) -> Original:
 def _load_state(session: "Session", original: Original) -> Original:
     def note(module: torch.nn.Module, where: Where) -> None:
         session.recording.loaded.append((weakref.ref(module), where, session.recorder.writes.number()))
-        session.note("load_state", where)
+        session.recording.note("load_state", where)
 
     def load_state_dict(self: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
         out = original(self, *args, **kwargs)
@@ -177,8 +177,8 @@ def _load_state(session: "Session", original: Original) -> Original:
 
 def _event(session: "Session", original: Original, kind: str) -> Original:
     def note(owner: Any, where: Where) -> None:
-        index = session.optimizer_index(owner) if isinstance(owner, torch.optim.Optimizer) else None
-        session.note(kind, where, index)
+        index = session.recording.optimizer_index(owner) if isinstance(owner, torch.optim.Optimizer) else None
+        session.recording.note(kind, where, index)
 
     @not_compiled
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -196,7 +196,7 @@ def _optimizer_init(session: "Session", original: Original) -> Original:
             _safely(session, note, self)
 
     def note(optimizer: torch.optim.Optimizer) -> None:
-        index = session.optimizer_index(optimizer)
+        index = session.recording.optimizer_index(optimizer)
         session.recording.optimizers[index].where = construction_where(optimizer, 3)
 
     return __init__
@@ -209,12 +209,12 @@ def _scheduler_init(session: "Session", original: Original) -> Original:
             _safely(session, note, self)
 
     def note(scheduler: Any) -> None:
-        record = session.scheduler(scheduler)
+        record = session.recording.scheduler(scheduler)
         if not record.where.known:
             record.where = construction_where(scheduler, 3)
             record.made = loops_around(sys._getframe(3))
         for part in parts(scheduler):
-            session.scheduler(part).part = True
+            session.recording.scheduler(part).part = True
 
     return __init__
 
@@ -234,10 +234,16 @@ def _scheduler_step(session: "Session", original: Original) -> Original:
 
     def note(scheduler: Any, where: Where, before: float | None) -> None:
         optimizer = getattr(scheduler, "optimizer", None)
-        index = session.optimizer_index(optimizer) if isinstance(optimizer, torch.optim.Optimizer) else None
+        index = (
+            session.recording.optimizer_index(optimizer)
+            if isinstance(optimizer, torch.optim.Optimizer)
+            else None
+        )
         kind = type(scheduler).__name__
-        session.note("scheduler_step", where, index, lr_before=before, lr_after=_rate(scheduler), type=kind)
-        record = session.scheduler(scheduler)
+        session.recording.note(
+            "scheduler_step", where, index, lr_before=before, lr_after=_rate(scheduler), type=kind
+        )
+        record = session.recording.scheduler(scheduler)
         record.steps += 1
         if record.around is None:
             record.around, record.stepped_at = loops_around(sys._getframe(3)), where
@@ -272,14 +278,14 @@ def _scaler(session: "Session", original: Original, kind: str) -> Original:
 
     def note(scaler: Any, args: tuple[Any, ...], where: Where, unmoved: bool) -> None:
         optimizer = args[0] if args and isinstance(args[0], torch.optim.Optimizer) else None
-        index = session.optimizer_index(optimizer) if optimizer is not None else None
+        index = session.recording.optimizer_index(optimizer) if optimizer is not None else None
         skipped = kind == "scaler_step" and unmoved
         if kind == "scale" and scaler.is_enabled():
-            session.scaled = True
+            session.backwards.scaled = True
             given = args[0] if args else None
             with Unseen():
-                session.unscaled = number_of(given) if isinstance(given, torch.Tensor) else None
-        session.note(kind, where, index, enabled=bool(scaler.is_enabled()), skipped=skipped)
+                session.backwards.unscaled = number_of(given) if isinstance(given, torch.Tensor) else None
+        session.recording.note(kind, where, index, enabled=bool(scaler.is_enabled()), skipped=skipped)
 
     return wrapper
 
@@ -386,7 +392,7 @@ def _untraced(session: "Session", original: Original) -> Original:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if threading.get_ident() != session.recorder.thread:
             return original(*args, **kwargs)
-        with session.away():
+        with session.presence.away():
             return original(*args, **kwargs)
 
     return wrapper

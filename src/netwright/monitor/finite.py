@@ -10,7 +10,7 @@ import torch
 
 from ..capture.measure import has_values
 from ..capture.origin import parameter_names
-from ..capture.session import held
+from ..capture.parameters import held
 from ..evidence import NOWHERE, NonFinite
 
 if TYPE_CHECKING:
