@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from netwright.capture import session as recording
+from netwright.capture import backward
 from netwright.capture.clock import limited
 from netwright.capture.session import Limits, Session
 from netwright.capture.step import Step
@@ -168,7 +168,7 @@ def main(task: str, script: str, answer: str) -> None:
     """Run the script until its steps are recorded, measure, write, end."""
     steps, measure = TASKS[task]
     torch.set_num_threads(1)
-    recording._LATER = steps  # every batch is kept
+    backward._LATER = steps  # every batch is kept
 
     def recorded() -> None:
         try:

@@ -41,7 +41,7 @@ def step_memory(error: BaseException, session: "Session") -> StepMemory | None:
 
     The locals of the functions that the exception went through are let go for that: the step that failed still fills the memory. The program has ended, and its traceback is printed.
     """
-    tapes = [session.recorder.tape, *(c.tape for c in session.recording.captures)]
+    tapes = [session.recorder.values.tape, *(c.tape for c in session.recording.captures)]
     tape, root = next(((t, r) for t in tapes for r in reversed(t.roots) if r.grad_enabled), (None, None))
     if tape is None or root is None:
         return None

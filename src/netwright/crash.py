@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .evidence import NOWHERE, Crash, InPlaceWrite, ModuleCall, Where
 
 if TYPE_CHECKING:
-    from .capture.recorder import Failure
+    from .capture.failures import Failure
     from .capture.session import Session
 
 _MEMORY = re.compile(r"out of memory|(can't allocate|not enough) memory|CUBLAS_STATUS_ALLOC_FAILED")
@@ -34,13 +34,18 @@ def _with_session(crash: Crash, error: BaseException, session: "Session") -> Cra
     from dataclasses import replace
 
     recorder = session.recorder
-    failure = recorder.failure if recorder.failure is not None and recorder.failure.error is error else None
+    failure = recorder.failures.of(error)
     phase = session.phase
     if session.recorded:
         phase = "after"
-    elif phase == "forward" and failure is not None and failure.module_type is None and recorder.tape.roots:
+    elif (
+        phase == "forward"
+        and failure is not None
+        and failure.module_type is None
+        and recorder.values.tape.roots
+    ):
         phase = "loss"
-    elif recorder.evaluating:
+    elif recorder.stage.evaluating:
         phase = "evaluation"
     crash = replace(
         crash,
@@ -111,10 +116,10 @@ def _calls(session: "Session") -> tuple[ModuleCall, ...]:
 
     recorder = session.recorder
     paths: dict[str, str] = {}
-    for network in recorder.networks.values():
+    for network in recorder.modules.networks.values():
         for name, module in network.named_modules():
             paths.setdefault(str(id(module)), name or type(network).__name__)
-    calls = recorder.module_calls.calls
+    calls = recorder.stack.table.calls
     start = max((i for i, c in enumerate(calls) if c.depth == 0), default=0)
     tail = calls[start:] if len(calls) - start > 1 else calls[-200:]
     return tuple(replace(c, module=paths.get(c.module, c.type)) for c in tail[-400:])
@@ -126,7 +131,7 @@ def _writes(session: "Session") -> tuple[InPlaceWrite, ...]:
     from .capture.tape import slots
 
     recorder = session.recorder
-    tape = recorder.tape
+    tape = recorder.values.tape
     names = {c.index: plain_name(c.name) for c in tape.calls}
     found: list[InPlaceWrite] = []
     for call in tape.calls:
@@ -144,7 +149,7 @@ def _writes(session: "Session") -> tuple[InPlaceWrite, ...]:
                 shape=value.info.shape,
                 where=call.where,
                 made_by=names.get(value.maker),
-                made=recorder.made_where(module) if module is not None else None,
+                made=recorder.modules.made_where(module) if module is not None else None,
             )
         )
     return tuple(found[-64:])
@@ -152,7 +157,7 @@ def _writes(session: "Session") -> tuple[InPlaceWrite, ...]:
 
 def _carried(session: "Session") -> tuple[Where, ...]:
     """Lines of the running iteration that use a tensor with a history that an earlier iteration made."""
-    tape = session.recorder.tape
+    tape = session.recorder.values.tape
     carried = {v.index for v in tape.values if v.carried and v.maker is None and v.info.requires_grad}
     found: dict[tuple[str | None, int | None], Where] = {}
     for call in tape.calls:

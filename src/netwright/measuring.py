@@ -100,7 +100,7 @@ def program_of(patient: Patient) -> Program:
         argv=options.argv,
         command=patient.command,
         seeds=dict(session.recording.seeds) if session else {},
-        random_used=session.random_used() if session else (),
+        random_used=session.randomness.used() if session else (),
         steps_seen=session.recording.updates if session else 0,
         torch_version=str(getattr(torch, "__version__", "")),
         python_version=platform.python_version(),

@@ -55,8 +55,8 @@ def _what_was_seen(session: "Session", reran: bool) -> str:
     if session.other_thread:
         return "the training ran in another thread than the one that started the program; only the first is looked at"
     seen: list[str] = []
-    if recorder.networks:
-        names = ", ".join(sorted({type(m).__name__ for m in recorder.networks.values()})[:4])
+    if recorder.modules.networks:
+        names = ", ".join(sorted({type(m).__name__ for m in recorder.modules.networks.values()})[:4])
         seen.append(f"a forward pass of {names}")
     if recording.optimizers:
         seen.append(f"{len(recording.optimizers)} optimizer(s) made")

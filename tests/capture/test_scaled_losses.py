@@ -26,4 +26,4 @@ def test_the_loss_is_noted_before_it_is_scaled():
     finally:
         session.close()
     assert session.recording.losses == pytest.approx(losses)
-    assert session.unscaled is None
+    assert session.backwards.unscaled is None

@@ -142,7 +142,7 @@ def test_the_smaller_step_is_the_step_on_these_samples(free):
     assert picked == sorted(set(picked))
     assert 40 < len(picked) < 50
     # By hand, with the weights of now and the recorded targets.
-    (model,) = (m for m in session.recorder.networks.values() if isinstance(m[0], nn.Conv2d))
+    (model,) = (m for m in session.recorder.modules.networks.values() if isinstance(m[0], nn.Conv2d))
     targets = next(t for t in given.step.capture.data.values() if not t.is_floating_point() and t.dim() == 1)
     model[3].p = 0.0
     by_hand = F.cross_entropy(model(rows), targets[picked])

@@ -280,7 +280,7 @@ def test_layers_begin_as_torch_makes_them():
 
     session = recorded(step)
     model = step.keep[0]
-    _, place, _ = session.recorder.writes[model.weight.untyped_storage()._cdata][-1]
+    _, place, _ = session.recorder.writes.first_to(model.weight.untyped_storage()._cdata)[-1]
     sandbox = Sandbox(session)
     with untouched():
         treat(sandbox, of("instead", call="nn.init.*", file=place.file, line=place.line))

@@ -41,7 +41,7 @@ def call_compiled(
             eager.append(_run_eager(module, args, kwargs))
         except Exception:
             eager.clear()
-    with session.away():
+    with session.presence.away():
         out = original(module, *args, **kwargs)
     recorder = session.recorder
     try:
@@ -49,9 +49,9 @@ def call_compiled(
             real = [t for _, t in tensors(out)]
             twin = [t for _, t in tensors(eager[0])]
             for tensor, other in zip(real, twin, strict=False):
-                known = recorder.tape.find(other)
+                known = recorder.values.tape.find(other)
                 if known is not None:
-                    recorder.tape.alias(tensor, known.index)
+                    recorder.values.tape.alias(tensor, known.index)
         else:
             frame = recorder.enter(module, args, kwargs)
             recorder.leave(frame, out)

@@ -57,17 +57,17 @@ class EvaluationWatch:
         """The program switches to evaluation."""
         self.by = by if self.by is None or by == "eval_mode" else self.by
         if by in ("eval_mode", "other_loader"):
-            self.recorder.evaluating = True
+            self.recorder.stage.evaluating = True
 
     def end(self) -> None:
         """The program goes back to training."""
         self.by = None
-        self.recorder.evaluating = False
+        self.recorder.stage.evaluating = False
 
     def flush(self, losses: Iterable[torch.Tensor]) -> None:
         """Capture the evaluation passes on the tape; what a loss depends on is training."""
         losses = list(losses)
-        tape = self.recorder.tape
+        tape = self.recorder.values.tape
         goals = [v.index for t in losses if (v := tape.find(t)) is not None]
         training: set[int] = set()
         for call in tape.slice(goals):
@@ -79,7 +79,7 @@ class EvaluationWatch:
             if id(root) in self._handled or not root.end:
                 continue
             self._handled.add(id(root))
-            evaluating = not root.grad_enabled or (self.recorder.evaluating and not losses)
+            evaluating = not root.grad_enabled or (self.recorder.stage.evaluating and not losses)
             place = (root.key, root.where.file, root.where.line)
             if training.intersection(root.outputs):
                 if not root.grad_enabled:  # a target network, a teacher: its results go into the loss
@@ -91,17 +91,24 @@ class EvaluationWatch:
 
     def _training_after_all(self) -> None:
         """A backward came: what ran with autograd was training, whatever mode the network was in."""
-        if not self.recorder.evaluating:
+        if not self.recorder.stage.evaluating:
             return
         self.end()
-        for use in self.recorder.uses.values():
+        for use in self.recorder.modules.uses.values():
             if not use.train and use.evaluation:
                 use.train, use.flags_train = use.evaluation, set(use.flags_eval)
                 use.evaluation, use.flags_eval = 0, set()
 
     def _capture(self, root: RootCall) -> EvaluationCapture:
         sensitive = root.sensitive or ()
-        capture = build(self.recorder, root.outputs, loss_value=None, backward=NOWHERE, step=0)
+        capture = build(
+            self.recorder.values.tape,
+            self.recorder.modules,
+            root.outputs,
+            loss_value=None,
+            backward=NOWHERE,
+            step=0,
+        )
         repeatable, noise = self._repeat(root, capture)
         return EvaluationCapture(
             where=root.where,
@@ -130,10 +137,10 @@ class EvaluationWatch:
 
         try:
             with untouched(), torch.no_grad():
-                first = Replay(self.recorder.tape, root.outputs, fresh_random=True, grad=False)
+                first = Replay(self.recorder.values.tape, root.outputs, fresh_random=True, grad=False)
                 state[:] = [torch.get_rng_state()]
                 one = first.run(watch)
-                two = Replay(self.recorder.tape, root.outputs, fresh_random=True, grad=False).run()
+                two = Replay(self.recorder.values.tape, root.outputs, fresh_random=True, grad=False).run()
         except (CannotReplay, RuntimeError, TypeError, ValueError, IndexError):
             return None, ()
         if not all(has_values(t) for t in one):
@@ -155,7 +162,7 @@ class EvaluationWatch:
             op=plain_name(call.name),
             where=call.where,
             module=node.module if node is not None else None,
-            made=self.recorder.made_where(module)
+            made=self.recorder.modules.made_where(module)
             if module is not None and call.frame is not None and call.frame.torch_own
             else None,
         )

@@ -10,7 +10,7 @@ from ..evidence import Graph, Node, Ref, Stats, TensorInfo, Where
 from . import memory
 from .calls import describe
 from .measure import has_values, stats_of, word
-from .recorder import Recorder
+from .modules import Modules
 from .replay import CannotReplay, Replay
 from .sandbox import untouched
 from .spots import Spot, fetch
@@ -69,16 +69,21 @@ class GraphCapture:
 
 
 def build(
-    recorder: Recorder, goals: list[int], *, loss_value: float | None, backward: Where, step: int
+    tape: Tape,
+    modules: Modules,
+    goals: list[int],
+    *,
+    loss_value: float | None,
+    backward: Where,
+    step: int,
 ) -> GraphCapture:
     """The graph of the running iteration, without value statistics."""
-    tape = recorder.tape
-    buffers = _buffers(recorder)
+    buffers = _buffers(modules)
     made_before = frozenset(v.index for v in tape.values if v.held is not None and id(v.held) in buffers)
     wanted = {c.index for c in tape.slice(goals, made_before)}
-    first = max(recorder.first_tainted or 0, recorder.differentiated or 0)
+    first = max(tape.first_tainted or 0, tape.differentiated or 0)
     calls = [c for c in tape.calls if not c.dead and (c.index >= first or c.index in wanted)]
-    builder = _Builder(recorder, calls, buffers)
+    builder = _Builder(tape, modules, calls, buffers)
     builder.run()
     loss = builder.node_of(goals[0]) if goals else None
     graph = Graph(
@@ -100,15 +105,15 @@ def build(
     )
 
 
-def _buffers(recorder: Recorder) -> dict[int, str]:
+def _buffers(modules: Modules) -> dict[int, str]:
     """Names of the networks' buffers by identity: state of the network, wherever it was made."""
-    return {id(b): name for module in recorder.networks.values() for name, b in module.named_buffers()}
+    return {id(b): name for module in modules.networks.values() for name, b in module.named_buffers()}
 
 
 class _Builder:
-    def __init__(self, recorder: Recorder, calls: list[Call], buffers: dict[int, str]) -> None:
-        self.recorder = recorder
-        self.tape = recorder.tape
+    def __init__(self, tape: Tape, modules: Modules, calls: list[Call], buffers: dict[int, str]) -> None:
+        self.tape = tape
+        self.modules = modules
         self.calls = calls
         self.nodes: list[Node] = []
         self.refs: dict[int, Ref] = {}
@@ -123,7 +128,7 @@ class _Builder:
         self.door_names = {v: name for name, v in doors}
         self.buffers = buffers
         self._paths: dict[int, str] = {}
-        for module in recorder.networks.values():
+        for module in modules.networks.values():
             for name, child in module.named_modules(remove_duplicate=False):
                 self._paths.setdefault(id(child), name)
 
@@ -159,7 +164,7 @@ class _Builder:
             kwargs=kwargs,
             outputs=outputs,
             where=call.where,
-            made=self.recorder.made_where(module)
+            made=self.modules.made_where(module)
             if module is not None and frame is not None and frame.torch_own
             else None,
             module=self._path(frame),
@@ -201,7 +206,7 @@ class _Builder:
             if known is not None:
                 return known
             module = frame.module()
-            if module is not None and not self.recorder.has_parameters(module):
+            if module is not None and not self.modules.has_parameters(module):
                 parent = frame.parent
                 if parent is None:
                     return frame.type

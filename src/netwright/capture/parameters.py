@@ -158,6 +158,15 @@ class ParameterWatch:
         return changed / total if total else 0.0
 
 
+def held(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    """Every parameter of an optimizer, once."""
+    seen: dict[int, torch.Tensor] = {}
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            seen[id(parameter)] = parameter
+    return list(seen.values())
+
+
 def _foreach_norms(grads: list[torch.Tensor]) -> list[float]:
     if not grads:
         return []

@@ -6,8 +6,27 @@ from typing import Any
 
 import torch
 
+from .sandbox import Unseen
 
-def states() -> dict[str, object]:
+
+class Randomness:
+    """The global generators, as they were when the recording began."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, object] = {}
+
+    def begin(self) -> None:
+        """The recording begins."""
+        self._before = _states()
+
+    def used(self) -> tuple[str, ...]:
+        """Libraries whose generator the program has drawn from or seeded since (one that came since is not judged)."""
+        with Unseen():
+            now = _states()
+            return tuple(sorted(name for name, old in self._before.items() if not _same(old, now.get(name))))
+
+
+def _states() -> dict[str, object]:
     """The state of each global generator that exists, by library."""
     found: dict[str, object] = {"torch": torch.get_rng_state(), "random": random.getstate()}
     numpy: Any = sys.modules.get("numpy.random")
@@ -15,12 +34,6 @@ def states() -> dict[str, object]:
         kind, keys, position, *rest = numpy.get_state()
         found["numpy"] = (kind, keys.tobytes(), position, *rest)
     return found
-
-
-def moved(before: dict[str, object]) -> tuple[str, ...]:
-    """Libraries whose generator is in another state than before (one that came since is not judged)."""
-    now = states()
-    return tuple(sorted(name for name, old in before.items() if not _same(old, now.get(name))))
 
 
 def _same(old: object, new: object) -> bool:

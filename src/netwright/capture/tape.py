@@ -98,7 +98,11 @@ class RootCall:
 
 
 class Tape:
-    """The calls of one iteration, in order."""
+    """The calls of one iteration, in order.
+
+    ``first_tainted`` is the index of the first call that belongs to computation with parameters, ``differentiated`` that of the first call after the last backward pass (None:
+    there was none yet). ``updated_by_hand``: since then parameters were written to, so that the iteration is over when they are next computed with.
+    """
 
     def __init__(self, limit: int = 60_000) -> None:
         self.calls: list[Call] = []
@@ -106,9 +110,17 @@ class Tape:
         self.roots: list[RootCall] = []
         self.inputs: list[tuple[str, int]] = []  # data that came in without a network's call, by name
         self.truncated = False
+        self.first_tainted: int | None = None
+        self.differentiated: int | None = None
+        self.updated_by_hand = False
         self.limit = limit
         self._ids: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
         self._writers: dict[int, list[int]] = {}
+
+    @property
+    def next_index(self) -> int:
+        """The index of the call that comes next."""
+        return self.calls[-1].index + 1 if self.calls else 0
 
     def find(self, tensor: torch.Tensor) -> Value | None:
         """The value of a tensor, if the tape has seen it."""

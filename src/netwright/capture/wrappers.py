@@ -17,7 +17,7 @@ from .loops import loops_around
 from .measure import number_of
 from .sandbox import Unseen
 from .schedules import parts
-from .tape import Call
+from .tape import Call, Value
 
 if TYPE_CHECKING:
     from .session import Session
@@ -36,7 +36,7 @@ FRUITLESS = 20  # blocks of no_grad without an evaluation in them, after which n
 
 def install(session: "Session") -> None:
     """Put all wrappers in place (again)."""
-    wrap = session.patches.wrap
+    wrap = session.presence.patches.wrap
     module, optim = torch.nn.Module, torch.optim
     wrap(module, "__init__", lambda o: _module_init(session, o))
     wrap(module, "__call__", lambda o: _module_call(session, o))
@@ -87,7 +87,7 @@ def _safely(session: "Session", action: Callable[..., Any], *args: Any, **kwargs
 
 def _module_init(session: "Session", original: Original) -> Original:
     def note(module: torch.nn.Module) -> None:
-        session.recorder.made_at[id(module)] = (weakref.ref(module), construction_where(module, 3))
+        session.recorder.modules.made_at[id(module)] = (weakref.ref(module), construction_where(module, 3))
 
     def __init__(self: torch.nn.Module, *args: Any, **kwargs: Any) -> None:
         if not compiling() and not session.recorder.paused:
@@ -111,7 +111,7 @@ def _module_call(session: "Session", original: Original) -> Original:
             return original(self, *args, **kwargs)
         if recorder.paused and not (session.resting and session.wakes()):
             return original(self, *args, **kwargs)
-        if recorder.stack is None:
+        if recorder.stack.top is None:
             _safely(session, session.iteration_without_optimizer)
             if recorder.paused:
                 return original(self, *args, **kwargs)
@@ -120,7 +120,7 @@ def _module_call(session: "Session", original: Original) -> Original:
         frame = recorder.enter(self, args, kwargs)
         try:
             if not self.training and needs_fast_path(self):
-                with session.away():
+                with session.presence.away():
                     out = original(self, *args, **kwargs)
             else:
                 out = original(self, *args, **kwargs)
@@ -128,7 +128,7 @@ def _module_call(session: "Session", original: Original) -> Original:
             recorder.module_failed(frame, error)
             raise
         recorder.leave(frame, out)
-        if recorder.stack is None and not recorder.paused:
+        if recorder.stack.top is None and not recorder.paused:
             _safely(session, session.network_returned)
             session.tick()
         return out
@@ -148,12 +148,12 @@ def _module_train(session: "Session", original: Original) -> Original:
             listener(self, mode)
         if session.recorded and not session.evaluation.wanted:
             return out
-        if not session.recorder.broken and session.recorder.has_parameters(self):
+        if not session.recorder.broken and session.recorder.modules.has_parameters(self):
             _safely(session, note, mode, user_where(1))
         return out
 
     def note(mode: bool, where: Where) -> None:
-        session.note("train_mode" if mode else "eval_mode", where)
+        session.recording.note("train_mode" if mode else "eval_mode", where)
         if mode:
             session.evaluation_ends()
         else:
@@ -164,9 +164,8 @@ def _module_train(session: "Session", original: Original) -> Original:
 
 def _load_state(session: "Session", original: Original) -> Original:
     def note(module: torch.nn.Module, where: Where) -> None:
-        session.recorder.sequence += 1
-        session.recording.loaded.append((weakref.ref(module), where, session.recorder.sequence))
-        session.note("load_state", where)
+        session.recording.loaded.append((weakref.ref(module), where, session.recorder.writes.number()))
+        session.recording.note("load_state", where)
 
     def load_state_dict(self: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
         out = original(self, *args, **kwargs)
@@ -178,8 +177,8 @@ def _load_state(session: "Session", original: Original) -> Original:
 
 def _event(session: "Session", original: Original, kind: str) -> Original:
     def note(owner: Any, where: Where) -> None:
-        index = session.optimizer_index(owner) if isinstance(owner, torch.optim.Optimizer) else None
-        session.note(kind, where, index)
+        index = session.recording.optimizer_index(owner) if isinstance(owner, torch.optim.Optimizer) else None
+        session.recording.note(kind, where, index)
 
     @not_compiled
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -197,7 +196,7 @@ def _optimizer_init(session: "Session", original: Original) -> Original:
             _safely(session, note, self)
 
     def note(optimizer: torch.optim.Optimizer) -> None:
-        index = session.optimizer_index(optimizer)
+        index = session.recording.optimizer_index(optimizer)
         session.recording.optimizers[index].where = construction_where(optimizer, 3)
 
     return __init__
@@ -210,12 +209,12 @@ def _scheduler_init(session: "Session", original: Original) -> Original:
             _safely(session, note, self)
 
     def note(scheduler: Any) -> None:
-        record = session.scheduler(scheduler)
+        record = session.recording.scheduler(scheduler)
         if not record.where.known:
             record.where = construction_where(scheduler, 3)
             record.made = loops_around(sys._getframe(3))
         for part in parts(scheduler):
-            session.scheduler(part).part = True
+            session.recording.scheduler(part).part = True
 
     return __init__
 
@@ -235,10 +234,16 @@ def _scheduler_step(session: "Session", original: Original) -> Original:
 
     def note(scheduler: Any, where: Where, before: float | None) -> None:
         optimizer = getattr(scheduler, "optimizer", None)
-        index = session.optimizer_index(optimizer) if isinstance(optimizer, torch.optim.Optimizer) else None
+        index = (
+            session.recording.optimizer_index(optimizer)
+            if isinstance(optimizer, torch.optim.Optimizer)
+            else None
+        )
         kind = type(scheduler).__name__
-        session.note("scheduler_step", where, index, lr_before=before, lr_after=_rate(scheduler), type=kind)
-        record = session.scheduler(scheduler)
+        session.recording.note(
+            "scheduler_step", where, index, lr_before=before, lr_after=_rate(scheduler), type=kind
+        )
+        record = session.recording.scheduler(scheduler)
         record.steps += 1
         if record.around is None:
             record.around, record.stepped_at = loops_around(sys._getframe(3)), where
@@ -273,14 +278,14 @@ def _scaler(session: "Session", original: Original, kind: str) -> Original:
 
     def note(scaler: Any, args: tuple[Any, ...], where: Where, unmoved: bool) -> None:
         optimizer = args[0] if args and isinstance(args[0], torch.optim.Optimizer) else None
-        index = session.optimizer_index(optimizer) if optimizer is not None else None
+        index = session.recording.optimizer_index(optimizer) if optimizer is not None else None
         skipped = kind == "scaler_step" and unmoved
         if kind == "scale" and scaler.is_enabled():
-            session.scaled = True
+            session.backwards.scaled = True
             given = args[0] if args else None
             with Unseen():
-                session.unscaled = number_of(given) if isinstance(given, torch.Tensor) else None
-        session.note(kind, where, index, enabled=bool(scaler.is_enabled()), skipped=skipped)
+                session.backwards.unscaled = number_of(given) if isinstance(given, torch.Tensor) else None
+        session.recording.note(kind, where, index, enabled=bool(scaler.is_enabled()), skipped=skipped)
 
     return wrapper
 
@@ -361,14 +366,13 @@ def _recorded_call(session: "Session", original: Original, name: str) -> Origina
 def _begin_call(
     session: "Session", original: Original, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Call:
-    recorder, tape = session.recorder, session.recorder.tape
+    recorder, tape = session.recorder, session.recorder.values.tape
     frame, via, _ = user_frame(sys._getframe(3))
     where = where_of(frame.f_code, frame.f_lineno) if frame is not None else user_where(2)
-    index = tape.calls[-1].index + 1 if tape.calls else 0
-    call = Call(index, original, name, (), {}, where, via, recorder.stack)
-    found: list[Any] = []
-    call.args = recorder._record(args, found)  # type: ignore[assignment]  # pyright: ignore[reportPrivateUsage]
-    call.kwargs = recorder._record(kwargs, found)  # type: ignore[assignment]  # pyright: ignore[reportPrivateUsage]
+    call = Call(tape.next_index, original, name, (), {}, where, via, recorder.stack.top)
+    found: list[tuple[torch.Tensor, Value]] = []
+    call.args = recorder.values.slotted(args, found)  # type: ignore[assignment]
+    call.kwargs = recorder.values.slotted(kwargs, found)  # type: ignore[assignment]
     call.reads = tuple(v.index for _, v in found)
     call.tainted = any(v.tainted or v.parameter for _, v in found)
     call.grad_enabled = torch.is_grad_enabled()
@@ -376,7 +380,7 @@ def _begin_call(
         call.rng = torch.get_rng_state()
         for tensor, value in found:
             if not value.tainted and value.maker is not None:
-                recorder.keep(tensor, value)
+                recorder.values.keep(tensor, value)
     tape.calls.append(call)
     return call
 
@@ -388,7 +392,7 @@ def _untraced(session: "Session", original: Original) -> Original:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if threading.get_ident() != session.recorder.thread:
             return original(*args, **kwargs)
-        with session.away():
+        with session.presence.away():
             return original(*args, **kwargs)
 
     return wrapper

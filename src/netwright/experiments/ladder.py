@@ -216,7 +216,7 @@ def _of(material: Material, seconds: float, progress: Progress) -> Ladder:
         others=material.others,
         constant=material.constant,
         clip=clip,
-        made=material.session.recorder.made_where,
+        made=material.session.recorder.modules.made_where,
         seconds=seconds,
         progress=progress,
     )

@@ -247,7 +247,7 @@ class _Sweep:
 
 
 def _of(material: Material, seconds: float, progress: Progress) -> SignalPropagation:
-    networks = material.session.recorder.networks.values()
+    networks = material.session.recorder.modules.networks.values()
     # A part of a network that was called by itself has shorter names for the same parameters.
     named = sorted(((n, p) for m in networks for n, p in m.named_parameters()), key=lambda x: len(x[0]))
     events = material.session.recording.events

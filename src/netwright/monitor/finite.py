@@ -10,7 +10,7 @@ import torch
 
 from ..capture.measure import has_values
 from ..capture.origin import parameter_names
-from ..capture.session import held
+from ..capture.parameters import held
 from ..evidence import NOWHERE, NonFinite
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class FiniteWatch:
         parameters = {id(p): p for o in recording.living() for p in held(o) if has_values(p)}
         broken = [p for p in parameters.values() if not bool(p.detach().isfinite().all())]
         if broken:
-            names = parameter_names(self.session.recorder.networks.values())
+            names = parameter_names(self.session.recorder.modules.networks.values())
             recording.nonfinite = NonFinite(
                 phase="update",
                 steps=recording.steps,

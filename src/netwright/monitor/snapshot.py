@@ -22,7 +22,7 @@ def save(path: Path, session: "Session") -> None:
     """
     content: dict[str, Any] = {
         "step": session.recording.steps,
-        "networks": [network.state_dict() for network in session.recorder.networks.values()],
+        "networks": [network.state_dict() for network in session.recorder.modules.networks.values()],
         "optimizers": [optimizer.state_dict() for optimizer in session.recording.living()],
         "batch": _batch(session),
         "random": torch.get_rng_state(),

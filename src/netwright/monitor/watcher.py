@@ -196,10 +196,10 @@ class Watcher:
         from .known import first_gradients, networks, parameter_names
 
         for path, module in (named := networks(session)).items():
-            if (made := session.recorder.made_where(module)) is not None:
+            if (made := session.recorder.modules.made_where(module)) is not None:
                 self.places[f"module/{path}"] = made
-        self.outputs.follow(named, next(iter(session.recorder.networks.values()), None))
-        self.scores.follow(session.recorder.networks.values())
+        self.outputs.follow(named, next(iter(session.recorder.modules.networks.values()), None))
+        self.scores.follow(session.recorder.modules.networks.values())
         self.parameters.names.update(parameter_names(session))
         for step, values in enumerate(first_gradients(session, self.parameters.names)):
             if values:

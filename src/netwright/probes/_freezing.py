@@ -17,7 +17,7 @@ _WISH = "requires_grad"
 
 def frozen_line(observed: Observed, tensor: torch.Tensor) -> Where | None:
     """The line that set ``requires_grad`` of a frozen tensor to False, if it was seen."""
-    known = observed.recorder.frozen.get(id(tensor))
+    known = observed.recorder.writes.frozen.get(id(tensor))
     return known[1] if known is not None and known[0]() is tensor and not tensor.requires_grad else None
 
 
@@ -51,7 +51,7 @@ def _assignment(observed: Observed, owner: str, attribute: str) -> Where:
 
 
 def _files(observed: Observed) -> list[str]:
-    places = [where for _, where in observed.recorder.made_at.values()]
+    places = [where for _, where in observed.recorder.modules.made_at.values()]
     places += [record.where for record in observed.recording.optimizers]
     files = dict.fromkeys(w.file for w in places if w.file is not None)
     return [f for f in files if is_user_file(f)]

@@ -40,7 +40,7 @@ _SHOWN = frozenset(
 
 def modules(observed: Observed) -> Modules:
     """Every module of every network that was used."""
-    if not observed.recorder.networks:
+    if not observed.recorder.modules.networks:
         raise NotApplicable("no network module was called")
     found: list[ModuleInfo] = []
     roots = observed.roots()
@@ -49,9 +49,9 @@ def modules(observed: Observed) -> Modules:
         for path, module in root.named_modules():
             known.add(id(module))
             found.append(_module(observed, module, path, position, registered=True))
-    for key, use in observed.recorder.uses.items():
+    for key, use in observed.recorder.modules.uses.items():
         module = use.module()
-        if module is not None and key not in known and observed.recorder.has_parameters(module):
+        if module is not None and key not in known and observed.recorder.modules.has_parameters(module):
             found.append(_module(observed, module, type(module).__name__, 0, registered=False))
     return Modules(modules=tuple(found), roots=tuple(type(r).__name__ for r in roots))
 
@@ -59,8 +59,8 @@ def modules(observed: Observed) -> Modules:
 def _module(
     observed: Observed, module: torch.nn.Module, path: str, root: int, *, registered: bool
 ) -> ModuleInfo:
-    use = observed.recorder.uses.get(id(module))
-    made = observed.recorder.made_where(module)
+    use = observed.recorder.modules.uses.get(id(module))
+    made = observed.recorder.modules.made_where(module)
 
     def flag(seen: set[bool]) -> bool | None:
         return next(iter(seen)) if len(seen) == 1 else None
@@ -134,7 +134,7 @@ def _parameter(
     homes = names.get(id(tensor), [])
     root, name, owner = homes[0] if homes else (None, _describe(tensor), None)
     fans = _fans(tensor)
-    writes = observed.recorder.writes.get(tracked.storage or -1, [])
+    writes = observed.recorder.writes.first_to(tracked.storage or -1)
     loaded = _loaded(observed, owner)
     return ParameterInfo(
         name=name,
@@ -194,7 +194,7 @@ def _initialized_after(
     """The line that initialized a parameter after it was loaded: that of ``model.apply`` where it was called by that."""
     for name, where, sequence in writes:
         if loaded is not None and sequence > loaded and name in _INITIALIZERS:
-            return observed.recorder.applied.get(sequence, where)
+            return observed.recorder.writes.applied.get(sequence, where)
     return None
 
 
@@ -230,7 +230,7 @@ def _describe(tensor: torch.Tensor) -> str:
 
 
 def _place(observed: Observed, tracked: Tracked, owner: torch.nn.Module | None) -> Where:
-    made = observed.recorder.made_where(owner) if owner is not None else None
+    made = observed.recorder.modules.made_where(owner) if owner is not None else None
     return made or tracked.where
 
 

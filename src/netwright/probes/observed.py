@@ -33,15 +33,15 @@ class Observed:
 
     def roots(self) -> list[torch.nn.Module]:
         """The outermost modules: networks that ran, or the modules that hold them, each once."""
-        modules = [m for ref, _ in self.recorder.made_at.values() if (m := ref()) is not None]
-        used = [m for u in self.recorder.uses.values() if (m := u.module()) is not None]
+        modules = [m for ref, _ in self.recorder.modules.made_at.values() if (m := ref()) is not None]
+        used = [m for u in self.recorder.modules.uses.values() if (m := u.module()) is not None]
         children: dict[int, torch.nn.Module] = {}
         for module in [*modules, *used]:
             for child in module._modules.values():  # pyright: ignore[reportPrivateUsage]
                 if child is not None:
                     children.setdefault(id(child), module)
         found: dict[int, torch.nn.Module] = {}
-        for network in self.recorder.networks.values():
+        for network in self.recorder.modules.networks.values():
             top, seen = network, {id(network)}
             while id(top) in children and id(children[id(top)]) not in seen:
                 top = children[id(top)]

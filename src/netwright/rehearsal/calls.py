@@ -163,7 +163,7 @@ def _calls(
             if (
                 module is not None
                 and isinstance(module, classes)
-                and on_line(recorder.made_where(module), settings)
+                and on_line(recorder.modules.made_where(module), settings)
             ):
                 yield step, call
 
@@ -260,10 +260,10 @@ def _zero_row(sandbox: Sandbox, call: Call, settings: Mapping[str, Setting]) -> 
 def _initialized(sandbox: Sandbox, settings: Mapping[str, Setting]) -> None:
     """What the line sets begins as its layer makes it. The random numbers are others than those that the program drew: this form agrees in distribution, and not to the last bit."""
     recorder, done = sandbox.session.recorder, False
-    for network in recorder.networks.values():
+    for network in recorder.modules.networks.values():
         for module in network.modules():
             for name, parameter in module.named_parameters(recurse=False):
-                writes = recorder.writes.get(_storage(parameter), [])
+                writes = recorder.writes.first_to(_storage(parameter))
                 if id(parameter) in sandbox.start and any(on_line(w, settings) for _, w, _ in writes):
                     sandbox.begin_with(id(parameter), _default(module, name))
                     done = True

@@ -100,7 +100,7 @@ def _optimize_all(sandbox: Sandbox, settings: Mapping[str, Setting]) -> None:
         given = {p for g in made.groups for p in g.parameters}
         if not calls.on_line(made.where, settings) or len(made.groups) != 1 or made.groups[0].own:
             continue
-        networks = list(sandbox.session.recorder.networks.values())
+        networks = list(sandbox.session.recorder.modules.networks.values())
         holding = [m for m in networks if given and given <= {id(p) for p in m.parameters()}]
         if len(holding) == 1:
             made.groups[0].parameters = [id(p) for p in holding[0].parameters()]
@@ -111,7 +111,7 @@ def _optimize_all(sandbox: Sandbox, settings: Mapping[str, Setting]) -> None:
 
 def _unfreeze(sandbox: Sandbox, settings: Mapping[str, Setting]) -> None:
     """What the line froze takes part in training, where the optimizer has it."""
-    frozen = sandbox.session.recorder.frozen
+    frozen = sandbox.session.recorder.writes.frozen
     keys = [k for k in sandbox.weights if k in frozen and calls.on_line(frozen[k][1], settings)]
     held = {p for made in sandbox.made.values() for g in made.groups for p in g.parameters}
     if not keys or not held.issuperset(keys):
@@ -145,7 +145,7 @@ def _scale_inputs(sandbox: Sandbox, settings: Mapping[str, Setting]) -> None:
 def _activate(sandbox: Sandbox, settings: Mapping[str, Setting]) -> None:
     """A ReLU on what comes out of layers."""
     names = words(settings, "layers")
-    for network in sandbox.session.recorder.networks.values():
+    for network in sandbox.session.recorder.modules.networks.values():
         inside: dict[str, Module] = dict(network.named_modules())  # pyright: ignore[reportUnknownArgumentType]
         if all(name in inside for name in names):
             calls.behind(sandbox, [inside[name] for name in names], ACTIVATION)
