@@ -43,7 +43,8 @@ class EvaluationWatch:
     found: list[EvaluationCapture]
     by: str | None = None
     trained: bool = False
-    _handled: set[int] = field(default_factory=set[int])
+    # The calls themselves: the number of one that is gone may be that of a later one.
+    _handled: set[RootCall] = field(default_factory=set[RootCall])
     _targets: set[tuple[int, str | None, int | None]] = field(
         default_factory=set[tuple[int, str | None, int | None]]
     )
@@ -76,9 +77,9 @@ class EvaluationWatch:
             self.trained = True
             self._training_after_all()
         for root in tape.roots:
-            if id(root) in self._handled or not root.end:
+            if root in self._handled or not root.end:
                 continue
-            self._handled.add(id(root))
+            self._handled.add(root)
             evaluating = not root.grad_enabled or (self.recorder.stage.evaluating and not losses)
             place = (root.key, root.where.file, root.where.line)
             if training.intersection(root.outputs):
