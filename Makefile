@@ -34,6 +34,7 @@ faultbench-experiments:
 
 overhead:
 	$(PYTHON) -m bench.overhead --write-page
+	$(PYTHON) -m bench.overhead.processes --write-page
 
 faultbench-cure:
 	$(PYTHON) -m bench.faultbench cure
