@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import torch
 
-from bench.overhead.measure import Block, Result, compare
+from bench.overhead.measure import Result, compare
 from bench.overhead.programs import PROGRAMS
 from bench.overhead.tools import TOOLS, usable
 
@@ -87,21 +87,13 @@ def _section(name: str, results: dict[str, Result], once: float) -> str:
         if not result.blocks:
             rows.append(f"| {tool} | | | | {result.says} |")
             continue
-        wall, cpu = _ratio(result, "wall"), _ratio(result, "cpu")
+        wall, cpu = result.written(lambda b: b.wall), result.written(lambda b: b.cpu)
         memory = f"{result.memory / 2**20:+.0f} MB"
         rows.append(f"| {tool} | {wall} | {cpu} | {memory} | {result.says} |")
     rounds = max(len(r.blocks) for r in results.values())
     return f"## {name}\n\n{doc} A bare step takes {1000 * once:.3g} ms; {rounds} rounds.\n\n" + "\n".join(
         rows
     )
-
-
-def _ratio(result: Result, quantity: str) -> str:
-    def of(block: Block) -> float:
-        return block.wall if quantity == "wall" else block.cpu
-
-    middle, low, high = result.ratio(of)
-    return f"{middle:.3f} ({low:.3f} to {high:.3f})"
 
 
 if __name__ == "__main__":

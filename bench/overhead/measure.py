@@ -43,6 +43,10 @@ class Result:
         drawn = sorted(_ratio(draw.choices(pairs, k=len(pairs))) for _ in range(_DRAWS))
         return _ratio(pairs), drawn[int(0.025 * _DRAWS)], drawn[int(0.975 * _DRAWS)]
 
+    def written(self, quantity: Callable[[Block], float]) -> str:
+        """The ratio and its interval, for a table."""
+        return "{:.3f} ({:.3f} to {:.3f})".format(*self.ratio(quantity))
+
     @property
     def memory(self) -> float:
         """Peak above that of the bare blocks, in bytes (median over rounds)."""

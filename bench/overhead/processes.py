@@ -19,9 +19,7 @@ from bench.overhead.measure import Block, Result
 PAGE = Path(__file__).parents[2] / "docs" / "overhead-processes.md"
 
 # A perceptron fed by a DataLoader, as short as steps come: the seconds that a run takes more, and those that it takes more for each thousand steps.
-_PERCEPTRON = """import sys
-
-import torch
+_PERCEPTRON = """import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -128,15 +126,11 @@ def _section(name: str, results: dict[str, Result]) -> str:
     for way, result in results.items():
         more = statistics.median(a.cpu - b.cpu for a, b in zip(result.blocks, result.bare, strict=True))
         rows.append(
-            f"| {way} | {_ratio(result.ratio(lambda b: b.wall))} | {_ratio(result.ratio(lambda b: b.cpu))} | {more:+.2f} | {result.memory / 2**20:+.0f} MB |"
+            f"| {way} | {result.written(lambda b: b.wall)} | {result.written(lambda b: b.cpu)} | {more:+.2f} | {result.memory / 2**20:+.0f} MB |"
         )
     bare = statistics.median(b.cpu for r in results.values() for b in r.bare)
     pairs = max(len(r.blocks) for r in results.values())
     return f"## {name}\n\nBare, it takes {bare:.1f} s of the processor; {pairs} pairs.\n\n" + "\n".join(rows)
-
-
-def _ratio(interval: tuple[float, float, float]) -> str:
-    return "{:.3f} ({:.3f} to {:.3f})".format(*interval)
 
 
 if __name__ == "__main__":

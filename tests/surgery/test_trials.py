@@ -18,7 +18,6 @@ from netwright.surgery.operation import operate
 from netwright.surgery.proof import proof_of
 from netwright.surgery.trials import Trials, cut_short, unfinished
 from netwright.trial import Attempt, Cure
-from netwright.trial.search import stays
 from netwright.trial.yardstick import Yardstick
 
 
@@ -180,7 +179,7 @@ def test_a_budget_that_ended_before_the_evaluation_names_one_that_would_do(start
     make, seen = started
     whole = Trace(ended="finished", steps=400, wall_s=30.0, tail=JUDGED)
     made = make(lambda plan: CUT if plan.steps else whole)
-    said = cut_short(made, _cure(CUT), [_patch()], stays([_patch()]))
+    said = cut_short(made, _cure(CUT), [_patch()])
     assert "before the program's own evaluation" in said and "after 20 steps" in said
     # 14 re-runs two at a time and one to begin with, 30 s each with a third to spare and a second to end in.
     assert made.needs(30.0) == 340 and "takes 30 s, so --budget 340 would do" in said
@@ -201,7 +200,7 @@ def test_a_budget_that_ended_before_the_evaluation_names_one_that_would_do(start
 def test_what_a_longer_budget_would_not_change_or_is_not_known(started, control, whole, said):
     make, _ = started
     made = make(lambda plan: whole or control)
-    found = cut_short(made, _cure(control), [_patch()], stays([_patch()]))
+    found = cut_short(made, _cure(control), [_patch()])
     assert said in found and bool(said) == bool(found)
 
 
@@ -212,13 +211,13 @@ def test_a_re_run_that_the_budget_ended_says_nothing_of_its_remedy(started):
     ran, yardstick = len(seen), Yardstick(name="accuracy", as_printed=True)
     ended = _cure(control, (patch, Trace(ended="killed")), yardstick=yardstick)
     assert unfinished(ended, patch)
-    said = cut_short(made, ended, [patch], stays([patch]))
+    said = cut_short(made, ended, [patch])
     assert "the re-runs with other did" in said and "takes 10 s, so --budget 120 would do" in said
     for last in ("finished", "crashed"):
         known = _cure(
             control, (patch, Trace(ended="killed")), (patch, Trace(ended=last)), yardstick=yardstick
         )
-        assert not unfinished(known, patch) and not cut_short(made, known, [patch], stays([patch]))
+        assert not unfinished(known, patch) and not cut_short(made, known, [patch])
     # Stopped at the same step as the others, and before its evaluation.
     assert unfinished(_cure(control, (patch, CUT), yardstick=yardstick), patch)
     judged = replace(CUT, tail=JUDGED)

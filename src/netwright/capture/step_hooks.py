@@ -26,19 +26,16 @@ class StepHooks:
 
     def put_in(self) -> None:
         """Call them from now on: both, as they were given."""
-        self.call(self._before, self._after)
-
-    def call(self, before: Hook | None, after: Hook | None, *, straight: bool = False) -> None:
-        """Call these from now on; ``None``: nothing at this place. ``straight``: by torch itself where that can be."""
-        _in_place[self] = before, after
-        _exchange(straight=straight)
+        _in_place[self] = self._before, self._after
+        _exchange()
 
     def only_count(self, counts: Hook) -> None:
         """Call this alone from now on, at the end of a step, and by torch itself where nothing else of ours looks at steps: what stands between costs a short step more than the counting.
 
         ``counts`` looks itself whether a step is being compiled.
         """
-        self.call(None, counts, straight=True)
+        _in_place[self] = None, counts
+        _exchange(straight=True)
 
     def take_out(self) -> None:
         """Call nothing any more."""

@@ -105,12 +105,12 @@ def _network(source: Source, name: str, call: cst.Call) -> Network | None:
     classes = [c for c in source.every(cst.ClassDef) if c.name.value == kind]
     if len(classes) != 1:
         return None
-    methods = [f for f in _methods(source, classes[0]) if f.name.value == "forward"]
+    methods = [
+        f
+        for f in source.every(cst.FunctionDef, classes[0])
+        if f.name.value == "forward" and source.above(f, cst.ClassDef) is classes[0]
+    ]
     return Network(name, call, made, methods[0]) if len(methods) == 1 else None
-
-
-def _methods(source: Source, owner: cst.ClassDef) -> list[cst.FunctionDef]:
-    return [f for f in source.every(cst.FunctionDef, owner) if source.above(f, cst.ClassDef) is owner]
 
 
 def _assigned(source: Source, name: str) -> cst.Assign | None:

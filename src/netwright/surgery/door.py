@@ -101,9 +101,8 @@ def run(
         _tell("interrupted before anything was tried")
         return NOT_PROVEN
     if doubt is not None and (operation.cure is None or not operation.cure.proven):
-        _tell(
-            headline(report)
-        )  # what was only worth knowing has been tried, and makes no difference that can be proven
+        # What was only worth knowing has been tried, and makes no difference that can be proven.
+        _tell(headline(report))
         return 0
     show(operation, keep(operation), quiet=quiet)
     patches = tuple(p for p in _chosen(operation, unproved=unproved) if isinstance(p, Patch))

@@ -46,12 +46,8 @@ def unblurred(report: Report) -> Patch | None:
     """The program without what makes its batches say less of their classes than they did: not enough to be a finding by itself, and worth a trial where something is wrong."""
     if report.floor is None or not report.floor.blurred.known:
         return None
-    (remedy,) = (r for r in all_remedies() if r.name == "remove-augmentation")
     finding = destroys.found("", where=report.floor.blurred, expected="", fix="", left=None)
-    try:
-        return replace(remedy.apply(finding), codes=())
-    except Refused:
-        return None
+    return _patch("remove-augmentation", finding, ())
 
 
 def unscaled(report: Report) -> Patch | None:
@@ -62,12 +58,17 @@ def unscaled(report: Report) -> Patch | None:
     deviation = math.sqrt(floor.variance)
     if abs(floor.mean) <= 1 and deviation <= 2:
         return None
-    (remedy,) = (r for r in all_remedies() if r.name == "scale-outputs")
     finding = not_normalized.found(
         "", where=floor.where, expected="", fix="", target_mean=floor.mean, target_std=deviation
     )
+    return _patch("scale-outputs", finding, (rule.code,))
+
+
+def _patch(name: str, finding: Finding, codes: tuple[str, ...]) -> Patch | None:
+    """What one remedy makes of a finding, in the name of these rules; ``None`` where it does not hold."""
+    (remedy,) = (r for r in all_remedies() if r.name == name)
     try:
-        return replace(remedy.apply(finding), codes=(rule.code,))
+        return replace(remedy.apply(finding), codes=codes)
     except Refused:
         return None
 

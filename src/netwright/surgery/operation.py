@@ -20,7 +20,7 @@ from ..rerun import Command, Trace
 from ..rule import Finding, Severity, every
 from ..trial import Cure, search
 from ..trial.cure import Set
-from ..trial.search import compatible, stays
+from ..trial.search import compatible
 from . import examined, floor
 from .examination import Mended
 from .trials import Trials, cut_short
@@ -213,7 +213,7 @@ def _search(operation: Operation, *, seeds: int, progress: Callable[[float], Non
         )
         if by_floor and floor.short(operation.report, operation.cure):
             operation.cure = replace(operation.cure, short=True)
-        operation.cut_short = cut_short(trials, operation.cure, operation.tried, stays(operation.tried))
+        operation.cut_short = cut_short(trials, operation.cure, operation.tried)
         if operation.cure.patches:
             operation.left = mended.left(operation.cure.patches, operation.cure.files)
     finally:

@@ -13,7 +13,7 @@ from ..rerun.pool import EARLIER_S, rerun, workers
 from ..rerun.trace import CRASHED, KILLED, SECONDS, STOPPED
 from ..trial import Cure, Rung, choose
 from ..trial.cure import Set, Tried
-from ..trial.yardstick import Stays
+from ..trial.search import stays
 
 _PART = 4  # the shorter length is this part of the steps
 _NAMED = 3  # remedies, that a sentence names
@@ -156,14 +156,13 @@ class Trials:
         self.progress(min(0.99, done / self.wanted))
 
 
-def cut_short(trials: Trials, cure: Cure, nominated: Sequence[Tried], stays: Stays) -> str:
+def cut_short(trials: Trials, cure: Cure, nominated: Sequence[Tried]) -> str:
     """What the budget kept from being known, and which budget would do: where it ended the re-runs before the program's evaluation, what is left of it is spent on one whole run. Nothing where the evaluation tells nothing anyhow.
 
     Args:
         trials: the re-runs that were made.
         cure: what came of them.
         nominated: the remedies that findings nominate.
-        stays: which losses can be compared.
     """
     control = cure.control.trace
     if cure.yardstick is not None:
@@ -175,7 +174,7 @@ def cut_short(trials: Trials, cure: Cure, nominated: Sequence[Tried], stays: Sta
     if control.ended not in STOPPED:
         return ""
     whole = trials.whole()
-    if whole.ended == CRASHED or (whole.whole and choose([whole], stays) is None):
+    if whole.ended == CRASHED or (whole.whole and choose([whole], stays(nominated)) is None):
         return ""
     seconds = whole.wall_s if whole.whole else max(whole.wall_s, control.wall_s)
     said = f"the budget ended before the program's own evaluation, by which remedies are judged ({control.why()})"

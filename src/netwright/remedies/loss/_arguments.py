@@ -1,5 +1,7 @@
 """The prediction and the target in the call of a loss."""
 
+from collections.abc import Container
+
 import libcst as cst
 
 from .._activations import maker
@@ -16,6 +18,19 @@ CLASSES = frozenset(
     "KLDivLoss PoissonNLLLoss MultiMarginLoss MultiLabelSoftMarginLoss".split()
 )
 _ATOMS = (cst.Name, cst.Attribute, cst.Call, cst.Subscript)
+
+
+def loss_named(source: Source, line: int, names: Container[str]) -> cst.Call | None:
+    """The first call on a line that bears one of the names, or the one that made what is called there."""
+    return next(
+        (
+            c
+            for call in source.at(cst.Call, line)
+            for c in (call, maker(source, call))
+            if c is not None and last_name(c.func) in names
+        ),
+        None,
+    )
 
 
 def losses_at(source: Source, line: int) -> list[cst.Call]:

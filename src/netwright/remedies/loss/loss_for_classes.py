@@ -6,12 +6,13 @@ import libcst as cst
 
 from ...rerun import Intervention
 from ...rule import Finding
-from .._activations import activations_at, maker, removal
+from .._activations import activations_at, removal
 from .._calls import renamed
 from .._hooks import at
 from .._loops import needs_torch
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name, name_of
+from ._arguments import loss_named
 
 remedy = Remedy(
     name="loss-for-classes",
@@ -33,15 +34,7 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     assert finding.where.line is not None
     if finding.measured.get("loss") == "percentage_error":
         return [_instead_of_percentage(source, finding.where.line, activation)]
-    loss = next(
-        (
-            c
-            for call in source.at(cst.Call, finding.where.line)
-            for c in (call, maker(source, call))
-            if c is not None and last_name(c.func) in names
-        ),
-        None,
-    )
+    loss = loss_named(source, finding.where.line, names)
     if loss is None:
         raise Refused("no squared error of torch's is made or called on the line")
     changes = [renamed(source, loss, names[last_name(loss.func)])]

@@ -6,12 +6,11 @@ import libcst as cst
 
 from ...rerun import Intervention
 from ...rule import Finding
-from .._activations import maker
 from .._hooks import at
 from .._training import scope
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name
-from ._arguments import renamed_loss
+from ._arguments import loss_named, renamed_loss
 
 remedy = Remedy(
     name="loss-for-independent-labels",
@@ -33,15 +32,7 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     """The cross-entropy gets the other name. The targets, 0 and 1 and as many as there are outputs, stay as they are."""
     needs_labels(finding)
     assert finding.where.line is not None
-    loss = next(
-        (
-            c
-            for call in source.at(cst.Call, finding.where.line)
-            for c in (call, maker(source, call))
-            if c is not None and last_name(c.func) in _NAMES
-        ),
-        None,
-    )
+    loss = loss_named(source, finding.where.line, _NAMES)
     if loss is None:
         raise Refused("no cross-entropy of torch's is made or called on the line")
     for argument in loss.args:

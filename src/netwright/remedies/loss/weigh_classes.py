@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-import libcst as cst
-
 from ...rule import Finding
-from .._activations import maker
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name
+from ._arguments import loss_named
 
 remedy = Remedy(
     name="weigh-classes",
@@ -16,6 +14,8 @@ remedy = Remedy(
     bends_loss=True,
     assumes="cross-entropy of torch's is called on a line of the finding, without weights, on the CPU; every class from 0 was seen",
 )
+
+_LOSSES = ("CrossEntropyLoss", "cross_entropy")
 
 
 @remedy.edit
@@ -27,12 +27,11 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     mean = sum(counts) / len(counts)
     weights = f"torch.tensor([{', '.join(f'{mean / c:.3g}' for c in counts)}])"
     for place in (*finding.also, finding.where):
-        for call in source.at(cst.Call, place.line) if place.line is not None else []:
-            for loss in (call, maker(source, call)):
-                if loss is not None and last_name(loss.func) in ("CrossEntropyLoss", "cross_entropy"):
-                    if source.argument(loss, "weight", 2 if last_name(loss.func) == "cross_entropy" else 0):
-                        raise Refused("the loss has weights already")
-                    return [source.set_argument(loss, "weight", weights)]
+        loss = loss_named(source, place.line, _LOSSES) if place.line is not None else None
+        if loss is not None:
+            if source.argument(loss, "weight", 2 if last_name(loss.func) == "cross_entropy" else 0):
+                raise Refused("the loss has weights already")
+            return [source.set_argument(loss, "weight", weights)]
     raise Refused("cross-entropy is not seen on the lines of the finding")
 
 
