@@ -76,7 +76,8 @@ def _head() -> str:
         "# What watching costs\n\nWritten by `python -m bench.overhead --write-page`. In one process every tool has a network of its own in training; in every round each has a block of steps, in a new "
         "order, before or after a block of the bare program, on the same network where the tool can be taken off it (`wandb` and Cockpit cannot: a network of its own stands beside them). *Time* is the time of a step by that of the bare step, by the wall and by the processor, as ratio of the totals with a 95 % bootstrap interval over the "
         "rounds; *memory* the peak of resident memory above that of the bare blocks (all networks are there in all blocks). `bare, once more` shows what the measurement itself is worth; the default and that stand below once more, measured by themselves in many more rounds. "
-        "netwright's clock stands still while others have their turn."
+        "netwright's clock stands still while others have their turn. Its first seconds, in which it looks more closely and goes ahead of its budget, are before the first round, and said beside it; "
+        "what they and everything else that is done once cost a whole program is [measured by itself](overhead-processes.md)."
     )
 
 

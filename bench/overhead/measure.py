@@ -76,6 +76,8 @@ def compare(
         lengths = {name: min(steps, _fitting(tool, _LONGEST * block_s)) for name, tool in tools.items()}
         for name in [name for name, length in lengths.items() if not length]:
             results[name].says = f"does not run on this program: {tools.pop(name).failed}"
+        for tool in tools.values():
+            tool.settle()
         order, end = list(tools), time.perf_counter() + seconds
         shuffle = random.Random(0)
         rounds = 0
