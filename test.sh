@@ -16,6 +16,11 @@ fi
 install "${constraint[@]}" -e ".[dev]"
 
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+# Many tests start processes of their own: with their modules compiled once, outside of the checkout, each starts in half the time.
+unset PYTHONDONTWRITEBYTECODE
+PYTHONPYCACHEPREFIX="$(mktemp -d)"
+export PYTHONPYCACHEPREFIX
+trap 'rm -rf "$PYTHONPYCACHEPREFIX"' EXIT
 run() { echo "== $*" && "$@"; }
 run python -m ruff format --check .
 run python -m ruff check .
