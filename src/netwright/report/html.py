@@ -17,6 +17,7 @@ from ..evidence import DoorTensor, FeatureStats, Signals, Where
 from ..registry import find_rule
 from ..rule import Finding, every, gravest
 from .code import code_html, prose_html
+from .compiled import CompiledTemplates
 from .curves import curves
 from .model import SICK, Pictures, Report
 from .proof import by_hand, labels, next_words, no_help, not_proven, number, patch, sentences
@@ -130,6 +131,7 @@ def _template() -> Template:
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=CompiledTemplates(),
     )
     environment.filters["words"] = _words
     environment.filters["number"] = _number
