@@ -226,7 +226,7 @@ def test_waiting_for_data_is_estimated_from_batches_here_and_there(training, slo
         waited += 1.0 if index % slow_one_in == 0 else 0.0
         training.step()
     watcher.close()
-    assert watcher.loading == pytest.approx(waited, rel=0.15)
+    assert watcher.throughput.loading == pytest.approx(waited, rel=0.15)
     assert clock.read < 2000, "the clock is not read for every batch"
 
 

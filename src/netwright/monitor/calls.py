@@ -95,7 +95,7 @@ def _loader_next(watcher: "Watcher", original: Original) -> Original:
         try:
             return original(self)
         finally:
-            watcher.loading += (1 + passed) * (clock() - start)
+            watcher.throughput.loading += (1 + passed) * (clock() - start)
             account.entered()
             passed, left = 0, next(gaps)
 

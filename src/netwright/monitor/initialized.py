@@ -164,4 +164,4 @@ class Initializations:
 
     def _trained(self) -> dict[int, torch.Tensor]:
         """What optimizers hold that have made a step."""
-        return {id(p): p for o in self._watcher.stepped for g in o.param_groups for p in g["params"]}
+        return {id(p): p for o in self._watcher.turns.active for g in o.param_groups for p in g["params"]}

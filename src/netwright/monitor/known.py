@@ -1,14 +1,42 @@
 """What the pre-flight knows of the program, by the names that series bear."""
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 import torch
 
 from ..capture.session import Session
+from ..evidence import Sample
 from ..probes.observed import Observed
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from .watcher import Watcher
+
+
+def learn(watcher: "Watcher", session: Session) -> None:
+    """Steps done, networks, parameters and optimizers."""
+    recording, places = session.recording, watcher.places
+    watcher.first = recording.steps
+    if len(recording.captures) == 1:
+        places["loss/0"] = recording.captures[0].graph.backward
+        for step, loss in enumerate(recording.losses):
+            watcher.store.add(Sample(step=step, seconds=0.0, values={"loss/0": loss}))
+    for path, module in (named := networks(session)).items():
+        if (made := session.recorder.modules.made_where(module)) is not None:
+            places[f"module/{path}"] = made
+    roots = session.recorder.modules.networks.values()
+    watcher.outputs.follow(named, next(iter(roots), None))
+    watcher.scores.follow(roots)
+    watcher.parameters.names.update(parameter_names(session))
+    for step, values in enumerate(first_gradients(session, watcher.parameters.names)):
+        if values:
+            watcher.store.add(Sample(step=step, seconds=0.0, values=values))
+    watcher.by_hand = not any(r.steps for r in recording.optimizers)
+    for number, record in enumerate(recording.optimizers):
+        watcher.turns.meet(record.optimizer)
+        places[f"rate/{number}"] = record.where
+        if record.steps:
+            watcher.turns.stepped(number, recording.steps)
 
 
 def networks(session: Session) -> dict[str, torch.nn.Module]:

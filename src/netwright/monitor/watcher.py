@@ -5,7 +5,6 @@ import os
 import threading
 import time
 import traceback
-import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from .account import Account
 from .calls import install
 from .every_step import StepReader
 from .initialized import Initializations
+from .known import learn
 from .memory import memory
 from .outbox import Outbox
 from .outputs import OutputReader
@@ -28,6 +28,8 @@ from .packet import Moment
 from .parameters import ParameterReader
 from .scores import Scores, series_name
 from .steps import Steps
+from .throughput import Throughput
+from .turns import Turns
 
 if TYPE_CHECKING:
     from ..capture.session import Session
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 # What is read at every step is done in microseconds. Where the clock shows more, another program had the processor, and that time is not ours.
 _INTERRUPTED_S = 1e-3
 _ORDINARY_S = 5e-5
-_WINDOW = 16  # steps of other optimizers to wait for the last one of a sample
 
 
 class Watcher:
@@ -80,8 +81,8 @@ class Watcher:
         self.initializations = Initializations(self)
         self.scores = Scores(self.account, always=every is not None, failed=self.fail)
         self.broken: str | None = None
-        self.samples = self._first = 0
-        self.loading = 0.0
+        self.samples = self.first = 0
+        self.throughput = Throughput()
         self.awake = self.sampling = False
         self._patches = Patches()
         self.thread = threading.get_ident()
@@ -89,13 +90,9 @@ class Watcher:
         self._steps = Steps(self)
         self._process = os.getpid()
         self._working = self._laboured = False
-        self._by_hand = False
+        self.by_hand = False
         self._pace = Pace(self.account, every=every, guess=self._guess)
-        self._last = (0.0, 0, 0.0)  # seconds, steps and seconds of loading at the last sample
-        self._optimizers: list[weakref.ref[torch.optim.Optimizer]] = []
-        self._active: dict[int, int] = {}
-        self._due: set[int] = set()
-        self._window = 0
+        self.turns = Turns()
 
     # -- in place -------------------------------------------------------------------------------------------------------------
 
@@ -106,7 +103,8 @@ class Watcher:
         os.register_at_fork(after_in_child=self._step_aside)
         if self.session is not None:
             with Unseen():  # a mode of the program's may be around
-                self._learn(self.session)
+                learn(self, self.session)
+            self.throughput.begin(self.steps)
             self.session.on_mode.append(self.mode_changes)
             self.session.watched = True
         self.awake = True
@@ -184,33 +182,6 @@ class Watcher:
             with contextlib.suppress(ValueError):
                 self.session.on_mode.remove(self.mode_changes)
 
-    def _learn(self, session: "Session") -> None:
-        """Steps done, networks, parameters and optimizers, as the pre-flight knows them."""
-        recording = session.recording
-        self._first = recording.steps
-        self._last = (0.0, self.steps, 0.0)
-        if len(recording.captures) == 1:
-            self.places["loss/0"] = recording.captures[0].graph.backward
-            for step, loss in enumerate(recording.losses):
-                self.store.add(Sample(step=step, seconds=0.0, values={"loss/0": loss}))
-        from .known import first_gradients, networks, parameter_names
-
-        for path, module in (named := networks(session)).items():
-            if (made := session.recorder.modules.made_where(module)) is not None:
-                self.places[f"module/{path}"] = made
-        self.outputs.follow(named, next(iter(session.recorder.modules.networks.values()), None))
-        self.scores.follow(session.recorder.modules.networks.values())
-        self.parameters.names.update(parameter_names(session))
-        for step, values in enumerate(first_gradients(session, self.parameters.names)):
-            if values:
-                self.store.add(Sample(step=step, seconds=0.0, values=values))
-        self._by_hand = not any(r.steps for r in session.recording.optimizers)
-        for index, record in enumerate(session.recording.optimizers):
-            self._optimizers.append(record.optimizer)
-            self.places[f"rate/{index}"] = record.where
-            if record.steps:
-                self._active[index] = self.steps
-
     def work(self, action: Callable[..., None], *args: Any) -> None:
         """Do something of ours, on the program's thread, unseen and charged; a failure goes no further."""
         if self._working or threading.get_ident() != self.thread:
@@ -253,13 +224,7 @@ class Watcher:
     @property
     def watched(self) -> int:
         """Steps made since the watch began."""
-        return self.steps - self._first
-
-    @property
-    def stepped(self) -> list[torch.optim.Optimizer]:
-        """The optimizers that have made steps."""
-        known = enumerate(self._optimizers)
-        return [o for index, ref in known if index in self._active and (o := ref()) is not None]
+        return self.steps - self.first
 
     def history(self, *, ended: bool = False) -> History:
         """The run so far."""
@@ -314,15 +279,15 @@ class Watcher:
         moment = self.reader.moment
         if moment is not None and moment.sampled:
             with torch.no_grad():
-                self.parameters.before(optimizer, self._index(optimizer), moment, gradients=not closure)
+                self.parameters.before(optimizer, self.turns.number(optimizer), moment, gradients=not closure)
 
     def _stepped(self, optimizer: torch.optim.Optimizer, closure: bool) -> None:
         moment = self.reader.moment
         if moment is None:
             return
-        self._by_hand = False
-        index = self._index(optimizer)
-        self._active[index] = self.steps
+        self.by_hand = False
+        index = self.turns.number(optimizer)
+        self.turns.stepped(index, self.steps)
         self.reader.rates(optimizer, index)
         if self.sampling:
             with torch.no_grad():
@@ -332,16 +297,14 @@ class Watcher:
     def _skipped(self, scaler: Any, optimizer: Any) -> None:
         self.reader.scaler_skipped(scaler)
         if self.reader.moment is not None and isinstance(optimizer, torch.optim.Optimizer):
-            self._over(self.reader.moment, self._index(optimizer))
+            self._over(self.reader.moment, self.turns.number(optimizer))
 
     def _over(self, moment: Moment, index: int) -> None:
         """A step of an optimizer is over, made or left out."""
         now = self.account.clock()
         if self.sampling:
             self.outputs.settle()
-            self._due.discard(index)
-            self._window += 1
-            if not self._due or self._window >= _WINDOW:
+            if self.turns.over(index):
                 self._sample_ends(moment, now)
         self.count()
         self.outbox.put(moment)
@@ -365,23 +328,16 @@ class Watcher:
         moment = Moment(self.steps, account.clock() - account.began, self.sampling)
         self.reader.begin(moment)
         if self.sampling:
-            self.outputs.begin(moment, first=self._window == 0)
-            if self._window == 0:
+            self.outputs.begin(moment, first=not self.turns.waited)
+            if not self.turns.waited:
                 self.scores.begin(training=True)
-
-    def _index(self, optimizer: torch.optim.Optimizer) -> int:
-        for index, ref in enumerate(self._optimizers):
-            if ref() is optimizer:
-                return index
-        self._optimizers.append(weakref.ref(optimizer))
-        return len(self._optimizers) - 1
 
     def backward(self, roots: Any) -> None:
         """The program calls backward."""
         self.scores.leave()
         if self.scores.evaluating:
             self._evaluation_ends()
-        if self._by_hand and self.reader.moment is not None and self.reader.moment.values:
+        if self.by_hand and self.reader.moment is not None and self.reader.moment.values:
             self._iterated(self.reader.moment)
         self.reader.loss(roots)
 
@@ -441,17 +397,15 @@ class Watcher:
 
     def _guess(self) -> float:
         """Seconds that a first sample may take, by the number and size of the parameters."""
-        optimizers = [o for ref in self._optimizers if (o := ref()) is not None]
-        tensors = [p for o in optimizers for g in o.param_groups for p in g["params"]]
+        tensors = [p for o in self.turns.met for g in o.param_groups for p in g["params"]]
         size = sum(t.numel() * t.element_size() for t in tensors if t.device.type == "cpu")
         return 1e-3 + 4e-5 * (len(tensors) + len(self.outputs)) + 3e-9 * size
 
     # -- samples --------------------------------------------------------------------------------------------------------------------
 
     def _sample_begins(self) -> None:
-        self.sampling, self._window = True, 0
-        self._active = {i: s for i, s in self._active.items() if s >= self.steps - _WINDOW}
-        self._due = set(self._active)
+        self.sampling = True
+        self.turns.sample(self.steps)
         self._pace.begins()
 
     def _sample_ends(self, moment: Moment, now: float) -> None:
@@ -460,16 +414,9 @@ class Watcher:
         found = None if self.scores.evaluating else self.scores.end()
         if found is not None:
             moment.hold([series_name("train", name) for name in found[0]], found[1])
-        seconds, done = now - self.account.began, self.steps + 1
-        before, steps, loading = self._last
-        if seconds > before:
-            rate = (done - steps) / (seconds - before)
-            moment.values["run/steps_per_s"] = rate
-            moment.values["run/loading_share"] = min((self.loading - loading) / (seconds - before), 1.0)
-            if self.outputs.rows:
-                moment.values["run/samples_per_s"] = rate * self.outputs.rows / self._window
+        rows = self.outputs.rows / self.turns.waited
+        moment.values.update(self.throughput.read(now - self.account.began, self.steps + 1, rows))
         moment.values["run/watch_share"] = self.account.share
         moment.values.update(memory())
-        self._last = (seconds, done, self.loading)
         self.samples += 1
         self.outbox.urge()
