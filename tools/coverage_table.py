@@ -361,7 +361,7 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
             "netwright.remedies.loss.weigh_classes",
             "netwright.remedies.loss.inverse_class_weights",
         ),
-        "ensembles of seeds or snapshots; strided convolutions in place of pooling; an exhaustive search",
+        "a weighted loss is tried by `fix`, and judged by accuracy where the program computes nothing else, which it lowers where one class is most of the data; ensembles of seeds or snapshots; strided convolutions in place of pooling; an exhaustive search",
     ),
     "B1": ("Unmodified programs", ("netwright.launch.run", "netwright.doctor.run"), ""),
     "B2": (
