@@ -3,7 +3,7 @@
 ## What it measures
 The data term of the first loss, without regularization, against what chance predicts: ln C for C classes, ln 2 for yes/no labels; at the lower end the entropy of the labels seen.
 For regression the mean square of the target, which is what answering 0 costs, where the outputs are larger than a default initialization makes them. The sampling error of the batch is added to the limit, from the spread of the outputs.
-With `--experiments` the first weights are put back and the loss is taken over all captured batches, without dropout; chance is then what the program's own loss function gives for blind answers (with its class weights,
+Where the experiment `initial-loss` was done the first weights were put back and the loss was taken over all captured batches, without dropout; chance is then what the program's own loss function gives for blind answers (with its class weights,
 label smoothing and ignored labels), and nothing is said unless the 99.9 % interval of the mean over samples lies beyond the limit.
 
 ## Why it matters
@@ -14,7 +14,7 @@ them, and the cause (unnormalized inputs, too large weights, a factor on the out
 Make the outputs of the untrained network small: normalize the inputs, use the framework's initialization, remove factors on the outputs.
 
 ## Known false alarms
-Margins and scaled cosines (ArcFace, CLIP) start high by design and are recognised by their normalization. Loaded weights are not judged, weighted losses and sums only with `--experiments`.
+Margins and scaled cosines (ArcFace, CLIP) start high by design and are recognised by their normalization. Loaded weights are not judged, weighted losses and sums only where the experiment was done.
 
 ## Source
 Karpathy, CS231n notes, "Look for correct loss at chance performance" (2.302 for ten classes); Shao, "Checklist for debugging neural networks"; factor 2 from the catalogue of these guides,

@@ -3,7 +3,7 @@
 ## What it measures
 The share of the loss, and of its gradient with respect to the parameters, that comes from terms computed from parameters alone
 (a hand-written L1 or L2 penalty). Both shares must exceed one half; where gradients could not be measured, the penalty must be nine times the data term.
-With `--experiments` the penalties are switched off and made up to ten times stronger on copies of the step: a norm or a sum of squares that is subtracted from the loss, or that passes no gradient on, is reported too,
+Where the experiment `initial-loss` was done the penalties were switched off and made up to ten times stronger on copies of the step: a norm or a sum of squares that is subtracted from the loss, or that passes no gradient on, is reported too,
 and the finding tells what the loss without the penalty comes to with and without it.
 
 ## Why it matters
