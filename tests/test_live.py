@@ -151,7 +151,7 @@ def clock():
 def test_looks_come_when_the_run_has_grown_by_a_tenth_or_time_has_passed():
     speaker = Speaker([rule()], print, clock=lambda: 0.0)
     assert not speaker.due(15, 3.0)
-    assert not speaker.due(16, 1.0)  # the first look takes milliseconds
+    assert not speaker.due(16, 0.03)  # the first look takes milliseconds
     assert speaker.due(16, 3.0)
     speaker.look(history(100))
     assert not speaker.due(109, 101.0)

@@ -16,7 +16,7 @@ from torch import nn
 from bench.overhead.programs import Trained
 from netwright.monitor import Watcher
 
-_SETTLES_S, _SETTLES_STEPS = 15.0, 2
+_SETTLES_S, _SETTLES_STEPS = 40.0, 2
 
 
 class Tool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .engine import Judgement, judge
 from .evidence import Finiteness, History
+from .options import allowance
 from .report.build import arrange
 from .report.model import Live
 from .report.words import place
@@ -18,7 +19,7 @@ EVERY_S = 30.0  # ...or this long after it
 FIRST = 16  # steps
 GUESS_S = 4e-3  # what the first look takes: nothing can be said before the second one, so in a run of a second or two the time is worth more in samples
 TWICE = 2  # looks in a row that it takes to say something, and to take it back
-SHARE = 0.002  # of the run time that looking may take
+SHARE = 0.002  # of the run time that looking may take, in the first seconds ahead of it
 
 _WHILE_IT_RUNS = frozenset((History, Finiteness))
 
@@ -108,7 +109,7 @@ class Speaker:
     def due(self, step: int, seconds: float) -> bool:
         """Whether to look now: the run has grown by a tenth or half a minute has passed, and looking stays within its share of the time."""
         grown = step >= self._next_step or (step >= FIRST and seconds - self._at >= EVERY_S)
-        return grown and self.spent + self._cost <= self.share * seconds
+        return grown and self.spent + self._cost <= allowance(self.share, seconds)
 
     def look(self, history: History) -> None:
         """Judge the run so far, and say what is new."""

@@ -10,6 +10,10 @@ NOT_PROVEN = 5
 SERIOUS = "serious"  # in place of names of experiments: those that an error or a warning can rest on
 REHEARSE_S = 4.0  # for rehearsals of all remedies together
 PROVE_S = 300.0  # for all re-runs of a proof, unless said otherwise
+_AHEAD_S, _MOST_AHEAD_S = (
+    30.0,
+    0.075,
+)  # of a run in which what watches it may go ahead of its budget, and by how much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,3 +58,13 @@ class RunOptions:
     on_error: str = "warn"
     look_at: int | None = None
     rehearse: float = 0.0
+
+
+def allowance(share: float, seconds: float) -> float:
+    """Seconds that what has a share of the run time may take until so many seconds of the run.
+
+    From half a minute on it is that share. Before, some of the next seconds' part is there as well, 75 ms at most: 1 % of a run's first second would be
+    ten milliseconds, and a run of a second or two would end without a single sample.
+    """
+    ahead = share * ((_AHEAD_S * seconds) ** 0.5 - seconds) if 0 < seconds < _AHEAD_S else 0.0
+    return share * seconds + min(ahead, _MOST_AHEAD_S)

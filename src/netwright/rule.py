@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import cache
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
@@ -127,14 +128,12 @@ class Rule:
     @property
     def needs(self) -> dict[str, type]:
         """Evidence asked for, read from the signature: declared once, typed once. ``X | None`` asks for ``X`` too, and can do without it."""
-        hints = get_type_hints(self.function)
-        return {p: _without_none(hints[p]) for p in inspect.signature(self.function).parameters}
+        return dict(_asked(self.function))
 
     @property
     def optional(self) -> frozenset[str]:
         """Parameters whose evidence the rule can do without: annotated ``X | None``, they are ``None`` where there is none."""
-        hints = get_type_hints(self.function)
-        return frozenset(p for p in self.needs if NoneType in get_args(hints[p]))
+        return _optional(self.function)
 
     @property
     def doc(self) -> str:
@@ -178,6 +177,19 @@ class Rule:
 
     def __getitem__(self, threshold: str) -> float:
         return _overrides.get((self.code, threshold), self.thresholds[threshold].value)
+
+
+# A run that is watched is judged again and again, and to read a signature takes longer than most rules do.
+@cache
+def _asked(function: Check) -> Mapping[str, type]:
+    hints = get_type_hints(function)
+    return {p: _without_none(hints[p]) for p in inspect.signature(function).parameters}
+
+
+@cache
+def _optional(function: Check) -> frozenset[str]:
+    hints = get_type_hints(function)
+    return frozenset(p for p in _asked(function) if NoneType in get_args(hints[p]))
 
 
 def _without_none(hint: Any) -> type:

@@ -3,6 +3,7 @@
 import pytest
 
 from netwright.monitor.account import Account
+from netwright.options import allowance
 
 
 class Clock:
@@ -31,9 +32,19 @@ def test_affords_what_fits_into_the_time_that_has_passed():
     clock = Clock()
     account = Account(0.01, clock=clock)
     account.begin()
-    clock.now += 10.0
-    assert account.affords(0.09, clock.now)
-    assert not account.affords(0.11, clock.now)
+    clock.now += 100.0
+    assert account.affords(0.9, clock.now)
+    assert not account.affords(1.1, clock.now)
+
+
+def test_the_first_seconds_go_ahead_of_the_budget_and_pay_it_back():
+    spent = [allowance(0.01, s / 10) for s in range(1, 1000)]
+    assert spent == sorted(spent)  # at any time there is more than before
+    assert allowance(0.01, 1.0) > 0.03  # where one percent is a hundredth of a second
+    assert max(a - 0.01 * s / 10 for s, a in enumerate(spent, start=1)) == pytest.approx(0.075)
+    assert allowance(0.01, 30.0) == pytest.approx(0.3)
+    assert allowance(0.01, 100.0) == pytest.approx(1.0)
+    assert allowance(0.4, 1.0) <= 0.4 + 0.075  # who gives much has no need of it
 
 
 def test_the_cost_of_an_entry_is_measured():

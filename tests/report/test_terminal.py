@@ -65,6 +65,8 @@ def test_consequences_stand_beneath_their_cause():
 def test_infos_are_hidden_until_asked_for():
     made = report(finding("NW001", severity=Severity.INFO))
     assert "nothing to mend" in said(made)
+    assert "worth knowing (-v): NW001 rule-nw001" in " ".join(said(made).split())
+    assert made.findings[0].message not in said(made)
     assert "NW001 rule-nw001" in said(made, verbose=True)
 
 

@@ -9,6 +9,7 @@ from statistics import median
 import torch
 
 from ..capture.sandbox import Unseen
+from ..options import allowance
 
 _TRIALS = 61
 _CACHE = 2 << 20  # bytes, about those of a core's own caches
@@ -78,8 +79,12 @@ class Account:
         return min(self.spent / elapsed, 1.0) if elapsed > 0 else 0.0
 
     def affords(self, cost: float, now: float) -> bool:
-        """Whether ``cost`` seconds more stay within the budget of the time that has passed until ``now``."""
-        return self.spent + cost <= self.budget * (now - self.began)
+        """Whether ``cost`` seconds more stay within what may be spent until ``now``."""
+        return self.spent + cost <= self.allowance(now)
+
+    def allowance(self, now: float) -> float:
+        """Seconds that may be spent until ``now``: the budget of the time that has passed, and in the first seconds some of the next ones' as well."""
+        return allowance(self.budget, now - self.began)
 
     @contextmanager
     def charged(self) -> Iterator[None]:

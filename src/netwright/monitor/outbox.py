@@ -92,7 +92,7 @@ class Outbox:
         self.store.add(sample)
         if self.on_sample is not None:
             self.on_sample(sample)
-        if moment.sampled:
+        if moment.sampled or moment.timed:
             for listener in self.listeners:
                 listener(sample)
         if moment.late is not None and any(not math.isfinite(moment.values[name]) for name in moment.late):

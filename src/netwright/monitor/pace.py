@@ -7,7 +7,8 @@ from .account import Account
 _LIGHT = 0.5  # part of the budget that may go into what is read at every step
 _LEFT = 0.2  # part of the budget that stays where the hooks alone take all of it: a loss is read now and then however short the steps are
 _LOOK = 32  # steps, and
-_LOOK_S = 0.2  # seconds, after which it is seen again how many can be read
+_LOOK_S = 0.2  # seconds, after which it is seen again how many can be read; in a run that is younger after
+_SOONER = 0.25  # of its time, or all that there is at first would go into these
 _MOST_THINNED = 1024
 _RESERVE = 0.9  # a sample is taken when the budget would pay for a little more
 
@@ -72,9 +73,9 @@ class Pace:
         account = self.account
         light = account.spent - self._heavy - account.fixed
         seconds, before, fixed = self._looked or (account.began, 0.0, 0.0)
-        if now < seconds + _LOOK_S:
+        if now < seconds + min(_LOOK_S, _SOONER * (now - account.began)):
             return
-        paid = account.budget * (now - seconds)
+        paid = account.allowance(now) - account.allowance(seconds)
         limit = _LIGHT * max(paid - (account.fixed - fixed), _LEFT * paid)
         if light - before > limit:
             times = 4 if light - before > 4 * limit else 2

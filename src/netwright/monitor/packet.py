@@ -10,13 +10,14 @@ class Moment:
     """What was measured at one step: numbers that are there (``values``), and numbers that still lie in tensors (``held``).
 
     ``step`` optimizer steps were done when it began, ``seconds`` had passed since the watch began. ``means`` are values of which there are several in the step, ``counts`` the
-    numbers of elements of the parameters, for what is computed from the numbers once they have come; ``late`` the losses among the numbers that have yet to come.
+    numbers of elements of the parameters, for what is computed from the numbers once they have come; ``late`` the losses among the numbers that have yet to come. ``sampled`` and ``timed`` say
+    that it has more than what is read at every step: of the tensors, of the run as a whole.
     """
 
-    __slots__ = ("counts", "held", "late", "means", "sampled", "seconds", "step", "values")
+    __slots__ = ("counts", "held", "late", "means", "sampled", "seconds", "step", "timed", "values")
 
     def __init__(self, step: int, seconds: float, sampled: bool = False) -> None:
-        self.step, self.seconds, self.sampled = step, seconds, sampled
+        self.step, self.seconds, self.sampled, self.timed = step, seconds, sampled, False
         self.values: dict[str, float] = {}
         self.held: list[tuple[list[str], torch.Tensor]] | None = None
         self.means: dict[str, tuple[float, int]] | None = None

@@ -20,7 +20,6 @@ from .calls import install
 from .every_step import StepReader
 from .initialized import Initializations
 from .known import learn
-from .memory import memory
 from .outbox import Outbox
 from .outputs import OutputReader
 from .pace import Pace
@@ -306,6 +305,7 @@ class Watcher:
             self.outputs.settle()
             if self.turns.over(index):
                 self._sample_ends(moment, now)
+        self._goes(moment, now)
         self.count()
         self.outbox.put(moment)
         self.reader.moment = None
@@ -343,9 +343,11 @@ class Watcher:
 
     def _iterated(self, moment: Moment) -> None:
         """Without an optimizer a backward pass ends what the one before began."""
+        now = self.account.clock()
+        self._goes(moment, now)
         self.recording.iterations += 1
         self.outbox.put(moment)
-        self.outbox.look(self.account.clock())
+        self.outbox.look(now)
         self._new_moment()
 
     def mode_changes(self, module: torch.nn.Module, training: bool) -> None:
@@ -414,9 +416,15 @@ class Watcher:
         found = None if self.scores.evaluating else self.scores.end()
         if found is not None:
             moment.hold([series_name("train", name) for name in found[0]], found[1])
-        rows = self.outputs.rows / self.turns.waited
-        moment.values.update(self.throughput.read(now - self.account.began, self.steps + 1, rows))
-        moment.values["run/watch_share"] = self.account.share
-        moment.values.update(memory())
+        self.throughput.rows = self.outputs.rows / self.turns.waited
+        self._goes(moment, now, sampled=True)
         self.samples += 1
         self.outbox.urge()
+
+    def _goes(self, moment: Moment, now: float, *, sampled: bool = False) -> None:
+        """How the run as a whole goes: with every sample, and by the clock."""
+        seconds = now - self.account.began
+        if sampled or self.throughput.due(seconds):
+            moment.timed = True
+            moment.values.update(self.throughput.read(seconds, self.steps + 1))
+            moment.values["run/watch_share"] = self.account.share

@@ -89,7 +89,11 @@ def _show_nothing(console: Console, report: Report, path: Path | None) -> None:
     if report.verdict == CANNOT_TELL:
         _line(console, mark, Text(f"cannot tell. {headline(report)}{saved}"))
         return
-    _line(console, mark, Text(headline(report), "green"), Text(f"{task}. {tally(report)}{saved}", "dim"))
+    known = ", ".join(f"{f.code} {f.name}" for f in report.findings)
+    more = f"; worth knowing (-v): {known}" if known else ""
+    _line(
+        console, mark, Text(headline(report), "green"), Text(f"{task}. {tally(report)}{more}{saved}", "dim")
+    )
 
 
 def _show_tried(console: Console, report: Report, *, verbose: bool) -> None:
