@@ -24,6 +24,8 @@ CURES = HERE / "cures.json"
 CURED = HERE.parents[1] / "docs" / "faultbench-cure.md"
 WATCHED = HERE / "watched.json"
 WATCHED_PAGE = HERE.parents[1] / "docs" / "faultbench-watching.md"
+WATCHED_DEFAULT = HERE / "watched-default.json"
+WATCHED_DEFAULT_PAGE = HERE.parents[1] / "docs" / "faultbench-watching-default.md"
 COMPARED = HERE.parents[1] / "docs" / "faultbench-experiments.md"
 
 
@@ -276,7 +278,11 @@ def cure_(
 @click.argument("wanted", nargs=-1, metavar="[PROGRAM]...")
 @click.option("--per-operator", type=int, default=2, show_default=True)
 @click.option(
-    "--every", type=int, default=watching.EVERY, show_default=True, help="Sample every so many steps."
+    "--every",
+    type=int,
+    default=watching.EVERY,
+    show_default=True,
+    help="Sample every so many steps; 0: what the default budget allows.",
 )
 @click.option(
     "--quickest",
@@ -288,13 +294,17 @@ def cure_(
 @click.option(
     "--train", is_flag=True, help="Measure of which of them bites.json does not know whether they bite."
 )
-@click.option("--write-page", is_flag=True, help="Write docs/faultbench-watching.md.")
+@click.option(
+    "--write-page",
+    is_flag=True,
+    help="Write docs/faultbench-watching.md; with --every 0 docs/faultbench-watching-default.md.",
+)
 def watch_(
     *, wanted: tuple[str, ...], per_operator: int, quickest: int, every: int, train: bool, write_page: bool
 ) -> None:
     """Watch whole trainings: healthy recipes, which must stay quiet to their end, and planted faults that show in the course of training; all of them unless some are named.
 
-    What was measured before by the same netwright is kept in bench/faultbench/watched.json.
+    What was measured before by the same netwright is kept in bench/faultbench/watched.json (watched-default.json).
     """
     bites = json.loads(runner.BITES.read_text(encoding="utf-8"))
     if train:
@@ -302,17 +312,18 @@ def watch_(
         unknown = [(o, r) for o, r in pairs if runner.standing(bites, o, r)[1] == "not measured"]
         runner.measure_pairs(bites, unknown, jobs=1)
     names = wanted or watching.programs_to_watch(bites, per_operator, quickest)
-    results = watching.kept(WATCHED, every)
+    path, written = (WATCHED, WATCHED_PAGE) if every else (WATCHED_DEFAULT, WATCHED_DEFAULT_PAGE)
+    results = watching.kept(path, every)
     for name in names:
         program, _ = find(name)
         if name not in results["programs"]:
             answer = execute.watch(program, fingerprint=results["netwright"], every=every)
             results["programs"][name] = dataclasses.asdict(watching.seen(name, answer))
-            WATCHED.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
             click.echo(f"{name}: {watching.short(results['programs'][name])}", err=True)
     text = watching.render(results)
     if write_page:
-        WATCHED_PAGE.write_text(text, encoding="utf-8")
+        written.write_text(text, encoding="utf-8")
     click.echo(text)
 
 

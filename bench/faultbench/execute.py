@@ -150,7 +150,7 @@ def check(program: Program, *, fingerprint: str, experiments: bool = False) -> d
 
 
 def watch(program: Program, *, fingerprint: str, every: int) -> dict[str, Any]:
-    """Run a program to its end under `netwright run`, sampled every so many steps: its report as a dict, with `wall` (seconds) and `ended` beside it."""
+    """Run a program to its end under `netwright run`, sampled every so many steps (0: as the default budget allows): its report as a dict, with `wall` (seconds) and `ended` beside it."""
     key = f"watch-{every}-{fingerprint}-{program.digest}"
     kept = _kept(key)
     if kept is not None:
@@ -158,7 +158,7 @@ def watch(program: Program, *, fingerprint: str, every: int) -> dict[str, Any]:
     with workplace(program) as (folder, script):
         answer = folder / "report.json"
         command = [sys.executable, "-m", "netwright", "run", "--quiet", "--no-report", "--json", str(answer)]
-        command += ["--watch-every", str(every), str(script)]
+        command += [*(["--watch-every", str(every)] if every else []), str(script)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         began = time.monotonic()
         with (folder / "out").open("wb") as out:

@@ -167,10 +167,15 @@ def _page(results: Mapping[str, Any]) -> Iterator[str]:
     planted = [w for w in everything if w["id"].startswith("planted/") and w["ended"] == "ok"]
     yield "# FaultBench, watched"
     yield ""
+    every = results["every"]
+    how = (
+        f"they are sampled at every {every}th step whatever that costs, as a long run would be within the usual budget ([within the usual budget](faultbench-watching-default.md))."
+        if every
+        else "they are sampled as the default budget allows in so short a time ([sampled as a long run is](faultbench-watching.md))."
+    )
     yield (
-        f"How often `netwright run --watch-every {results['every']}` speaks while healthy recipes train to their end, and what it names of faults that show in the course of training. Printed by "
-        "`python -m bench.faultbench watch --write-page`; [how FaultBench works](../bench/faultbench/README.md). Square brackets hold 95 % intervals (Wilson). The recipes train for seconds; they are sampled at "
-        f"every {results['every']}th step whatever that costs, as a long run would be within the usual budget."
+        f"How often `netwright run{f' --watch-every {every}' if every else ''}` speaks while healthy recipes train to their end, and what it names of faults that show in the course of training. Printed by "
+        f"`python -m bench.faultbench watch{'' if every else ' --every 0'} --write-page`; [how FaultBench works](../bench/faultbench/README.md). Square brackets hold 95 % intervals (Wilson). The recipes train for seconds; {how}"
     )
     yield ""
     yield f"Machine: {results['machine']}. State of the code: netwright {results['netwright']}."
