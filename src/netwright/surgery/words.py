@@ -20,7 +20,7 @@ from ..report.rehearsed import untried
 from ..report.terminal import make_console
 from ..report.words import headline
 from ..rule import Finding
-from ..trial import Cure
+from ..trial import Cure, Without
 from .files import diff
 from .operation import Operation
 
@@ -136,9 +136,24 @@ def _proof(out: Console, cure: Cure, proof: Proof) -> None:
         _say(out, "", proof.why)
     for line in by_hand(proof):
         _say(out, "By hand", line)
+    tested = {w.patch.key: w for w in cure.without}
     for patch in cure.not_needed:
         codes = f" ({', '.join(patch.codes)})" if patch.codes else ""
-        _say(out, "Not needed", f"{patch.remedy}{codes}: as good without it")
+        seeds = f" over {len(w.after)} seeds" if (w := tested.get(patch.key)) else ""
+        _say(out, "Not needed", f"{patch.remedy}{codes}: as good without it{seeds}")
+    for w in cure.without:
+        if w.needed is not False:
+            _say(out, "Needed" if w.needed else "Not tested", _without(w))
+
+
+def _without(without: Without) -> str:
+    """What a set is worth without one of its remedies, as far as that is known."""
+    name = without.patch.remedy
+    if without.needed is None:
+        return f"{name}: there was no time to see over the seeds whether it is as good without"
+    values = [v for v in without.after if v is not None]
+    better = sum(g > 0 for g in without.gains)
+    return f"{name}: {_middle(values)} without it (median over {len(without.after)} seeds, better than as it is in {better})"
 
 
 def _middle(values: Sequence[float]) -> str:

@@ -8,10 +8,10 @@ from ..rerun import Trace
 from ..rerun.trace import STOPPED
 from .cure import SEEDS, Attempt, Cure, Run, Set, Tried
 from .halving import Rung, halved
+from .lessening import KEEPS, lessened
 from .proving import proven
 from .yardstick import Stays, Yardstick, choose
 
-_KEEPS = 0.95  # of the gain: a remedy without which this much is kept is not needed
 _MUCH = 1.25  # times the gain: what a standard remedy must come to on top of those that findings nominate
 _MOST_SINGLE = 8
 _JOINED = 4  # standard remedies, of which the likeliest come first, that are tried on top of others as well
@@ -27,6 +27,7 @@ def search(
     chosen: Callable[[Set], None] = lambda _: None,
     rung: Rung | None = None,
     at_once: int = 1,
+    enough: Callable[[Cure], bool] = lambda _: True,
 ) -> Cure:
     """Find the smallest set of remedies that heals.
 
@@ -40,12 +41,13 @@ def search(
         chosen: told of the set that is found before it is proven.
         rung: a shorter length, at which many sets are compared first.
         at_once: how many re-runs are made beside each other.
+        enough: whether a part of a proven set comes up to what is asked of it besides its proof.
     """
     found = _Search(nominated, run, standard, healthy, rung).cure()
     if not found.patches:
         return found
     chosen(found.patches)
-    return proven(found, run, seeds, at_once=at_once)
+    return lessened(proven(found, run, seeds, at_once=at_once), run, at_once=at_once, enough=enough)
 
 
 class _Search:
@@ -176,7 +178,7 @@ class _Search:
             known = next((a for a in self.attempts if set(a.patches) == set(rest)), None)
             if known is None:
                 (known,) = self._try([rest])
-            if known.gain >= (_KEEPS * target if math.isfinite(target) else target) and known.gain > 0:
+            if known.gain >= (KEEPS * target if math.isfinite(target) else target) and known.gain > 0:
                 best = known
                 gone.append(patch)
         return best, gone
