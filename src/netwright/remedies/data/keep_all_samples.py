@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ...rule import Finding
+from .._removal import removed
 from .._training import scope
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, name_of
@@ -35,7 +36,7 @@ def edit(source: Source, _: Finding) -> Sequence[Change]:
         raise Refused(f"{len(masks) or 'no'} masks choose rows of inputs and labels")
     (mask,) = masks
     return [
-        source.delete(mask.statement),
+        *removed(source, mask.statement),
         *(source.replace(c, source.code(c.value)) for c in mask.chosen),
     ]
 

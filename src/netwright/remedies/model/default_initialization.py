@@ -7,6 +7,7 @@ import libcst as cst
 from ...rerun import Intervention
 from ...rule import Finding
 from .._hooks import at
+from .._removal import removed
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name, name_of
 
@@ -20,11 +21,11 @@ _METHODS = frozenset(["fill_", "zero_", "normal_", "uniform_", "copy_", "mul_", 
 
 @remedy.edit
 def edit(source: Source, finding: Finding) -> Sequence[Change]:
-    """Delete the statement that sets the weights; the module's own initialization stays."""
+    """Delete the statement that sets the weights, with a loop that does nothing else; the module's own initialization stays."""
     for place in (finding.where, *finding.also):
         for call in source.at(cst.Call, place.line) if place.line is not None else []:
             if _initializes(source, call):
-                return [source.delete(source.statement_of(call))]
+                return removed(source, source.statement_of(call))
     layer = (finding.where.module or "").rpartition(".")[2]
     named = [
         call
@@ -35,7 +36,7 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
         and f".{layer}.weight" in source.code(call.args[0].value)
     ]
     if named:
-        return [source.delete(source.statement_of(call)) for call in named]
+        return removed(source, *(source.statement_of(call) for call in named))
     raise Refused("no initializer of these weights stands in a statement of its own")
 
 
