@@ -105,6 +105,24 @@ def test_each_remedy_has_what_it_does_alone_and_what_the_others_do_without_it(tm
     assert made.proven
 
 
+def test_a_remedy_that_changes_nothing_is_none_that_did_not_help(tmp_path):
+    cure = healed()
+    cure = replace(
+        cure,
+        attempts=tuple(replace(a, void=a.patches == (C,)) for a in cure.attempts),
+        dropped=(replace(attempt(0.1, S), void=True, steps=3, beside=0.1),),
+        not_needed=(),
+    )
+    done = operation(tmp_path, cure, left=())
+    made = proofs.proof_of(done)
+    known = {e.name: e for e in made.edits}
+    assert (known["r3"].proved, known["r4"].proved) == (Proved.NOT_TRIED, Proved.NOT_TRIED)
+    assert known["r3"].why == "with r3 the re-run is the same to the last bit, so it does nothing here"
+    show(done, made, console=Console(file=(out := io.StringIO()), width=250))
+    assert out.getvalue().count("the same run to the last bit") == 2
+    assert f"not tried: {known['r3'].why}" in out.getvalue()
+
+
 def test_what_each_remedy_is_worth_over_the_seeds_is_said(tmp_path):
     without = (
         Without(patch=C, after=(0.9,) * 5, gains=(0.8,) * 5, needed=False),

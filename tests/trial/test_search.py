@@ -7,7 +7,7 @@ import pytest
 
 from netwright.remedies import Patch, Source, Treatment, interventions
 from netwright.remedies.source import Change
-from netwright.rerun import Intervention, Metric, Trace
+from netwright.rerun import Intervention, Metric, Point, Trace
 from netwright.trial import search
 from netwright.trial.proving import hopeless
 from netwright.trial.yardstick import Stays, choose, sign_flip
@@ -354,3 +354,28 @@ def test_what_only_ends_sooner_is_no_better_than_a_program_that_was_stopped(ende
     else:
         assert cure.yardstick is None and cure.patches == ()
         assert tried == [(), (replace(A, bends_loss=True),)]  # nothing could be said of others either
+
+
+def test_what_does_nothing_is_no_trial_of_the_cause_and_is_not_made_with_others():
+    def digest(s):
+        return "".join(sorted(s - {"b"}))
+
+    run, seen = program(lambda s, seed: 0.9 if {"a", "s"} <= s else 0.5)
+
+    def digested(wanted):
+        points = (Point(step=0, loss=1.0),)
+        return [
+            replace(t, points=points, losses_digest=digest(names(s)))
+            for (s, _), t in zip(wanted, run(wanted), strict=True)
+        ]
+
+    cure = search([[A], [B]], digested, standard=[S, T])
+    assert {frozenset(names(a.patches)): a.void for a in cure.attempts if len(a.patches) == 1} == {
+        frozenset({"a"}): False,  # as good as without, and another run
+        frozenset({"b"}): True,
+        frozenset({"s"}): False,
+        frozenset({"t"}): False,
+    }
+    assert names(cure.patches) == {"a", "s"}
+    assert cure.not_needed == ()
+    assert not any({"b", "s"} <= s for s, _ in seen)

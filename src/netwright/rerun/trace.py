@@ -92,6 +92,20 @@ class Trace:
         """Whether it came to the end that was wanted."""
         return self.ended in (FINISHED, STEPS)
 
+    def same_as(self, other: "Trace") -> bool:
+        """Whether two re-runs that came to their end computed the same from the first step to the last bit: what one of them has changed does nothing. Where a program fails, or never trains, that is not known."""
+        if not self.points or not (self.whole and other.whole):
+            return False
+        return (self.steps, self.losses_digest) == (
+            other.steps,
+            other.losses_digest,
+        ) and self._measured == other._measured
+
+    @property
+    def _measured(self) -> list[str]:
+        """What evaluations gave, wherever it stands in the file: a change may move lines. NaN is as good as NaN."""
+        return [repr((m.step, m.name, m.value, m.samples, m.loader)) for m in self.metrics]
+
     @property
     def losses(self) -> tuple[float, ...]:
         """The losses of the first line that differentiates one."""

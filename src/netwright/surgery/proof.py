@@ -84,6 +84,10 @@ def _tried(patch: Tried, cure: Cure) -> Edit:
         )
     if unfinished(cure, patch):
         return _edit(patch, why="the budget ended before its re-run did")
+    if any(a.void and _keys(a.patches) == {key} for a in (*cure.attempts, *cure.dropped)):
+        return _edit(
+            patch, why=f"with {patch.remedy} the re-run is the same to the last bit, so it does nothing here"
+        )
     alone = _value(cure, [key])
     if any(key in _keys(a.patches) for a in (*cure.attempts, *cure.dropped)):
         return _edit(patch, proved=Proved.NO_HELP, alone=alone, why=_gone(cure, key) if alone is None else "")

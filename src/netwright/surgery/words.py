@@ -25,6 +25,7 @@ from .files import diff
 from .operation import Operation
 
 _LABEL = 11
+_SAME = ": the same run to the last bit"
 
 
 def show(operation: Operation, proof: Proof, *, quiet: bool = False, console: Console | None = None) -> None:
@@ -96,10 +97,15 @@ def _trials(out: Console, operation: Operation, cure: Cure, proof: Proof) -> Non
     grid.add_column(overflow="fold")
     grid.add_row(" " * (_LABEL - 2), "as it is", _number(cure.control.value))
     for attempt in cure.attempts:
-        grid.add_row("", " + ".join(map(_named, attempt.patches)), _number(attempt.value))
+        grid.add_row(
+            "", " + ".join(map(_named, attempt.patches)), _number(attempt.value) + _SAME * attempt.void
+        )
     for attempt in cure.dropped:
         beside = f"{_number(attempt.beside)} as it is by then"
-        reached = f"{_number(attempt.value)} after {attempt.steps} steps, and no further ({beside})"
+        reached = (
+            f"{_number(attempt.value)} after {attempt.steps} steps, and no further ({beside})"
+            + _SAME * attempt.void
+        )
         grid.add_row("", " + ".join(map(_named, attempt.patches)), reached)
     out.print(grid)
 

@@ -20,6 +20,7 @@ class Attempt:
     """One set of remedies tried with the program's own seed. ``value`` is ``None`` where the re-run gave none.
 
     ``steps`` is where it was stopped when it had shown no more than the program as it is (``None``: it went the whole length), ``beside`` what the program as it is had reached by then.
+    ``void`` says that it computed the same as the program as it is, to the last bit: what was changed does nothing, and the trial says nothing of the cause.
     """
 
     patches: Set
@@ -28,6 +29,7 @@ class Attempt:
     gain: float
     steps: int | None = None
     beside: float | None = None
+    void: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,6 +94,8 @@ class _Search:
         self.yardstick = yardstick
         self._note([()], [control])
         self._note(sets, traces)
+        if self._without_void() and further:
+            further = _further(self.together, self.standard)
         if further and not any(a.gain > 0 for a in self.attempts):
             self._note(*self._whole_length(further, control))
         best, not_needed = self._best(further)
@@ -106,6 +108,12 @@ class _Search:
             not_needed=tuple(not_needed),
             refused=tuple(self.refused),
         )
+
+    def _without_void(self) -> bool:
+        """Leave out of what is made together what does nothing; whether there was any."""
+        void = [a.patches for a in (*self.attempts, *self.dropped) if a.void]
+        before, self.together = self.together, tuple(p for p in self.together if (p,) not in void)
+        return self.together != before
 
     def _nominated(self) -> list[Set]:
         sets: list[Set] = []
@@ -132,7 +140,8 @@ class _Search:
         for patches, trace in zip(sets, traces, strict=True):
             value = self.yardstick.value(trace)
             gain = self.yardstick.gain(self.attempts[0].value, value) if patches else 0.0
-            noted.append(Attempt(patches=patches, trace=trace, value=value, gain=gain))
+            void = bool(patches) and self.yardstick.same(trace, self.attempts[0].trace)
+            noted.append(Attempt(patches=patches, trace=trace, value=value, gain=gain, void=void))
             self.attempts.append(noted[-1])
         return noted
 
@@ -145,6 +154,9 @@ class _Search:
         not_needed: list[Tried] = []
         if best.gain > 0 and len(best.patches) > 1:
             best, not_needed = self._smallest(best)
+            not_needed = [
+                p for p in not_needed if not any(a.void and a.patches == (p,) for a in self.attempts)
+            ]
         elif best.gain > 0:
             best = self._grown(self._further_still(best))
             not_needed = [p for p in self.together if p not in best.patches]

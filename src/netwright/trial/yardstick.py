@@ -47,6 +47,10 @@ class Yardstick:
             found = metric.value if metric is not None else None
         return found if found is not None and math.isfinite(found) else None
 
+    def same(self, trace: Trace, other: Trace) -> bool:
+        """Whether a re-run is the same as another to the last bit, as far as anything of it is seen."""
+        return trace.same_as(other) and (not self.as_printed or self.value(trace) == self.value(other))
+
     def cut_off(self, trace: Trace) -> bool:
         """Whether a re-run was stopped before it could give it: that is no worse result, and no better one."""
         if trace.ended not in STOPPED:

@@ -52,4 +52,9 @@ def hook(finding: Finding) -> Intervention:
     """What sets weights on the line does nothing."""
     if finding.code in ("NW207", "NW407"):
         raise Refused("the line is that of the layer, and not of what sets its weights")
+    written = finding.measured.get("initializer")
+    if written == "":
+        raise Refused("no call sets these weights: they are as they were made on the line")
+    if isinstance(written, str) and written.startswith("__"):
+        raise Refused("the weights are assigned to, which a re-run cannot leave out")
     return at(finding, "instead", call="nn.init.* " + " ".join(f"Tensor.{m}" for m in sorted(_METHODS)))
