@@ -13,7 +13,7 @@ from handmade import finding, report
 from netwright.diagnosis import Edit, Proved, Rehearsed, diagnose
 from netwright.evidence import Where
 from netwright.remedies import Patch, Source, Treatment
-from netwright.rerun import Command, Intervention, Trace
+from netwright.rerun import Command, Intervention, Metric, Trace
 from netwright.rerun.cache import state_of
 from netwright.surgery import proof as proofs
 from netwright.surgery.operation import Operation, by_rehearsal
@@ -121,6 +121,25 @@ def test_a_remedy_that_changes_nothing_is_none_that_did_not_help(tmp_path):
     show(done, made, console=Console(file=(out := io.StringIO()), width=250))
     assert out.getvalue().count("the same run to the last bit") == 2
     assert f"not tried: {known['r3'].why}" in out.getvalue()
+
+
+def test_the_accuracy_stands_beside_the_balanced_one(tmp_path):
+    def scored(made, accuracy):
+        metric = Metric(step=1, name="accuracy", value=accuracy, samples=9, recall=made.value)
+        return replace(made, trace=replace(made.trace, metrics=(metric,)))
+
+    cure = healed()
+    cure = replace(
+        cure,
+        yardstick=Yardstick(name="balanced accuracy"),
+        control=scored(cure.control, 0.97),
+        attempts=tuple(scored(a, 0.96) for a in cure.attempts),
+    )
+    done = operation(tmp_path, cure, left=())
+    show(done, proofs.proof_of(done), console=Console(file=(out := io.StringIO()), width=250))
+    rows = [line.split() for line in out.getvalue().splitlines()]
+    assert ["as", "it", "is", "0.1", "(accuracy", "0.97)"] in rows
+    assert ["r1", "0.6", "(accuracy", "0.96)"] in rows
 
 
 def test_what_each_remedy_is_worth_over_the_seeds_is_said(tmp_path):

@@ -379,3 +379,37 @@ def test_what_does_nothing_is_no_trial_of_the_cause_and_is_not_made_with_others(
     assert names(cure.patches) == {"a", "s"}
     assert cure.not_needed == ()
     assert not any({"b", "s"} <= s for s, _ in seen)
+
+
+def scored(accuracy, recall, *, tail=()):
+    metric = Metric(step=9, name="accuracy", value=accuracy, samples=100, at="t:9", recall=recall)
+    return Trace(ended="finished", metrics=(metric,), tail=tail)
+
+
+def test_a_remedy_for_rare_classes_is_judged_by_balanced_accuracy():
+    def run(wanted):
+        return [scored(0.91, 0.8) if s else scored(0.95, 0.5 + 0.001 * seed) for s, seed in wanted]
+
+    cure = search([[replace(A, for_rare=True, bends_loss=True)]], run)
+    assert cure.yardstick.name == "balanced accuracy"
+    assert cure.proven
+    assert (cure.control.value, cure.attempts[0].value) == (0.5, 0.8)
+    assert cure.yardstick.most(0.5) == 0.5
+    cure = search([[A]], run)
+    assert (cure.yardstick.name, cure.patches) == ("accuracy", ())
+
+
+@pytest.mark.parametrize(
+    ("recall", "tail", "name"),
+    [
+        (0.5, (), "balanced accuracy"),
+        (0.5, ("test F1 0.4",), "f1"),  # what the program itself is after
+        (0.5, ("accuracy 0.9",), "balanced accuracy"),
+        (None, ("test AUC 0.8",), "auc"),
+        (None, (), "accuracy"),  # compared elsewhere than in torch
+    ],
+)
+def test_what_sees_rare_classes_goes_before_accuracy(recall, tail, name):
+    traces = [scored(0.9, recall, tail=tail)] * 2
+    assert choose(traces, Stays(rare=True)).name == name
+    assert choose(traces, Stays()).name == "accuracy"

@@ -35,6 +35,7 @@ class Metric:
     """A number of one evaluation, over all of its batches. ``name`` is ``loss``, ``accuracy``, ``squared error`` or ``absolute error``.
 
     ``at`` is the line that computes it, ``loader`` the turn of the DataLoader that the batches came from (``None``: none), ``samples`` how many numbers it is a mean of.
+    ``recall`` is, of an accuracy, the mean over the classes of the share of their targets that were answered right; ``None`` where that is not known.
     """
 
     step: int
@@ -43,6 +44,7 @@ class Metric:
     samples: int
     at: str = ""
     loader: int | None = None
+    recall: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

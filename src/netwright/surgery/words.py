@@ -20,7 +20,8 @@ from ..report.rehearsed import untried
 from ..report.terminal import make_console
 from ..report.words import headline
 from ..rule import Finding
-from ..trial import Cure, Without
+from ..trial import Attempt, Cure, Without
+from ..trial.yardstick import ACCURACY, BALANCED
 from .files import diff
 from .operation import Operation
 
@@ -95,10 +96,10 @@ def _trials(out: Console, operation: Operation, cure: Cure, proof: Proof) -> Non
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    grid.add_row(" " * (_LABEL - 2), "as it is", _number(cure.control.value))
+    grid.add_row(" " * (_LABEL - 2), "as it is", _reached(cure, cure.control))
     for attempt in cure.attempts:
         grid.add_row(
-            "", " + ".join(map(_named, attempt.patches)), _number(attempt.value) + _SAME * attempt.void
+            "", " + ".join(map(_named, attempt.patches)), _reached(cure, attempt) + _SAME * attempt.void
         )
     for attempt in cure.dropped:
         beside = f"{_number(attempt.beside)} as it is by then"
@@ -108,6 +109,14 @@ def _trials(out: Console, operation: Operation, cure: Cure, proof: Proof) -> Non
         )
         grid.add_row("", " + ".join(map(_named, attempt.patches)), reached)
     out.print(grid)
+
+
+def _reached(cure: Cure, attempt: Attempt) -> str:
+    """The value of an attempt; beside the balanced accuracy, which may be bought with it, the accuracy."""
+    beside = attempt.trace.held_out().get(ACCURACY)
+    if cure.yardstick is None or cure.yardstick.name != BALANCED or beside is None:
+        return _number(attempt.value)
+    return f"{_number(attempt.value)}  (accuracy {_number(beside.value)})"
 
 
 def _named(tried: Patch | Treatment) -> str:

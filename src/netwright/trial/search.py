@@ -245,8 +245,12 @@ def _further(together: Set, standard: Sequence[Tried]) -> list[Set]:
 
 
 def stays(tried: Sequence[Tried]) -> Stays:
-    """Which losses can be compared before and after these remedies."""
-    return Stays(loss=not any(p.bends_loss for p in tried), training=not any(p.bends_training for p in tried))
+    """What can be compared before and after these remedies."""
+    return Stays(
+        loss=not any(p.bends_loss for p in tried),
+        training=not any(p.bends_training for p in tried),
+        rare=any(p.for_rare for p in tried),
+    )
 
 
 def compatible(patches: Iterable[Tried]) -> tuple[Set, list[str]]:

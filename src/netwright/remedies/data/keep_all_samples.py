@@ -14,6 +14,7 @@ from ..source import Change, Refused, Source, name_of
 remedy = Remedy(
     name="keep-all-samples",
     bends_training=True,
+    for_rare=True,
     mends=("NW107",),
     assumes="one mask of the file is made by comparing the labels, and does nothing but choose the rows of the training inputs and of the labels (x[keep], y[keep])",
 )
