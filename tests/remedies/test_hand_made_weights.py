@@ -78,6 +78,35 @@ def test_only_what_sets_weights_in_place_can_be_left_out_in_a_re_run(how, tmp_pa
             attempt(finding)
 
 
+@pytest.mark.parametrize(
+    ("made", "line", "holds"),
+    [
+        ("nn.Parameter(torch.empty(4, 4))", "nn.init.normal_(self.w, std=9)", False),
+        ("nn.Parameter(torch.Tensor(4, 4))", "self.w.data.fill_(9)", False),
+        ("nn.Parameter(torch.empty(4, 4), requires_grad=True)", "init.constant_(self.w.data, 9)", False),
+        ("nn.Parameter(torch.empty(4, 4))", "normal_(p)", False),  # of a loop, say
+        ("nn.Parameter(torch.empty(4, 4))", "nn.init.normal_(self.layer.weight, std=9)", True),
+        ("nn.Parameter(torch.empty(4, 4))", "self.w.data.mul_(9)", True),  # the values are set elsewhere
+        ("nn.Parameter(torch.randn(4, 4))", "nn.init.normal_(self.w, std=9)", True),
+        ("nn.Linear(4, 4)", "nn.init.normal_(p, std=9)", True),
+    ],
+)
+def test_what_has_no_values_without_the_call_keeps_it(made, line, holds, tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(
+        f"class Own(nn.Module):\n    def __init__(self):\n        self.w = {made}\n        {line}\n"
+    )
+    finding = find_rule("NW202").found("", where=Where(file=str(script), line=4), expected="", fix="")
+    (remedy,) = (r for r in all_remedies() if r.name == "default-initialization")
+    if holds:
+        assert line not in remedy.apply(finding).after
+        assert remedy.treat(finding).intervention.name == "instead"
+        return
+    for attempt in (remedy.apply, remedy.treat):
+        with pytest.raises(Refused, match="without values"):
+            attempt(finding)
+
+
 def test_the_last_initializer_whose_line_is_known_is_the_one():
     known = Where(file="train.py", line=3)
     calls = (("init.kaiming_uniform", known), ("fill", known), ("mul", Where()))

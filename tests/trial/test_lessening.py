@@ -76,6 +76,15 @@ def test_a_budget_that_ends_leaves_the_set_and_says_what_was_not_seen():
     assert (b.needed, len(b.after)) == (None, 3)
 
 
+def test_nothing_is_begun_when_the_time_is_over():
+    run, seen = program(by_one_seed)
+    cure = search([[A], [B]], run, over=lambda: True)
+    assert cure.proven
+    assert names(cure.patches) == {"a", "b"}
+    assert [w.needed for w in cure.without] == [None, None]
+    assert ({"a"}, 1) not in seen
+
+
 def test_what_else_is_asked_of_a_set_is_asked_of_a_smaller_one():
     run, _ = program(by_one_seed)
     cure = search([[A], [B]], run, enough=lambda smaller: len(smaller.patches) > 1)

@@ -214,6 +214,7 @@ def _search(operation: Operation, *, seeds: int, progress: Callable[[float], Non
             rung=trials.rung,
             at_once=trials.at_once,
             enough=enough,
+            over=lambda: trials.over,
         )
         if not enough(operation.cure):
             operation.cure = replace(operation.cure, short=True)

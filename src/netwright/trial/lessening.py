@@ -14,7 +14,12 @@ KEEPS = 0.95  # of the gain: a remedy without which this much is kept is not nee
 
 
 def lessened(
-    cure: Cure, run: Run, *, at_once: int = 1, enough: Callable[[Cure], bool] = lambda _: True
+    cure: Cure,
+    run: Run,
+    *,
+    at_once: int = 1,
+    enough: Callable[[Cure], bool] = lambda _: True,
+    over: Callable[[], bool] = lambda: False,
 ) -> Cure:
     """The cure with as few remedies as are proven and no worse.
 
@@ -25,6 +30,7 @@ def lessened(
         run: re-runs the program.
         at_once: how many re-runs are made beside each other. After every so many it is seen whether the others can still be proven.
         enough: whether a smaller cure comes up to what else is asked of it.
+        over: whether the time for re-runs is over.
     """
     if not cure.proven:
         return cure
@@ -34,7 +40,7 @@ def lessened(
         rest = tuple(p for p in cure.patches if p != patch)
         if not rest:
             break
-        after, cut_off = _values(cure, rest, numbers, run, at_once)
+        after, cut_off = _values(cure, rest, numbers, run, at_once, over)
         found = Without(patch=patch, after=after, gains=_gains(cure, cure.before, after))
         if cut_off:
             known.append(found)
@@ -57,12 +63,14 @@ def _least_telling_first(cure: Cure) -> Sequence[Tried]:
 
 
 def _values(
-    cure: Cure, rest: Set, numbers: Sequence[int], run: Run, at_once: int
+    cure: Cure, rest: Set, numbers: Sequence[int], run: Run, at_once: int, over: Callable[[], bool]
 ) -> tuple[tuple[float | None, ...], bool]:
     """What the others reach, for as many seeds of the proof as it takes to see that they are not proven; and whether the time was over before that."""
     assert cure.yardstick is not None
     values: list[float | None] = []
     while len(values) < len(numbers):
+        if over():
+            return tuple(values), True
         wanted = numbers[len(values) :][: max(1, at_once)]
         traces = run([(rest, seed) for seed in wanted])
         done = [cure.yardstick.value(t) for t in takewhile(in_time, traces)]

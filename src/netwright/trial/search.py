@@ -28,6 +28,7 @@ def search(
     rung: Rung | None = None,
     at_once: int = 1,
     enough: Callable[[Cure], bool] = lambda _: True,
+    over: Callable[[], bool] = lambda: False,
 ) -> Cure:
     """Find the smallest set of remedies that heals.
 
@@ -42,12 +43,14 @@ def search(
         rung: a shorter length, at which many sets are compared first.
         at_once: how many re-runs are made beside each other.
         enough: whether a part of a proven set comes up to what is asked of it besides its proof.
+        over: whether the time for re-runs is over: what of a proven set is needed is then not tried any more.
     """
     found = _Search(nominated, run, standard, healthy, rung).cure()
     if not found.patches:
         return found
     chosen(found.patches)
-    return lessened(proven(found, run, seeds, at_once=at_once), run, at_once=at_once, enough=enough)
+    found = proven(found, run, seeds, at_once=at_once)
+    return lessened(found, run, at_once=at_once, enough=enough, over=over)
 
 
 class _Search:
