@@ -83,7 +83,7 @@ def test_a_line_that_only_turns_the_sign_goes():
         mended("turn-sign", "NW307", text, "-loss", accuracy_before=0.5) == "loss = f(x)\nloss.backward()\n"
     )
     alone = "if flipped:\n    loss = -loss\n"
-    assert mended("turn-sign", "NW307", alone, "-loss", accuracy_before=0.5) == "if flipped:\n    pass\n"
+    assert mended("turn-sign", "NW307", alone, "-loss", accuracy_before=0.5) == ""
 
 
 def test_the_sign_stays_where_the_targets_are_wrong_or_more_is_returned():

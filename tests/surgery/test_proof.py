@@ -13,12 +13,12 @@ from handmade import finding, report
 from netwright.diagnosis import Edit, Proved, Rehearsed, diagnose
 from netwright.evidence import Where
 from netwright.remedies import Patch, Source, Treatment
-from netwright.rerun import Command, Intervention, Trace
+from netwright.rerun import Command, Intervention, Metric, Trace
 from netwright.rerun.cache import state_of
 from netwright.surgery import proof as proofs
 from netwright.surgery.operation import Operation, by_rehearsal
 from netwright.surgery.words import show
-from netwright.trial import Attempt, Cure
+from netwright.trial import Attempt, Cure, Without
 from netwright.trial.yardstick import Yardstick
 
 SOURCE = Source(Path("/project/train.py"), "a = 1\nb = 2\nc = 3\nd = 4\n")
@@ -103,6 +103,62 @@ def test_each_remedy_has_what_it_does_alone_and_what_the_others_do_without_it(tm
     assert [e.why for e in made.edits if e.codes == ("NW999",)] == ["netwright has no remedy for it"]
     assert (made.control, made.together, made.better, made.left) == (0.1, 0.95, 5, ())
     assert made.proven
+
+
+def test_a_remedy_that_changes_nothing_is_none_that_did_not_help(tmp_path):
+    cure = healed()
+    cure = replace(
+        cure,
+        attempts=tuple(replace(a, void=a.patches == (C,)) for a in cure.attempts),
+        dropped=(replace(attempt(0.1, S), void=True, steps=3, beside=0.1),),
+        not_needed=(),
+    )
+    done = operation(tmp_path, cure, left=())
+    made = proofs.proof_of(done)
+    known = {e.name: e for e in made.edits}
+    assert (known["r3"].proved, known["r4"].proved) == (Proved.NOT_TRIED, Proved.NOT_TRIED)
+    assert known["r3"].why == "with r3 the re-run is the same to the last bit, so it does nothing here"
+    show(done, made, console=Console(file=(out := io.StringIO()), width=250))
+    assert out.getvalue().count("the same run to the last bit") == 2
+    assert f"not tried: {known['r3'].why}" in out.getvalue()
+
+
+def test_the_accuracy_stands_beside_the_balanced_one(tmp_path):
+    def scored(made, accuracy):
+        metric = Metric(step=1, name="accuracy", value=accuracy, samples=9, recall=made.value)
+        return replace(made, trace=replace(made.trace, metrics=(metric,)))
+
+    cure = healed()
+    cure = replace(
+        cure,
+        yardstick=Yardstick(name="balanced accuracy"),
+        control=scored(cure.control, 0.97),
+        attempts=tuple(scored(a, 0.96) for a in cure.attempts),
+    )
+    done = operation(tmp_path, cure, left=())
+    show(done, proofs.proof_of(done), console=Console(file=(out := io.StringIO()), width=250))
+    rows = [line.split() for line in out.getvalue().splitlines()]
+    assert ["as", "it", "is", "0.1", "(accuracy", "0.97)"] in rows
+    assert ["r1", "0.6", "(accuracy", "0.96)"] in rows
+
+
+def test_what_each_remedy_is_worth_over_the_seeds_is_said(tmp_path):
+    without = (
+        Without(patch=C, after=(0.9,) * 5, gains=(0.8,) * 5, needed=False),
+        Without(patch=B, after=(0.2, 0.1), gains=(0.1, 0.0), needed=True),
+        Without(patch=A, after=(0.2,), gains=(0.1,)),
+    )
+    done = operation(tmp_path, healed(without=without), left=())
+    made = proofs.proof_of(done)
+    assert [e.proved for e in made.edits if e.name in ("r1", "r2")] == [Proved.PROVEN] * 2
+    (a,) = (e for e in made.edits if e.name == "r1")
+    assert a.why == "there was no time to see whether it is as good without"
+    show(done, made, console=Console(file=(out := io.StringIO()), width=250))
+    said = out.getvalue()
+    assert f"with the others only; {a.why}" in said
+    assert "r3 (NW501): as good without it over 5 seeds" in said
+    assert "r2: 0.15 without it (median over 2 seeds, better than as it is in 1)" in said
+    assert "r1: there was no time to see over the seeds whether it is as good without" in said
 
 
 def test_what_was_rehearsed_is_said_of_a_cause_that_was_not_tried(tmp_path):

@@ -146,6 +146,16 @@ def test_what_is_still_found_is_no_health(mended):
     assert [f.code for f in made.left((patch,), {})] == ["NW302"]
 
 
+def test_a_smaller_set_is_examined_in_place_of_one_that_is_under_way(mended):
+    made, patch, found, texts = mended
+    second = replace(patch, changes=(patch.source.replace(patch.source.statement(2), "b = 0"),))
+    made.begin((patch, second))
+    found["report"] = report(finding("NW302"))
+    assert [f.code for f in made.left((patch,), {})] == ["NW302"]
+    assert texts == ["a = 0\nb = 0\n", "a = 0\nb = 2\n"]
+    assert not made.under_way
+
+
 def test_without_a_patch_there_is_no_mended_program(mended):
     made, patch, _, texts = mended
     treated = Treatment(remedy="r", title="t", codes=(), intervention=Intervention(name="argument"))

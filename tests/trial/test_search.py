@@ -7,7 +7,7 @@ import pytest
 
 from netwright.remedies import Patch, Source, Treatment, interventions
 from netwright.remedies.source import Change
-from netwright.rerun import Intervention, Metric, Trace
+from netwright.rerun import Intervention, Metric, Point, Trace
 from netwright.trial import search
 from netwright.trial.proving import hopeless
 from netwright.trial.yardstick import Stays, choose, sign_flip
@@ -354,3 +354,62 @@ def test_what_only_ends_sooner_is_no_better_than_a_program_that_was_stopped(ende
     else:
         assert cure.yardstick is None and cure.patches == ()
         assert tried == [(), (replace(A, bends_loss=True),)]  # nothing could be said of others either
+
+
+def test_what_does_nothing_is_no_trial_of_the_cause_and_is_not_made_with_others():
+    def digest(s):
+        return "".join(sorted(s - {"b"}))
+
+    run, seen = program(lambda s, seed: 0.9 if {"a", "s"} <= s else 0.5)
+
+    def digested(wanted):
+        points = (Point(step=0, loss=1.0),)
+        return [
+            replace(t, points=points, losses_digest=digest(names(s)))
+            for (s, _), t in zip(wanted, run(wanted), strict=True)
+        ]
+
+    cure = search([[A], [B]], digested, standard=[S, T])
+    assert {frozenset(names(a.patches)): a.void for a in cure.attempts if len(a.patches) == 1} == {
+        frozenset({"a"}): False,  # as good as without, and another run
+        frozenset({"b"}): True,
+        frozenset({"s"}): False,
+        frozenset({"t"}): False,
+    }
+    assert names(cure.patches) == {"a", "s"}
+    assert cure.not_needed == ()
+    assert not any({"b", "s"} <= s for s, _ in seen)
+
+
+def scored(accuracy, recall, *, tail=()):
+    metric = Metric(step=9, name="accuracy", value=accuracy, samples=100, at="t:9", recall=recall)
+    return Trace(ended="finished", metrics=(metric,), tail=tail)
+
+
+def test_a_remedy_for_rare_classes_is_judged_by_balanced_accuracy():
+    def run(wanted):
+        return [scored(0.91, 0.8) if s else scored(0.95, 0.5 + 0.001 * seed) for s, seed in wanted]
+
+    cure = search([[replace(A, for_rare=True, bends_loss=True)]], run)
+    assert cure.yardstick.name == "balanced accuracy"
+    assert cure.proven
+    assert (cure.control.value, cure.attempts[0].value) == (0.5, 0.8)
+    assert cure.yardstick.most(0.5) == 0.5
+    cure = search([[A]], run)
+    assert (cure.yardstick.name, cure.patches) == ("accuracy", ())
+
+
+@pytest.mark.parametrize(
+    ("recall", "tail", "name"),
+    [
+        (0.5, (), "balanced accuracy"),
+        (0.5, ("test F1 0.4",), "f1"),  # what the program itself is after
+        (0.5, ("accuracy 0.9",), "balanced accuracy"),
+        (None, ("test AUC 0.8",), "auc"),
+        (None, (), "accuracy"),  # compared elsewhere than in torch
+    ],
+)
+def test_what_sees_rare_classes_goes_before_accuracy(recall, tail, name):
+    traces = [scored(0.9, recall, tail=tail)] * 2
+    assert choose(traces, Stays(rare=True)).name == name
+    assert choose(traces, Stays()).name == "accuracy"

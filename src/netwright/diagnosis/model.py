@@ -28,7 +28,7 @@ class Edit:
 
     ``codes`` and ``where`` are those of the finding that it mends (no code: a standard remedy, which nothing nominates). ``alone`` is the yardstick with this remedy alone, ``without`` with the whole set
     but this one; ``None`` where that was not run or gave no result. ``by_hand`` says what to change in the source where it was tried without an edit of it, so that no patch has it. ``why`` says why it was not tried;
-    of one that helped, why there is no patch; of one that did not help, what it had reached
+    of one that helped, why there is no patch, or that there was no time to see whether it is as good without; of one that did not help, what it had reached
     when it was given up before its end.
     """
 
@@ -124,7 +124,7 @@ class Proof:
 class Cause:
     """One explanation of what is wrong. ``code`` is empty for a setting that no rule names and a trial found.
 
-    ``remedy`` is the one that speaks for it, with its ``alone``, ``without`` and ``by_hand`` as :class:`Edit` has them; ``why`` says why none was tried, or why there is no patch.
+    ``remedy`` is the one that speaks for it, with its ``alone``, ``without`` and ``by_hand`` as :class:`Edit` has them; ``why`` says why none was tried, why there is no patch, or that it was not seen whether it is as good without.
     """
 
     code: str

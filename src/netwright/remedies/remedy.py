@@ -21,7 +21,7 @@ class Remedy:
     ``mends`` are codes of rules. ``assumes`` says in words what must hold, and what the edit refuses without. The prose is the docstring of the module.
     ``name`` is kebab-case. ``bends_loss`` says that the loss after it is another than before, so that the two cannot be compared, ``bends_training`` that
     the loss in training is (it is of other samples, or of less noise), and that of an evaluation is not, ``late`` that what it is worth may show only at the end of a training (a smaller rate, a schedule,
-    regularization). ``beyond_step`` says why it cannot be rehearsed on recorded steps though it can be made at hooks: it changes what is in none of them.
+    regularization), ``for_rare`` that it trades right answers of a large class for those of rare ones, so that an accuracy over all samples says little of what it is worth. ``beyond_step`` says why it cannot be rehearsed on recorded steps though it can be made at hooks: it changes what is in none of them.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Remedy:
     bends_loss: bool = False
     bends_training: bool = False
     late: bool = False
+    for_rare: bool = False
     beyond_step: str = ""
     _edits: list[Edit] = field(default_factory=list[Edit], repr=False)
     _hooks: list[Hook] = field(default_factory=list[Hook], repr=False)
@@ -99,6 +100,7 @@ class Remedy:
             bends_loss=self.bends_loss,
             bends_training=self.bends_training,
             late=self.late,
+            for_rare=self.for_rare,
             source=source,
             changes=tuple(changes),
         )
@@ -140,6 +142,7 @@ class Remedy:
             bends_loss=self.bends_loss,
             bends_training=self.bends_training,
             late=self.late,
+            for_rare=self.for_rare,
             intervention=intervention,
             why=why,
         )
@@ -158,6 +161,7 @@ class Treatment:
     bends_loss: bool = False
     bends_training: bool = False
     late: bool = False
+    for_rare: bool = False
     beyond: "Treatment | None" = None
 
     @property
@@ -202,6 +206,7 @@ class Patch:
     bends_loss: bool = False
     bends_training: bool = False
     late: bool = False
+    for_rare: bool = False
     beyond: "Patch | None" = None
 
     @property

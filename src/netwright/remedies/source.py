@@ -130,19 +130,6 @@ class Source:
         block = self.parent(statement)
         return list(getattr(block, "body", [statement]))
 
-    def whole(self, statement: cst.CSTNode, *kinds: type[cst.BaseCompoundStatement]) -> cst.CSTNode:
-        """A statement with the blocks of these kinds around it that hold nothing else."""
-        while len(self.siblings(statement)) == 1:
-            above = self.above(statement, cst.BaseCompoundStatement)
-            if not isinstance(above, kinds):
-                break
-            if isinstance(above, cst.If) and (
-                above.orelse is not None or isinstance(self.parent(above), cst.If)
-            ):
-                break
-            statement = above
-        return statement
-
     # -- changing ----------------------------------------------------------------------------------------------------------------
 
     def replace(self, node: cst.CSTNode, text: str) -> Change:
@@ -177,10 +164,11 @@ class Source:
             text = self.newline + text
         return Change(offset, offset, text)
 
-    def delete(self, node: cst.CSTNode) -> Change:
-        """Take a statement out with its lines; ``pass`` stays where its block would be empty."""
+    def delete(self, node: cst.CSTNode, *, passes: bool | None = None) -> Change:
+        """Take a statement out with its lines; ``pass`` stays where its block would be empty (or where it is told to stay, because others go as well)."""
         start, end = self._starts[self.line_of(node) - 1], self._line_after(node)
-        if len(self.siblings(node)) == 1 and not isinstance(self.parent(node), cst.Module):
+        alone = len(self.siblings(node)) == 1 if passes is None else passes
+        if alone and not isinstance(self.parent(node), cst.Module):
             return Change(start, end, self.indent(node) + "pass" + self.newline)
         return Change(start, end, "")
 

@@ -40,7 +40,7 @@ def sentences(diagnosis: Diagnosis) -> Iterator[str]:
     names = listed([label for label, _ in healing]) or listed([e.name for e in proof.cure])
     length = f"{proof.steps} steps each" if proof.steps else "to their own end"
     yield f"same program, seeds and data, {length}: {_over_seeds(proof, names)}"
-    if len(healing) > 1:
+    if len(healing) > 1 and proof.together is not None:
         together = f"{number(proof.control)} as it is, {number(proof.together)} with {names}"
         alone = [f"{number(c.alone)} with {label} alone" for label, c in healing if c.alone is not None]
         yield f"with its own seed: {proof.yardstick} {'; '.join([together, *alone])}"
@@ -87,7 +87,8 @@ def of_cause(cause: Cause, proof: Proof) -> str:
         if len(proof.cure) > 1 and cause.without is not None
         else ""
     )
-    return f"{cause.proved.value}: {', '.join(p for p in (alone, without) if p) or cause.remedy}"
+    untested = f"; {cause.why}" if cause.why and not cause.by_hand else ""
+    return f"{cause.proved.value}: {', '.join(p for p in (alone, without) if p) or cause.remedy}{untested}"
 
 
 def no_help(proof: Proof) -> str:

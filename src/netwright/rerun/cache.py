@@ -14,7 +14,7 @@ from .plan import Command, Plan
 from .trace import FINISHED, STEPS, Trace
 
 FOLDER = Path(".netwright") / "cache" / "rerun"
-_FORMAT = 1
+_FORMAT = 2
 # The environment is part of the key: programs read settings from it. What a terminal or a session puts there is not.
 _PASSING = re.compile(
     r"_|PWD|OLDPWD|SHLVL|COLUMNS|LINES|LS_COLORS|TERM\w*|COLORTERM|DISPLAY|WINDOWID|PYTEST_\w+|(SSH|XDG|DBUS|TMUX|VSCODE|GPG|GNOME)_?\w*"

@@ -15,6 +15,7 @@ from ..evidence import RESHAPES
 from ..inference import LOSSES
 
 _LABELS = frozenset("argmax max topk round gt ge lt le greater greater_equal less less_equal sign".split())
+_MOST_CLASSES = 1000
 _COMPARE = frozenset(("eq", "ne"))
 _ERRORS = {"squared": "squared error", "absolute": "absolute error"}
 _KEPT = RESHAPES | {"detach", "cpu", "float", "long", "int", "to", "cat", "stack", "__getitem__", "clone"}
@@ -22,11 +23,31 @@ _KEPT = RESHAPES | {"detach", "cpu", "float", "long", "int", "to", "cat", "stack
 
 @dataclass(slots=True)
 class Sum:
-    """A running mean: ``total`` of ``count`` numbers. ``grad`` says that autograd was on, so that it may have been training."""
+    """A running mean: ``total`` of ``count`` numbers. ``grad`` says that autograd was on, so that it may have been training.
+
+    ``classes`` are right answers and all targets of each class, where answers are compared with targets; ``None`` where what they are compared with is not known to be that.
+    """
 
     total: float = 0.0
     count: int = 0
     grad: bool = False
+    classes: dict[int, tuple[int, int]] | None = field(default_factory=dict[int, tuple[int, int]])
+
+    @property
+    def recall(self) -> float | None:
+        """The mean over the classes of the share of their targets that were answered right."""
+        if not self.classes:
+            return None
+        return sum(right / targets for right, targets in self.classes.values()) / len(self.classes)
+
+    def answered(self, by_class: "dict[int, tuple[int, int]] | None") -> None:
+        """Add the answers of a batch."""
+        if by_class is None or self.classes is None:
+            self.classes = None
+            return
+        for c, (right, targets) in by_class.items():
+            before = self.classes.get(c, (0, 0))
+            self.classes[c] = before[0] + right, before[1] + targets
 
 
 @dataclass(slots=True)
@@ -56,7 +77,7 @@ class Seen:
             return known[1]
         return "output" if tensor.requires_grad and tensor.is_leaf else None
 
-    def add(self, name: str, mean: torch.Tensor, count: int) -> None:
+    def add(self, name: str, mean: torch.Tensor, count: int) -> Sum:
         """Note a number of the evaluation: a mean over ``count``."""
         at = user_where(1)
         key = (self.step, name, self.at(at.at) if at.known else "", self.loader)
@@ -64,6 +85,7 @@ class Seen:
         item.total += float(mean) * count
         item.count += count
         item.grad = item.grad or torch.is_grad_enabled()
+        return item
 
     def was_training(self) -> None:
         """A backward pass came: what was computed with autograd on since the last step belongs to it."""
@@ -81,6 +103,27 @@ class Seen:
                 self.add("loss", tensor.detach(), max(rows, 1))
             else:
                 self.mark(tensor, "output")
+
+
+def by_class(right: torch.Tensor, target: torch.Tensor | None) -> dict[int, tuple[int, int]] | None:
+    """How many answers to the targets of each class are right, and how many targets it has; ``None`` where they are no classes. Targets below 0 stand for none.
+
+    Args:
+        right: for each target whether it is answered right.
+        target: what answers are compared with.
+    """
+    if target is None or target.shape != right.shape or target.is_complex():
+        return None
+    numbers = target.detach().reshape(-1)
+    classes = numbers.long()
+    if (numbers.is_floating_point() and not bool((numbers == classes).all())) or int(
+        classes.max()
+    ) >= _MOST_CLASSES:
+        return None
+    named = classes >= 0
+    targets = torch.bincount(classes[named]).tolist()
+    hits = torch.bincount(classes[named & right.reshape(-1)], minlength=len(targets)).tolist()
+    return {c: (int(h), int(n)) for c, (h, n) in enumerate(zip(hits, targets, strict=True)) if n}
 
 
 class Metrics(Onlooker):
@@ -112,8 +155,11 @@ class Metrics(Onlooker):
             self._loss(out, args, kwargs, given)
         elif name in _COMPARE:
             if "label" in marks and isinstance(out, torch.Tensor) and out.numel():
-                right = out.float().mean()
-                seen.add("accuracy", right if name == "eq" else 1 - right, out.numel())
+                share = out.float().mean()
+                item = seen.add("accuracy", share if name == "eq" else 1 - share, out.numel())
+                target = next((t for t in given if seen.mark_of(t) is None), None)
+                right = out if name == "eq" else out.logical_not()
+                item.answered(by_class(right, target) if len(given) == 2 else None)
         elif name in ("mean", "sum") and marks[0] in _ERRORS and given[0].numel():
             if isinstance(out, torch.Tensor) and out.numel() == 1:
                 value = out.detach() if name == "mean" else out.detach() / given[0].numel()

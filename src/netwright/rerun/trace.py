@@ -35,6 +35,7 @@ class Metric:
     """A number of one evaluation, over all of its batches. ``name`` is ``loss``, ``accuracy``, ``squared error`` or ``absolute error``.
 
     ``at`` is the line that computes it, ``loader`` the turn of the DataLoader that the batches came from (``None``: none), ``samples`` how many numbers it is a mean of.
+    ``recall`` is, of an accuracy, the mean over the classes of the share of their targets that were answered right; ``None`` where that is not known.
     """
 
     step: int
@@ -43,6 +44,7 @@ class Metric:
     samples: int
     at: str = ""
     loader: int | None = None
+    recall: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,20 @@ class Trace:
     def whole(self) -> bool:
         """Whether it came to the end that was wanted."""
         return self.ended in (FINISHED, STEPS)
+
+    def same_as(self, other: "Trace") -> bool:
+        """Whether two re-runs that came to their end computed the same from the first step to the last bit: what one of them has changed does nothing. Where a program fails, or never trains, that is not known."""
+        if not self.points or not (self.whole and other.whole):
+            return False
+        return (self.steps, self.losses_digest) == (
+            other.steps,
+            other.losses_digest,
+        ) and self._measured == other._measured
+
+    @property
+    def _measured(self) -> list[str]:
+        """What evaluations gave, wherever it stands in the file: a change may move lines. NaN is as good as NaN."""
+        return [repr((m.step, m.name, m.value, m.samples, m.loader)) for m in self.metrics]
 
     @property
     def losses(self) -> tuple[float, ...]:

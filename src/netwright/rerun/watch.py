@@ -339,7 +339,15 @@ class Watch:
             "steps": self.steps(),
             "points": tuple(self.points),
             "metrics": tuple(
-                Metric(step=step, name=name, value=s.total / s.count, samples=s.count, at=at, loader=loader)
+                Metric(
+                    step=step,
+                    name=name,
+                    value=s.total / s.count,
+                    samples=s.count,
+                    at=at,
+                    loader=loader,
+                    recall=s.recall,
+                )
                 for (step, name, at, loader), s in self.seen.sums.items()
                 if s.count
             ),

@@ -142,10 +142,18 @@ def parameter_of(parameters: Parameters, leaf: Node | None) -> ParameterInfo | N
 
 def written_at(parameter: ParameterInfo) -> Where:
     """The line that last wrote the initial values: an initializer's if one was seen, else where its module was made."""
-    for _, where in reversed(parameter.init_calls):
-        if where.known:
-            return where.on(parameter=parameter.name, module=parameter.module)
-    return parameter.where.on(parameter=parameter.name, module=parameter.module)
+    where = _last_write(parameter)[1]
+    where = where if where.known else parameter.where
+    return where.on(parameter=parameter.name, module=parameter.module)
+
+
+def initializer(parameter: ParameterInfo) -> str:
+    """The call on that line that wrote the initial values in place (``"normal"``); empty where none was seen: they are as the module, or the program, made them."""
+    return _last_write(parameter)[0].rpartition(".")[2]
+
+
+def _last_write(parameter: ParameterInfo) -> tuple[str, Where]:
+    return next(((n, w) for n, w in reversed(parameter.init_calls) if w.known), ("", Where()))
 
 
 def in_sequence(modules: Modules, node: Node) -> bool:

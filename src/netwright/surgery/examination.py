@@ -169,7 +169,9 @@ class Mended:
         return report.serious
 
     def begin(self, patches: Set) -> None:
-        """Start the examination, so that other things can be done beside it."""
+        """Start the examination, so that other things can be done beside it. That of another set is given up."""
+        if self._begun is not None and self._begun[0] != patches:
+            self.stop()
         if (
             patches in self._reports
             or self._begun is not None

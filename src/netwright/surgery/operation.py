@@ -196,6 +196,9 @@ def _search(operation: Operation, *, seeds: int, progress: Callable[[float], Non
         with trials.aside():
             return mended.healthy(patches)
 
+    def enough(cure: Cure) -> bool:
+        return not by_floor or not floor.short(operation.report, cure)
+
     def chosen(patches: Set) -> None:
         if trials.at_once > 1:
             mended.begin(patches)
@@ -210,8 +213,10 @@ def _search(operation: Operation, *, seeds: int, progress: Callable[[float], Non
             chosen=chosen,
             rung=trials.rung,
             at_once=trials.at_once,
+            enough=enough,
+            over=lambda: trials.over,
         )
-        if by_floor and floor.short(operation.report, operation.cure):
+        if not enough(operation.cure):
             operation.cure = replace(operation.cure, short=True)
         operation.cut_short = cut_short(trials, operation.cure, operation.tried)
         if operation.cure.patches:

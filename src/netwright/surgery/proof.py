@@ -80,15 +80,25 @@ def _tried(patch: Tried, cure: Cure) -> Edit:
             proved=Proved.PROVEN if cure.proven else Proved.HELPED,
             alone=_value(cure, [key]),
             without=_value(cure, healing - {key}),
-            why=patch.why if isinstance(patch, Treatment) else "",
+            why=patch.why if isinstance(patch, Treatment) else _untested(patch, cure),
         )
     if unfinished(cure, patch):
         return _edit(patch, why="the budget ended before its re-run did")
+    if any(a.void and _keys(a.patches) == {key} for a in (*cure.attempts, *cure.dropped)):
+        return _edit(
+            patch, why=f"with {patch.remedy} the re-run is the same to the last bit, so it does nothing here"
+        )
     alone = _value(cure, [key])
     if any(key in _keys(a.patches) for a in (*cure.attempts, *cure.dropped)):
         return _edit(patch, proved=Proved.NO_HELP, alone=alone, why=_gone(cure, key) if alone is None else "")
     clash = [line for line in cure.refused if line.startswith(f"{patch.remedy}: ")]
     return _edit(patch, why=clash[0] if clash else "its turn did not come")
+
+
+def _untested(patch: Tried, cure: Cure) -> str:
+    """That it was not seen whether the set is as good without a remedy, where that is so."""
+    untested = _keys(w.patch for w in cure.without if w.needed is None)
+    return "there was no time to see whether it is as good without" if patch.key in untested else ""
 
 
 def _gone(cure: Cure, key: _Key) -> str:

@@ -94,6 +94,11 @@ class Trials:
         (trace,) = self._run([Plan(seed=0, threads=self.threads)], max(1.0, self.until - time.monotonic()))
         return trace
 
+    @property
+    def over(self) -> bool:
+        """Whether the budget is spent. A re-run that is begun all the same gets a second."""
+        return time.monotonic() >= self.until
+
     def needs(self, seconds: float) -> float:
         """The budget within which all re-runs fit whole where one takes so long, and what they are forked from is started."""
         return 10 * math.ceil((self.rounds * (_SPARE * seconds + EARLIER_S) + self.start_s) / 10)

@@ -20,11 +20,13 @@ from ..report.rehearsed import untried
 from ..report.terminal import make_console
 from ..report.words import headline
 from ..rule import Finding
-from ..trial import Cure
+from ..trial import Attempt, Cure, Without
+from ..trial.yardstick import ACCURACY, BALANCED
 from .files import diff
 from .operation import Operation
 
 _LABEL = 11
+_SAME = ": the same run to the last bit"
 
 
 def show(operation: Operation, proof: Proof, *, quiet: bool = False, console: Console | None = None) -> None:
@@ -94,14 +96,27 @@ def _trials(out: Console, operation: Operation, cure: Cure, proof: Proof) -> Non
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    grid.add_row(" " * (_LABEL - 2), "as it is", _number(cure.control.value))
+    grid.add_row(" " * (_LABEL - 2), "as it is", _reached(cure, cure.control))
     for attempt in cure.attempts:
-        grid.add_row("", " + ".join(map(_named, attempt.patches)), _number(attempt.value))
+        grid.add_row(
+            "", " + ".join(map(_named, attempt.patches)), _reached(cure, attempt) + _SAME * attempt.void
+        )
     for attempt in cure.dropped:
         beside = f"{_number(attempt.beside)} as it is by then"
-        reached = f"{_number(attempt.value)} after {attempt.steps} steps, and no further ({beside})"
+        reached = (
+            f"{_number(attempt.value)} after {attempt.steps} steps, and no further ({beside})"
+            + _SAME * attempt.void
+        )
         grid.add_row("", " + ".join(map(_named, attempt.patches)), reached)
     out.print(grid)
+
+
+def _reached(cure: Cure, attempt: Attempt) -> str:
+    """The value of an attempt; beside the balanced accuracy, which may be bought with it, the accuracy."""
+    beside = attempt.trace.held_out().get(ACCURACY)
+    if cure.yardstick is None or cure.yardstick.name != BALANCED or beside is None:
+        return _number(attempt.value)
+    return f"{_number(attempt.value)}  (accuracy {_number(beside.value)})"
 
 
 def _named(tried: Patch | Treatment) -> str:
@@ -136,9 +151,24 @@ def _proof(out: Console, cure: Cure, proof: Proof) -> None:
         _say(out, "", proof.why)
     for line in by_hand(proof):
         _say(out, "By hand", line)
+    tested = {w.patch.key: w for w in cure.without}
     for patch in cure.not_needed:
         codes = f" ({', '.join(patch.codes)})" if patch.codes else ""
-        _say(out, "Not needed", f"{patch.remedy}{codes}: as good without it")
+        seeds = f" over {len(w.after)} seeds" if (w := tested.get(patch.key)) else ""
+        _say(out, "Not needed", f"{patch.remedy}{codes}: as good without it{seeds}")
+    for w in cure.without:
+        if w.needed is not False:
+            _say(out, "Needed" if w.needed else "Not tested", _without(w))
+
+
+def _without(without: Without) -> str:
+    """What a set is worth without one of its remedies, as far as that is known."""
+    name = without.patch.remedy
+    if without.needed is None:
+        return f"{name}: there was no time to see over the seeds whether it is as good without"
+    values = [v for v in without.after if v is not None]
+    better = sum(g > 0 for g in without.gains)
+    return f"{name}: {_middle(values)} without it (median over {len(without.after)} seeds, better than as it is in {better})"
 
 
 def _middle(values: Sequence[float]) -> str:

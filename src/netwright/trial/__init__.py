@@ -2,6 +2,7 @@
 
 from .cure import Attempt as Attempt
 from .cure import Cure as Cure
+from .cure import Without as Without
 from .halving import Rung as Rung
 from .search import search as search
 from .yardstick import Yardstick as Yardstick

@@ -46,8 +46,7 @@ def halved(
     wanted = choose([whole], stays)
     if yardstick is None or (wanted is not None and wanted != yardstick):
         return list(sets), []
-    beside = yardstick.value(control)
-    reached = [_reached(yardstick, s, t, beside, rung.steps) for s, t in zip(early, traces, strict=True)]
+    reached = [_reached(yardstick, s, t, control, rung.steps) for s, t in zip(early, traces, strict=True)]
     known = [a for a in reached if a.value is not None]
     ranked = sorted(known, key=lambda a: -a.gain)
     best = ranked[: (len(early) + 1) // 2]
@@ -57,7 +56,8 @@ def halved(
     return [s for s in sets if s not in gone], dropped
 
 
-def _reached(yardstick: Yardstick, patches: Set, trace: Trace, beside: float | None, steps: int) -> Attempt:
+def _reached(yardstick: Yardstick, patches: Set, trace: Trace, control: Trace, steps: int) -> Attempt:
+    beside = yardstick.value(control)
     value = yardstick.value(trace) if trace.whole else None
     return Attempt(
         patches=patches,
@@ -66,4 +66,5 @@ def _reached(yardstick: Yardstick, patches: Set, trace: Trace, beside: float | N
         gain=yardstick.gain(beside, value),
         steps=steps,
         beside=beside,
+        void=yardstick.same(trace, control),
     )

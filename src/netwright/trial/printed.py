@@ -9,6 +9,8 @@ HIGHER = {
     "macro f1": True, "r2": True, "r^2": True, "iou": True, "dice": True, "bleu": True, "spearman": True, "correlation": True,
     "rmse": False, "mse": False, "mae": False, "mape": False, "error": False, "perplexity": False, "ppl": False,
 }  # fmt: skip
+# Those of them that see what a rare class is answered.
+FOR_RARE = ("average precision", "f1", "f1 score", "macro f1", "auc", "auroc", "roc auc", "iou", "dice")
 HELD_OUT = "held-out loss"
 _LOSS = re.compile(
     r"(?<![a-z])(?:dev|val|valid|validation|test|eval|evaluation|held[- ]out)[ _-]?loss[\s:=(]*(?P<number>(?<![\w.])-?\d+(?:\.\d*)?(?:e[+-]?\d+)?)",

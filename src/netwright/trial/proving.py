@@ -24,13 +24,14 @@ def proven(cure: Cure, run: Run, seeds: int, *, at_once: int = 1) -> Cure:
     """
     assert cure.yardstick is not None
     pairs: list[tuple[Trace, Trace]] = []
-    if not cure.dropped and [a.patches for a in cure.attempts] == [cure.patches]:
+    if _only_one(cure):
         pairs.append((cure.control.trace, cure.attempts[0].trace))
     cure = replace(_with(cure, pairs), seeds=seeds)
     wanted = iter(range(1, seeds + 1 - len(pairs)))
     while numbers := list(islice(wanted, max(1, at_once // 2))):
         traces = list(run([(s, seed) for seed in numbers for s in ((), cure.patches)]))
-        done = list(takewhile(_in_time, zip(traces[0::2], traces[1::2], strict=True)))
+        both = zip(traces[0::2], traces[1::2], strict=True)
+        done = list(takewhile(lambda pair: all(map(in_time, pair)), both))
         pairs += done
         cure = _with(cure, pairs)
         if len(done) < len(numbers):
@@ -40,9 +41,20 @@ def proven(cure: Cure, run: Run, seeds: int, *, at_once: int = 1) -> Cure:
     return cure
 
 
-def _in_time(pair: tuple[Trace, Trace]) -> bool:
-    """Whether the budget was enough for both; what was cut off by it says nothing of the program."""
-    return not any(t.ended in (KILLED, SECONDS) for t in pair)
+def _only_one(cure: Cure) -> bool:
+    """Whether there was only one set to be tried."""
+    return not cure.dropped and [a.patches for a in cure.attempts] == [cure.patches]
+
+
+def seeds_of(cure: Cure) -> range:
+    """The seeds by which a cure was proven."""
+    first = 0 if _only_one(cure) else 1
+    return range(first, first + len(cure.before))
+
+
+def in_time(trace: Trace) -> bool:
+    """Whether the budget was enough for a re-run; what was cut off by it says nothing of the program."""
+    return trace.ended not in (KILLED, SECONDS)
 
 
 def _with(cure: Cure, pairs: Sequence[tuple[Trace, Trace]]) -> Cure:

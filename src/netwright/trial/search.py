@@ -8,10 +8,10 @@ from ..rerun import Trace
 from ..rerun.trace import STOPPED
 from .cure import SEEDS, Attempt, Cure, Run, Set, Tried
 from .halving import Rung, halved
+from .lessening import KEEPS, lessened
 from .proving import proven
 from .yardstick import Stays, Yardstick, choose
 
-_KEEPS = 0.95  # of the gain: a remedy without which this much is kept is not needed
 _MUCH = 1.25  # times the gain: what a standard remedy must come to on top of those that findings nominate
 _MOST_SINGLE = 8
 _JOINED = 4  # standard remedies, of which the likeliest come first, that are tried on top of others as well
@@ -27,6 +27,8 @@ def search(
     chosen: Callable[[Set], None] = lambda _: None,
     rung: Rung | None = None,
     at_once: int = 1,
+    enough: Callable[[Cure], bool] = lambda _: True,
+    over: Callable[[], bool] = lambda: False,
 ) -> Cure:
     """Find the smallest set of remedies that heals.
 
@@ -40,12 +42,15 @@ def search(
         chosen: told of the set that is found before it is proven.
         rung: a shorter length, at which many sets are compared first.
         at_once: how many re-runs are made beside each other.
+        enough: whether a part of a proven set comes up to what is asked of it besides its proof.
+        over: whether the time for re-runs is over: what of a proven set is needed is then not tried any more.
     """
     found = _Search(nominated, run, standard, healthy, rung).cure()
     if not found.patches:
         return found
     chosen(found.patches)
-    return proven(found, run, seeds, at_once=at_once)
+    found = proven(found, run, seeds, at_once=at_once)
+    return lessened(found, run, at_once=at_once, enough=enough, over=over)
 
 
 class _Search:
@@ -92,6 +97,8 @@ class _Search:
         self.yardstick = yardstick
         self._note([()], [control])
         self._note(sets, traces)
+        if self._without_void() and further:
+            further = _further(self.together, self.standard)
         if further and not any(a.gain > 0 for a in self.attempts):
             self._note(*self._whole_length(further, control))
         best, not_needed = self._best(further)
@@ -104,6 +111,12 @@ class _Search:
             not_needed=tuple(not_needed),
             refused=tuple(self.refused),
         )
+
+    def _without_void(self) -> bool:
+        """Leave out of what is made together what does nothing; whether there was any."""
+        void = [a.patches for a in (*self.attempts, *self.dropped) if a.void]
+        before, self.together = self.together, tuple(p for p in self.together if (p,) not in void)
+        return self.together != before
 
     def _nominated(self) -> list[Set]:
         sets: list[Set] = []
@@ -130,7 +143,8 @@ class _Search:
         for patches, trace in zip(sets, traces, strict=True):
             value = self.yardstick.value(trace)
             gain = self.yardstick.gain(self.attempts[0].value, value) if patches else 0.0
-            noted.append(Attempt(patches=patches, trace=trace, value=value, gain=gain))
+            void = bool(patches) and self.yardstick.same(trace, self.attempts[0].trace)
+            noted.append(Attempt(patches=patches, trace=trace, value=value, gain=gain, void=void))
             self.attempts.append(noted[-1])
         return noted
 
@@ -143,6 +157,9 @@ class _Search:
         not_needed: list[Tried] = []
         if best.gain > 0 and len(best.patches) > 1:
             best, not_needed = self._smallest(best)
+            not_needed = [
+                p for p in not_needed if not any(a.void and a.patches == (p,) for a in self.attempts)
+            ]
         elif best.gain > 0:
             best = self._grown(self._further_still(best))
             not_needed = [p for p in self.together if p not in best.patches]
@@ -176,7 +193,7 @@ class _Search:
             known = next((a for a in self.attempts if set(a.patches) == set(rest)), None)
             if known is None:
                 (known,) = self._try([rest])
-            if known.gain >= (_KEEPS * target if math.isfinite(target) else target) and known.gain > 0:
+            if known.gain >= (KEEPS * target if math.isfinite(target) else target) and known.gain > 0:
                 best = known
                 gone.append(patch)
         return best, gone
@@ -231,8 +248,12 @@ def _further(together: Set, standard: Sequence[Tried]) -> list[Set]:
 
 
 def stays(tried: Sequence[Tried]) -> Stays:
-    """Which losses can be compared before and after these remedies."""
-    return Stays(loss=not any(p.bends_loss for p in tried), training=not any(p.bends_training for p in tried))
+    """What can be compared before and after these remedies."""
+    return Stays(
+        loss=not any(p.bends_loss for p in tried),
+        training=not any(p.bends_training for p in tried),
+        rare=any(p.for_rare for p in tried),
+    )
 
 
 def compatible(patches: Iterable[Tried]) -> tuple[Set, list[str]]:

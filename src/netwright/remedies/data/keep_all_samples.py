@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ...rule import Finding
+from .._removal import removed
 from .._training import scope
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, name_of
@@ -13,6 +14,7 @@ from ..source import Change, Refused, Source, name_of
 remedy = Remedy(
     name="keep-all-samples",
     bends_training=True,
+    for_rare=True,
     mends=("NW107",),
     assumes="one mask of the file is made by comparing the labels, and does nothing but choose the rows of the training inputs and of the labels (x[keep], y[keep])",
 )
@@ -35,7 +37,7 @@ def edit(source: Source, _: Finding) -> Sequence[Change]:
         raise Refused(f"{len(masks) or 'no'} masks choose rows of inputs and labels")
     (mask,) = masks
     return [
-        source.delete(mask.statement),
+        *removed(source, mask.statement),
         *(source.replace(c, source.code(c.value)) for c in mask.chosen),
     ]
 

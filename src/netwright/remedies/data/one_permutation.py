@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ...rule import Finding
+from .._removal import removed
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name
 
@@ -34,7 +35,7 @@ def edit(source: Source, _: Finding) -> Sequence[Change]:
     """Two draws become one in front of the first; one alone goes."""
     found = list(_shuffles(source))
     if len(found) == 1:
-        return [_undone(source, found[0])]
+        return _undone(source, found[0])
     if len(found) != 2:
         raise Refused(f"{len(found) or 'no'} statements of the file draw a permutation for one array")
     first, second = found
@@ -53,10 +54,10 @@ def edit(source: Source, _: Finding) -> Sequence[Change]:
     ]
 
 
-def _undone(source: Source, found: _Shuffled) -> Change:
+def _undone(source: Source, found: _Shuffled) -> list[Change]:
     if found.value is None or found.target == found.data:
-        return source.delete(found.statement)
-    return source.replace(found.value, found.data)
+        return removed(source, found.statement)
+    return [source.replace(found.value, found.data)]
 
 
 def _shuffles(source: Source) -> Iterator[_Shuffled]:

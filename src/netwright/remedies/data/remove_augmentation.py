@@ -6,6 +6,7 @@ import libcst as cst
 
 from ...rule import Finding
 from .._networks import networks_at
+from .._removal import removed
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name, name_of
 
@@ -29,9 +30,9 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
         case cst.SimpleStatementLine(
             body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))], value=value)]
         ) if any(n.value == name for n in source.every(cst.Name, value)):
-            return [source.delete(statement)]
+            return removed(source, statement)
         case cst.SimpleStatementLine(body=[cst.AugAssign()]):
-            return [source.delete(statement)]
+            return removed(source, statement)
         case cst.SimpleStatementLine(
             body=[
                 cst.Assign(

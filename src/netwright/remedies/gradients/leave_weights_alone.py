@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-import libcst as cst
-
 from ...rule import Finding
+from .._removal import removed
 from ..remedy import Remedy
 from ..source import Change, Refused, Source
 
@@ -24,4 +23,4 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
         )
     assert finding.where.line is not None
     statement = source.statement(finding.where.line)
-    return [source.delete(source.whole(statement, cst.For, cst.With, cst.If))]
+    return removed(source, statement)

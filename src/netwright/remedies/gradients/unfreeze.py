@@ -7,6 +7,7 @@ import libcst as cst
 from ...rerun import Intervention
 from ...rule import Finding
 from .._hooks import at
+from .._removal import removed
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name
 
@@ -28,7 +29,7 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     ) or any(last_name(c.func) == "requires_grad_" for c in source.every(cst.Call, statement))
     if not freezes:
         raise Refused("nothing is frozen on the line")
-    return [source.delete(source.whole(statement, cst.For, cst.If, cst.With))]
+    return removed(source, statement)
 
 
 @remedy.hook

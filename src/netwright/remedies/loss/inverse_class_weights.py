@@ -14,6 +14,7 @@ remedy = Remedy(
     name="inverse-class-weights",
     mends=("NW313",),
     bends_loss=True,
+    for_rare=True,
     assumes="the weights are an argument of the loss on the line, and positive",
 )
 

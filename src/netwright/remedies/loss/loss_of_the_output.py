@@ -6,6 +6,7 @@ import libcst as cst
 
 from ...rule import Finding
 from .._networks import networks_at
+from .._removal import removed
 from .._training import scope
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, last_name, name_of
@@ -44,8 +45,8 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     changes = [source.replace(first, unused[0])]
     statement = source.statement_of(calls[0])
     names = {name_of(t.target) for a in source.every(cst.Assign, statement) for t in a.targets}
-    changes += [
-        source.delete(source.statement_of(call))
+    undone = [
+        source.statement_of(call)
         for call in source.every(cst.Call, place)
         if last_name(call.func) == "requires_grad_"
         and isinstance(call.func, cst.Attribute)
@@ -53,4 +54,4 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
         and isinstance(source.parent(call), cst.Expr)
         and source.line_of(call) > finding.where.line
     ]
-    return changes
+    return [*changes, *removed(source, *undone)]

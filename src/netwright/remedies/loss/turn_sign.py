@@ -7,6 +7,7 @@ import libcst as cst
 from ...rerun import Intervention
 from ...rule import Finding
 from .._hooks import argument
+from .._removal import removed
 from .._training import optimizer_call
 from ..remedy import Remedy
 from ..source import Change, Refused, Source, called
@@ -52,7 +53,7 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
         raise Refused("the line returns more than the loss")
     if isinstance(value, cst.UnaryOperation) and isinstance(value.operator, cst.Minus):
         if _only_turns(statement, value.expression):
-            return [source.delete(statement)]
+            return removed(source, statement)
         return [source.replace(value, source.code(value.expression))]
     return [source.replace(value, f"-{atom(source, value)}")]
 

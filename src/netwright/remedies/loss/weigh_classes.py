@@ -12,6 +12,7 @@ remedy = Remedy(
     name="weigh-classes",
     mends=("NW107",),
     bends_loss=True,
+    for_rare=True,
     assumes="cross-entropy of torch's is called on a line of the finding, without weights, on the CPU; every class from 0 was seen",
 )
 

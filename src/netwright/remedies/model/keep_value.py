@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import libcst as cst
 
 from ...rule import Finding
+from .._removal import removed
 from ..remedy import Remedy
 from ..source import Change, Refused, Source
 
@@ -42,4 +43,4 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     )
     if name not in parameters and not given:
         raise Refused("the name has no value before the line")
-    return [source.delete(statement)]
+    return removed(source, statement)

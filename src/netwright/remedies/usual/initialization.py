@@ -16,6 +16,7 @@ remedy = Usual(
     name="initialization",
     assumes="the network is fresh, has ReLU or recurrent layers, and is not initialized by hand; the optimizer is made by a statement of its own and given all of its parameters",
 )
+_LAYERS = ("Linear", "Bilinear", "Conv", "RNN", "LSTM", "GRU", "Lazy", "Multihead", "Transformer")
 _RECURRENT = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
 
 
@@ -28,6 +29,9 @@ def edit(source: Source, call: cst.Call) -> Sequence[Change]:
         raise Refused("weights may have been loaded")
     if "init." in source.text:
         raise Refused("weights are initialized by hand")
+    made = {last_name(c.func) for c in source.every(cst.Call)}
+    if "Parameter" in made and not any(name.startswith(_LAYERS) for name in made):
+        raise Refused("the weights are parameters made by hand, and not those of layers of torch's")
     recurrent = any(last_name(c.func) in _RECURRENT for c in source.every(cst.Call))
     if not recurrent and "relu" not in source.text.lower():
         raise Refused("the network has neither ReLU nor recurrent layers")

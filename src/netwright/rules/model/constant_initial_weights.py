@@ -24,7 +24,7 @@ network isn't working! What should I do?", on initialization.
 
 from ...evidence import Graphs, ParameterInfo, Parameters, Where
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._layers import layers_of, parameter_of, weight_leaf, written_at
+from .._layers import initializer, layers_of, parameter_of, weight_leaf, written_at
 
 rule = Rule(
     code="NW201",
@@ -113,6 +113,7 @@ def _finding(members: list[ParameterInfo], layers: int) -> Finding:
         expected="random initial weights, different for every unit",
         fix="remove the constant initialization, or draw the weights: nn.init.kaiming_normal_(weight) before ReLU, "
         "nn.init.xavier_normal_(weight) before tanh",
+        initializer=initializer(first),
         weights=tuple(p.name for p in members),
         value=value,
         verdict=verdict,

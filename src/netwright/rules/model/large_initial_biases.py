@@ -21,7 +21,17 @@ Holden, "My neural network isn't working!" (biases start at zero); torch's defau
 
 from ...evidence import RESHAPES, Graph, Graphs, Node, ParameterInfo, Parameters, Ref
 from ...rule import Finding, Kind, Rule, Severity, Threshold
-from .._layers import NORMS, is_last, layers_of, live_consumers, meets, parameter_of, weight_leaf, written_at
+from .._layers import (
+    NORMS,
+    initializer,
+    is_last,
+    layers_of,
+    live_consumers,
+    meets,
+    parameter_of,
+    weight_leaf,
+    written_at,
+)
 
 rule = Rule(
     code="NW203",
@@ -88,6 +98,7 @@ def _finding(biases: list[ParameterInfo]) -> Finding:
         also=tuple(written_at(b) for b in biases[1:4]),
         expected="hidden biases at or near zero",
         fix="start hidden biases at zero: nn.init.zeros_(layer.bias)",
+        initializer=initializer(biases[0]),
         rms=rms,
         mean=mean,
         biases=tuple(b.name for b in biases),

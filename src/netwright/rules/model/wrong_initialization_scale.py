@@ -33,6 +33,7 @@ from .._layers import (
     CONVOLUTIONS,
     NORMS,
     data_ref,
+    initializer,
     is_last,
     live_consumers,
     meets,
@@ -166,6 +167,7 @@ def _layer_finding(off: list[_Layer]) -> Finding:
         expected="weights spread by about 1/sqrt(inputs), so that the signal keeps its size (0.5 to 2 times per layer)",
         fix='keep torch\'s default initialization, or nn.init.kaiming_normal_(weight, nonlinearity="relu") '
         "(xavier_normal_ before tanh or sigmoid)",
+        initializer=initializer(off[0].parameter),
         scale=worst.scale,
         gain=worst.gain,
         compounded=total,
@@ -184,6 +186,7 @@ def _drift_finding(layers: list[_Layer], growth: float) -> Finding:
         expected="a signal that keeps its size through the layers (0.5 to 2 times per layer)",
         fix='nn.init.kaiming_normal_(weight, nonlinearity="relu") for layers before ReLU, xavier_normal_ before tanh, or add '
         "normalization layers",
+        initializer=initializer(hidden[0].parameter),
         growth=growth,
         per_layer=per_layer,
         hidden_layers=len(hidden),
