@@ -1,7 +1,6 @@
 """One recording of one program: when it begins and ends, and which part is told of what happens meanwhile."""
 
 import contextlib
-import os
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ from torch.nn.parameter import is_lazy
 from ..evidence import NonFinite, Where
 from .backward import BackwardWatch
 from .evaluations import WANTED, EvaluationWatch
+from .forks import in_child
 from .frames import user_where
 from .gathering import Gathering
 from .kept import KeptWatch
@@ -90,7 +90,7 @@ class Session:
         self.recorder.writes.on_manual = self.updates.by_hand
         self.recorder.stack.on_network = self._on_network
         self._hooks.put_in()
-        os.register_at_fork(after_in_child=self.presence.leave_child)
+        in_child(self.presence.leave_child)
         self.presence.begin()
 
     def seeded(self, library: str, where: Where, value: object) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch._C import _len_torch_dispatch_stack, _len_torch_function_stack  # pyright: ignore
 
+from ..capture.forks import in_child
 from ..capture.patches import Patches
 from ..capture.recording import Recording
 from ..capture.sandbox import Unseen
@@ -99,7 +100,7 @@ class Watcher:
         """Begin to watch."""
         self.thread = threading.get_ident()
         self._put_in()
-        os.register_at_fork(after_in_child=self._step_aside)
+        in_child(self._step_aside)
         if self.session is not None:
             with Unseen():  # a mode of the program's may be around
                 learn(self, self.session)
