@@ -196,8 +196,7 @@ def _examined(
             logbook.conclude(patient, ending, found.report)
             if patient.session is not None:
                 patient.session.close()
-        told = patient.logbook is not None and patient.logbook.failed
-        deliver(report, patient.options, told=told)
+        deliver(report, patient.options)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from .evidence import Optimizers, Where
 from .evidence.history import Sample
 from .inference import read_objective
 from .launch import Ending
+from .masking import cleared, hider, secrets_of
 from .options import RunOptions
 from .patient import Patient
 from .report.build import counted
@@ -50,11 +51,6 @@ class Logbook:
         self._noted = False
         self._places: Mapping[str, Where] = {}
 
-    @property
-    def failed(self) -> bool:
-        """Whether the record could not be written, which was said."""
-        return self.record is not None and self.record.failed is not None
-
     def open(self) -> Path | None:
         """Begin the record. The folder of the run, or ``None`` where none can be made."""
         options = self.options
@@ -81,12 +77,13 @@ class Logbook:
         self._noted = True
         main = sys.modules.get("__main__")
         frame = sys._getframe()
+        hide = self._hide()
         optimizers = evidence.get(Optimizers)
         record.meta(
             {
-                "arguments": self.arguments.found(),
-                "constants": constants(main),
-                "configurations": configurations(main, frame),
+                "arguments": cleared(self.arguments.found(), hide),
+                "constants": cleared(constants(main), hide),
+                "configurations": cleared(configurations(main, frame, self.arguments.objects()), hide),
                 "optimizers": [
                     {"type": o.type, "groups": [_without_parameters(g) for g in o.groups]}
                     for o in (optimizers.optimizers if isinstance(optimizers, Optimizers) else ())
@@ -122,7 +119,12 @@ class Logbook:
     def finding(self, finding: Finding, *, step: int | None = None, state: str = "stands") -> None:
         """A finding, or what has become of it."""
         if self.record is not None:
+            finding = cleared(finding, self._hide())
             self.record.finding(finding, key=f"{finding.code} {finding.where.at}", step=step, state=state)
+
+    def _hide(self) -> Callable[[str], str]:
+        """What takes the secrets of the command line out of a text."""
+        return hider(secrets_of([*self.options.argv, *sys.argv[1:]]))
 
     def _data(self, session: "Session") -> dict[str, object]:
         """Fingerprints of what came into the first step, and of the data sets of the loaders. Loaders that were seen before stay as they were then."""
@@ -168,19 +170,25 @@ class Logbook:
         record = self.record
         if record is None:
             return
+        hide = self._hide()
         self._collect(record)  # modules and files may have come since
         if self._noted and session is not None:
             record.meta({"data": self._data(session)})
         if not self._noted:
             record.meta(
-                {"arguments": self.arguments.found(), "constants": constants(sys.modules.get("__main__"))}
+                {
+                    "arguments": cleared(self.arguments.found(), hide),
+                    "constants": cleared(constants(sys.modules.get("__main__")), hide),
+                }
             )
         for finding in (f for top in (report.findings if report else ()) for f in every(top)):
             self.finding(finding)
         record.meta(
             {
                 "exit_code": ending.code,
-                "error": "" if ending.error is None else f"{type(ending.error).__name__}: {ending.error}",
+                "error": ""
+                if ending.error is None
+                else hide(f"{type(ending.error).__name__}: {ending.error}"),
                 "verdict": report.verdict if report else "",
                 "places": {name: where.at for name, where in self._places.items()},
                 "found": {s.value: counted(report.findings, s) for s in Severity} if report else {},

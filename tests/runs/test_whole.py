@@ -10,6 +10,7 @@ import pytest
 from netwright import doctor, logbook
 from netwright.options import RunOptions
 from netwright.runs import Run
+from netwright.runs.repeat import CannotRepeat, changed_since
 from programs import examine
 
 PROGRAM = """
@@ -106,6 +107,25 @@ def test_what_a_crash_leaves(program):
     assert run.meta["error"] == "ValueError: enough"
     assert len(run.losses["loss/0"]) == 4
     assert run.meta["arguments"] == {"lr": 0.05}
+
+
+def test_a_secret_of_the_command_line_is_written_nowhere(program):
+    given = 'parser.add_argument("--api-key")\n    args = parser'
+    text = PROGRAM.replace("args = parser", given).replace('"enough"', 'f"enough of {args.api_key}"')
+    program.write_text(text.replace("STOPS = -1", "STOPS = 3\nPASSWORD = 'hunter2'"))
+    folder = program.parent / ".netwright" / "runs" / "a"
+    argv = ("--api-key", "sk-0123456789")
+    outcome = examine(program, run_dir=folder, argv=argv)
+    run = Run(folder)
+    assert run.meta["arguments"] == {"lr": 0.1, "api_key": "***"}
+    assert run.meta["error"] == "ValueError: enough of ***"
+    assert "PASSWORD = '***'" in run.sources["train.py"].text
+    for file in folder.iterdir():
+        assert b"sk-0123456789" not in file.read_bytes()
+        assert b"hunter2" not in file.read_bytes()
+    assert outcome.report["program"]["argv"] == ["--api-key", "***"]
+    with pytest.raises(CannotRepeat, match=r"--api-key \*\*\*"):
+        changed_since(run)
 
 
 def test_findings_are_recorded(program):

@@ -102,7 +102,9 @@ class Record:
             if keep_out.name == ".netwright" and not (keep_out / ".gitignore").exists():
                 (keep_out / ".gitignore").write_text("*\n", encoding="utf-8")
         except OSError as error:
-            record._fail(f"the run cannot be recorded in {folder}: {error.strerror or error}")
+            record._fail(
+                f"the run cannot be recorded in {folder}, nor its report be kept there: {error.strerror or error}"
+            )
             return record
         _register(record)
         atexit.register(record.close)

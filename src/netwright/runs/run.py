@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..evidence.history import History, Series
+from ..masking import hidden, hidden_code, masked
 from ..report.plain import number
 from .final import Final, of_series, read
 from .record import process_began
 from .store import FILE, VERSION, Chunk, WrongVersion, migrate, read_chunk
 
 LOST = "lost"
+_OF_SETTINGS = ("arguments", "constants", "configurations")
 
 
 class Unreadable(ValueError):
@@ -55,7 +57,9 @@ class Run:
             last = db.execute("SELECT max(last_step) FROM chunks").fetchone()[0]
             finals = read(db)
             found = db.execute("SELECT finding, state, step FROM findings ORDER BY key").fetchall()
-        self.meta: dict[str, Any] = {key: number(json.loads(value)) for key, value in rows}
+        self.meta: dict[str, Any] = {
+            key: _without_secrets(key, number(json.loads(value))) for key, value in rows
+        }
         self.steps = int(last or 0)
         self._finals = finals
         self.findings: tuple[dict[str, Any], ...] = tuple(
@@ -146,8 +150,18 @@ class Run:
         return {name: s for name, s in self.series.items() if name.startswith("loss/")}
 
 
+def _without_secrets(part: str, value: Any) -> Any:
+    """A part of a record as it is shown and handed on. An earlier version may have written what is masked today."""
+    if part == "command" and isinstance(value, dict):
+        command = cast("dict[str, Any]", value)
+        argv = tuple(command.get("argv", ()))
+        shown = tuple(masked(argv))
+        return {**command, "argv": shown, "masked": bool(command.get("masked")) or shown != argv}
+    return hidden("", value) if part in _OF_SETTINGS else value
+
+
 def _text(packed: bytes | None) -> str | None:
-    return None if packed is None else zlib.decompress(packed).decode("utf-8", "replace")
+    return None if packed is None else hidden_code(zlib.decompress(packed).decode("utf-8", "replace"))
 
 
 def _series(parts: list[tuple[list[str], Chunk]]) -> dict[str, Series]:
