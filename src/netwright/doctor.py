@@ -300,7 +300,14 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
         patient.evidence,
         program=program_of(patient),
         rules=patient.rules,
-        notes=[*patient.notes, *notes(session, ended_early=ending.stopped, reran=patient.reran)],
+        notes=[
+            *patient.notes,
+            *notes(
+                session,
+                ended_early=ending.stopped and patient.options.stop_after_preflight,
+                reran=patient.reran,
+            ),
+        ],
         samples=patient.samples,
         seconds=seconds,
         steps=_seen(session),

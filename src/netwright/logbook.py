@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .evidence import Optimizers, Where
+from .accumulation import accumulation
+from .evidence import Events, Graphs, Optimizers, Where
 from .evidence.history import Sample
 from .inference import read_objective
 from .launch import Ending
 from .masking import cleared, hider, secrets_of
-from .options import RunOptions
+from .options import FAILED_ON, RunOptions
 from .patient import Patient
 from .report.build import counted
 from .report.deliver import new_run_dir
@@ -88,6 +89,7 @@ class Logbook:
                     {"type": o.type, "groups": [_without_parameters(g) for g in o.groups]}
                     for o in (optimizers.optimizers if isinstance(optimizers, Optimizers) else ())
                 ],
+                "accumulation": _accumulation(evidence),
                 "seeds": _seeds(session),
                 "data": self._data(session),
             }
@@ -231,6 +233,9 @@ def conclude(patient: Patient, ending: Ending, report: Report | None) -> None:
     if patient.logbook is None:
         return
     patient.logbook.listen_no_more()
+    vigil = patient.vigil
+    if patient.logbook.kind == "run" and vigil is not None and vigil.stopped is not None:
+        ending = replace(ending, code=FAILED_ON)  # as the process will end
     try:
         patient.logbook.close(ending, report, patient.session)
     except Exception:  # the harm boundary: what is recorded stays
@@ -268,6 +273,14 @@ def _role(loader: "LoaderRecord") -> str:
 
 def _without_parameters(group: Mapping[str, object]) -> dict[str, object]:
     return {k: v for k, v in group.items() if k != "params"}
+
+
+def _accumulation(evidence: Mapping[type, object]) -> dict[str, object]:
+    graphs, events = evidence.get(Graphs), evidence.get(Events)
+    found = (
+        accumulation(graphs, events) if isinstance(graphs, Graphs) and isinstance(events, Events) else None
+    )
+    return {} if found is None else {"batches_per_step": found.batches, "loss_divided_by": found.divided_by}
 
 
 def _seeds(session: "Session") -> dict[str, object]:

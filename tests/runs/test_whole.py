@@ -128,11 +128,24 @@ def test_a_secret_of_the_command_line_is_written_nowhere(program):
         changed_since(run)
 
 
+def test_what_a_run_leaves_that_was_stopped_and_accumulates(program):
+    text = PROGRAM.replace(
+        "        loss.backward()\n",
+        "        for part in (0, 1):\n            out = model(x[part::2]) * (1 if step < 12 else math.nan)\n            loss = nn.functional.cross_entropy(out, y[part::2])\n            (loss / 2).backward()\n",
+    )
+    program.write_text("import math\n" + text)
+    run, outcome = recorded(program, on_error="stop")
+    assert outcome.code == 4
+    assert (run.status, run.meta["exit_code"]) == ("stopped", 4)
+    assert "--wait-evaluation" not in outcome.stderr
+    assert run.meta["accumulation"] == {"batches_per_step": 2, "loss_divided_by": 2.0}
+
+
 def test_findings_are_recorded(program):
     text = PROGRAM.replace("model(x), y)", "torch.softmax(model(x), 1), y)")
     program.write_text(text)
     run, outcome = recorded(program, check=True, wait_evaluation=0.0)
-    assert run.status == "stopped"
+    assert run.status == "checked"
     assert run.command["kind"] == "check"
     assert {f["code"] for f in run.findings} >= outcome.codes
     assert "NW302" in outcome.codes

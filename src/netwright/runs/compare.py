@@ -8,11 +8,11 @@ from typing import cast
 
 from ..evidence.history import Series
 from .final import Final
-from .run import Run
+from .run import FIRST_LOSS, Run
 
 # What may be told apart by eye first, then what a run stands on.
 SECTIONS = (
-    "command", "arguments", "configurations", "constants", "optimizers", "seeds", "environment", "hardware",
+    "command", "arguments", "configurations", "constants", "optimizers", "accumulation", "seeds", "environment", "hardware",
 )  # fmt: skip
 _OF_THE_START = ("command.masked", "command.kind")
 
@@ -144,6 +144,11 @@ def metric_pairs(left: Run, right: Run) -> dict[str, tuple[Final | None, Final |
     """The final metrics of two runs beside each other, by name; ``None`` where a run does not have one."""
     a, b = left.metrics, right.metrics
     return {name: (a.get(name), b.get(name)) for name in {**a, **b}}
+
+
+def comparable(name: str, left: Run, right: Run) -> bool:
+    """Whether the values of a series mean the same in two runs: a loss that is divided by the number of accumulated batches is another quantity."""
+    return name != FIRST_LOSS or left.loss_divided_by == right.loss_divided_by
 
 
 def less(left: float | None, right: float | None) -> float | None:
