@@ -200,6 +200,15 @@ class Logbook:
         record.close()
 
 
+_commands: list["Logbook"] = []  # what `netwright run` or `check` records in this process
+
+
+def kept_by_command() -> Path | None:
+    """The folder of the record that `netwright run` or `check` keeps of this process, where there is one."""
+    open_ones = [book.record for book in _commands if book.record is not None]
+    return next((r.folder for r in open_ones if r.failed is None and r.is_here), None)
+
+
 def prepare(patient: Patient, *, kind: str) -> None:
     """Before the program begins, where it is to be recorded: from now on its settings are heard of. ``kind``: as for :class:`Logbook`."""
     if patient.options.run_dir is not None and patient.options.record:
@@ -213,6 +222,8 @@ def begin(patient: Patient) -> None:
         return
     try:
         patient.options = replace(patient.options, run_dir=patient.logbook.open())
+        if patient.logbook.kind != "watch":
+            _commands.append(patient.logbook)
     except Exception:  # the harm boundary
         patient.traces.append(traceback.format_exc())
         patient.logbook = None
@@ -233,6 +244,8 @@ def conclude(patient: Patient, ending: Ending, report: Report | None) -> None:
     if patient.logbook is None:
         return
     patient.logbook.listen_no_more()
+    if patient.logbook in _commands:
+        _commands.remove(patient.logbook)
     vigil = patient.vigil
     if patient.logbook.kind == "run" and vigil is not None and vigil.stopped is not None:
         ending = replace(ending, code=FAILED_ON)  # as the process will end

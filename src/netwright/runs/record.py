@@ -114,6 +114,11 @@ class Record:
         record._wake.set()
         return record
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this process that writes, and not the parent that it was forked from."""
+        return os.getpid() == self._process
+
     # -- from the training thread -----------------------------------------------------------------------------------------------
 
     def add(self, sample: Sample) -> None:
