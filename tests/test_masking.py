@@ -1,5 +1,6 @@
 """What is secret is masked wherever it is written, and ordinary names are left alone."""
 
+import time
 from dataclasses import dataclass
 from enum import Enum
 
@@ -9,6 +10,7 @@ from netwright.masking import (
     cleared,
     hidden,
     hidden_code,
+    hidden_text,
     hider,
     is_secret,
     is_secret_name,
@@ -96,6 +98,7 @@ wandb.login(key="abc")
         'if auth == "basic":',
         'names = ["password", "username"]',
         'tokenizer = "bert"',
+        'Kind.TOKEN: "token",',
     ):
         assert hidden_code(same) == same
 
@@ -112,11 +115,29 @@ class Part:
 
 
 def test_a_secret_is_taken_out_wherever_it_is_repeated():
-    argv = ["--api-key", "sk-0123456789", "--password", "abc", "https://me:longer@host"]
-    assert secrets_of(argv) == ("sk-0123456789", "longer")
+    argv = [
+        "--api-key",
+        "sk-0123456789",
+        "--password",
+        "abc",
+        "https://me:l0nger@host",
+        "--token",
+        "training",
+    ]
+    assert secrets_of(argv) == ("sk-0123456789", "l0nger")
     hide = hider(secrets_of(argv))
     whole = (Part("key sk-0123456789 refused", code='password = "x"'), {"a": ["abc"]}, 3)
     found = cleared(whole, hide)
     assert found == (Part("key *** refused", code='password = "***"'), {"a": ["abc"]}, 3)
     assert found[0].kind is Kind.A
     assert cleared(found, hide) is found
+    assert hide("ask-01234567890 l0ngers (l0nger)") == "ask-01234567890 l0ngers (***)"
+
+
+def test_a_file_that_holds_a_megabyte_in_one_line_takes_no_minute():
+    """Patterns that look at every length of every name take hours of such texts."""
+    for piece in ("a", "a.b-", "password_", "password: a b, ", "token=", 'key = "', "x://", "eyJ", "bearer "):
+        text = piece * (300_000 // len(piece))
+        began = time.process_time()
+        hidden_text(text)
+        assert time.process_time() - began < 10, piece

@@ -38,21 +38,32 @@ _OPTION = re.compile(r"--?[A-Za-z][\w.-]*(=.*)?", re.DOTALL)
 
 # Forms that nothing else has: a name and password in an address, a header, keys of services (as these publish their prefixes), a signed token.
 _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(\b[a-zA-Z][\w+.-]*://[^\s/:@'\"]*):[^\s/@'\"]+@"), rf"\1:{MASK}@"),
+    (re.compile(r"(\b[a-zA-Z][\w+.-]{0,20}://[^\s/:@'\"]{0,200}):[^\s/@'\"]{1,200}@"), rf"\1:{MASK}@"),
     (re.compile(r"\b([Bb]earer|[Bb]asic)\s+(?=[A-Za-z+/._~-]*\d)[\w.~+/-]{8,}=*"), rf"\1 {MASK}"),
     (re.compile(r"(?<![\w-])(sk-(?:\w+-)?\w{20,}[\w-]*|gh[opsur]_\w{30,}|github_pat_\w{30,}|glpat-[\w-]{20,}|hf_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16}|AIza[\w-]{35}|xox[abeprs]-[\w-]{10,}|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*)"), MASK),
-    (re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(-----END [A-Z ]*PRIVATE KEY-----)", re.DOTALL), rf"\1{MASK}\2"),
 )  # fmt: skip
-_NAME = r"[A-Za-z_][\w.-]*"
+_KEY_FILE = re.compile(
+    r"(-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----).*?(-----END [A-Z ]{0,20}PRIVATE KEY-----)", re.DOTALL
+)
+_WITHOUT_KEY = rf"\1{MASK}\2"
+_NAME = r"(?<![\w.])[A-Za-z_][\w.-]{0,80}"  # of bounded length: a file may hold a text of a megabyte
 _TEXT = r"""(?:[rRbBuUfF]{0,2})("(?:[^"\\\n]|\\.)+"|'(?:[^'\\\n]|\\.)+')"""
 # name = "text", name: str = "text", "name": "text", environ["name"] = "text", --name "text"
-_ASSIGNED = re.compile(rf"""(?P<name>{_NAME})(?P<between>['"]?\]?\s*(?::\s*[\w\[\]., |]*?)?[=:]\s*){_TEXT}""")
+_ASSIGNED = re.compile(
+    rf"""(?P<name>{_NAME})(?P<between>['"]?\]?\s*(?::\s*[\w\[\]., |]{0, 80}?)?[=:]\s*){_TEXT}"""
+)
 # getenv("name", "text"), add_argument("--name", default="text"), login(key="text")
 _IN_CALL = re.compile(
     rf"""(?P<call>setdefault|getenv|putenv|get|add_argument|option|Option)\(\s*['"]-*(?P<name>{_NAME})['"](?P<between>\s*,\s*(?:[^()\n]*?\bdefault\s*=\s*)?){_TEXT}"""
 )
 _LOGIN = re.compile(rf"""(?P<call>\blogin)\((?P<name>[^()\n]*?\bkey)(?P<between>\s*=\s*){_TEXT}""")
 _PLAIN = re.compile(rf"""(?P<name>{_NAME})(?P<between>=)(?P<value>[^\s&"'(){{}}\[\],;]+)""")
+
+# Without one of these there is nothing to look for, which is so of most lines.
+_HINT = re.compile(
+    r"pass|pwd|secret|cred|auth|cookie|jwt|keys?\b|[-_]keys?|key['\"\d_-]|token|://|bearer|basic|sk-|gh\w_|glpat|hf_|akia|aiza|xox|eyj|-----begin",
+    re.IGNORECASE,
+)
 
 
 def words(name: str) -> list[str]:
@@ -85,7 +96,8 @@ def is_secret(name: str, value: object) -> bool:
     if value is None or isinstance(value, bool) or value == "" or not is_secret_name(name):
         return False
     if isinstance(value, str):
-        return value != MASK and _VOCABULARY.fullmatch(value) is None
+        repeats = set(words(value)) <= set(words(name))  # TOKEN = "token" names itself
+        return value != MASK and _VOCABULARY.fullmatch(value) is None and not (repeats and words(value))
     bare = words(name)[-1] in ("token", "tokens", "key", "keys")
     return not (bare and isinstance(value, int | float | Mapping))
 
@@ -108,16 +120,28 @@ def hidden(name: str, value: object) -> object:
 
 def hidden_forms(text: str) -> str:
     """A text without what is secret by its form: ``https://name:password@host``, ``Bearer ...``, keys of known services."""
+    if _HINT.search(text) is None:
+        return text
     for pattern, by in _FORMS:
         text = pattern.sub(by, text)
-    return text
+    return _KEY_FILE.sub(_WITHOUT_KEY, text)
 
 
 def hidden_code(text: str) -> str:
     """Source code, a diff of it or JSON, without the texts that secret names are given. All else stays as it is, to the letter."""
+    if _HINT.search(text) is None:
+        return text
+    lines = text.splitlines(keepends=True)
+    text = "".join(_hidden_line(line) if _HINT.search(line) else line for line in lines)
+    return _KEY_FILE.sub(_WITHOUT_KEY, text) if "-----BEGIN" in text else text
+
+
+def _hidden_line(line: str) -> str:
     for pattern in (_ASSIGNED, _IN_CALL, _LOGIN):
-        text = pattern.sub(_without_text, text)
-    return hidden_forms(text)
+        line = pattern.sub(_without_text, line)
+    for pattern, by in _FORMS:
+        line = pattern.sub(by, line)
+    return line
 
 
 def _without_text(match: re.Match[str]) -> str:
@@ -179,7 +203,7 @@ def _header(argument: str) -> str:
 
 
 def secrets_of(argv: Iterable[str]) -> tuple[str, ...]:
-    """The secrets of a command line themselves, so that they are found where a program repeats them. Very short ones would be found in any word."""
+    """The secrets of a command line themselves, so that they are found where a program repeats them. Left out is what would be found in any report: very short ones, and words and numbers as they stand in every text."""
     given = list(map(str, argv))
     found: set[str] = set()
     for argument, kept in zip(given, masked(given), strict=True):
@@ -187,20 +211,21 @@ def secrets_of(argv: Iterable[str]) -> tuple[str, ...]:
             continue
         head, _, tail = kept.partition(MASK)
         found.add(argument[len(head) : len(argument) - len(tail)] if MASK not in tail else argument)
-    return tuple(sorted((s for s in found if len(s) >= _FOUND), key=len, reverse=True))
+    told = (s for s in found if len(s) >= _FOUND and _ORDINARY.fullmatch(s) is None)
+    return tuple(sorted(told, key=len, reverse=True))
 
 
 _FOUND = 6
+_ORDINARY = re.compile(r"[A-Z]?[a-z]{1,19}|[A-Z]{1,19}|[\d.,e+-]{1,12}")
 
 
 def hider(secrets: Iterable[str]) -> Callable[[str], str]:
     """What takes the given secrets out of a text, and all that is secret by its form."""
-    known = tuple(secrets)
+    known = "|".join(rf"(?<!\w){re.escape(s)}(?!\w)" for s in secrets)
+    pattern = re.compile(known) if known else None
 
     def hide(text: str) -> str:
-        for secret in known:
-            text = text.replace(secret, MASK)
-        return hidden_forms(text)
+        return hidden_forms(text if pattern is None else pattern.sub(MASK, text))
 
     return hide
 
