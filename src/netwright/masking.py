@@ -50,7 +50,7 @@ _NAME = r"(?<![\w.])[A-Za-z_][\w.-]{0,80}"  # of bounded length: a file may hold
 _TEXT = r"""(?:[rRbBuUfF]{0,2})("(?:[^"\\\n]|\\.)+"|'(?:[^'\\\n]|\\.)+')"""
 # name = "text", name: str = "text", "name": "text", environ["name"] = "text", --name "text"
 _ASSIGNED = re.compile(
-    rf"""(?P<name>{_NAME})(?P<between>['"]?\]?\s*(?::\s*[\w\[\]., |]{0, 80}?)?[=:]\s*){_TEXT}"""
+    rf"""(?P<name>{_NAME})(?P<between>['"]?\]?\s*(?::\s*[\w\[\]., |]{{0,80}}?)?[=:]\s*){_TEXT}"""
 )
 # getenv("name", "text"), add_argument("--name", default="text"), login(key="text")
 _IN_CALL = re.compile(
