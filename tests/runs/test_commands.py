@@ -263,6 +263,14 @@ def test_a_diff_of_files_that_come_go_and_were_too_long():
         assert part in text
 
 
+def test_code_that_differs_in_a_secret_alone_is_not_the_same(make, tmp_path):
+    left, right = (make(f"2026-01-0{i}-000000", source=f"PWD = 'hunter{i}'\n") for i in (1, 2))
+    text = called(tmp_path, "compare", left.id, right.id)
+    assert "train.py has changed in a text that is masked" in text
+    assert "hunter" not in text
+    assert "Code: the same" not in text
+
+
 def test_sparklines():
     assert sparkline([0.0, 1.0], 48) == "▁█"
     assert sparkline([1.0, 1.0], 48) == "▁▁"

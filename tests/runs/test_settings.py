@@ -85,7 +85,7 @@ def test_values_that_a_record_can_hold():
     import torch
 
     given = {
-        "path": Path("a/b"), "device": torch.device("cpu"), "dtype": torch.float32, "tensor": torch.zeros(100),
+        "path": Path("a/b"), "device": torch.device("cpu"), "dtype": torch.float32, "tensor": torch.zeros(()),
         "nested": [{"a": [1, {"b": 2}]}], "text": "x" * 1000, "call": print, "kind": code, "none": None,
     }  # fmt: skip
     assert simple_values(given) == {

@@ -78,12 +78,15 @@ def _equal(a: object, b: object) -> bool:
 
 
 def code_diff(left: Mapping[str, str | None], right: Mapping[str, str | None]) -> str:
-    """A unified diff of source files by path; ``None`` is a file of which only its change is known."""
+    """A unified diff of source files by path; ``None`` is a file of which only its change is known. All of them have changed."""
     parts: list[str] = []
     for path in sorted({*left, *right}):
         a, b = left.get(path, ""), right.get(path, "")
         if a is None or b is None:
             parts.append(f"{path} has changed; its text was too long to be kept\n")
+            continue
+        if a == b:  # their digests tell them apart
+            parts.append(f"{path} has changed in a text that is masked\n")
             continue
         lines = difflib.unified_diff(
             a.splitlines(keepends=True), b.splitlines(keepends=True), f"a/{path}", f"b/{path}"

@@ -250,8 +250,10 @@ def _plain(value: object, depth: int = 0) -> object:
         return str(value) if len(value) <= _LONGEST else NOTHING
     if isinstance(value, Enum):
         return value.name
-    if isinstance(value, PurePath) or type(value).__module__ == "torch":
-        text = str(value)  # paths, devices, dtypes; a tensor is longer than its settings
+    kind = type(value)
+    # Paths, devices, dtypes. To print a tensor is work, and on an accelerator a wait for the device.
+    if isinstance(value, PurePath) or (kind.__module__ == "torch" and kind.__name__ != "Tensor"):
+        text = str(value)
         return text if len(text) <= 40 or isinstance(value, PurePath) else NOTHING
     if depth >= _DEEPEST:
         return NOTHING
