@@ -1,6 +1,7 @@
 """``check`` and ``watch``: what they find, and that they leave everything as it was."""
 
 import copy
+import warnings
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ import netwright
 from netwright import api
 from netwright.runs import Run
 from netwright.runs.repeat import CannotRepeat, changed_since
+from programs import examine
 
 
 def _parts(softmax=True):
@@ -185,3 +187,109 @@ def test_watch_leaves_a_record_where_one_is_asked_for(monkeypatch, tmp_path):
     _, other = _broken_later([], record=tmp_path / "elsewhere", on_error="stop")
     assert other.folder.parent == tmp_path / "elsewhere" / ".netwright" / "runs"
     assert Run(other.folder).status == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (lambda m, o: (o, m), "the wrong way round: a SGD is an optimizer and a Linear a network"),
+        (lambda m, o: (m, m), r"optimizer is a Linear, and has to be a torch\.optim\.Optimizer"),
+        (lambda m, o: ("x", None), r"model is a str, and has to be a torch\.nn\.Module"),
+        (lambda m, o: (nn.Linear, o), "model is the class Linear itself"),
+        (lambda m, o: (m, [o]), "of several optimizers give none"),
+        (lambda m, o: (m, nn.Parameter), "optimizer is the class Parameter itself"),
+    ],
+)
+def test_what_is_no_network_or_optimizer_is_refused_before_anything_is_touched(arguments, said):
+    model = nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    call = nn.Module.__call__
+    given = arguments(model, optimizer)
+    with pytest.raises(TypeError, match=said) as refused:
+        netwright.watch(*given)
+    assert "with netwright.watch(model, optimizer):" in str(refused.value)
+    with pytest.raises(TypeError, match=said):
+        netwright.check(given[0], nn.MSELoss(), [], given[1])
+    assert nn.Module.__call__ is call
+
+
+def test_other_arguments_that_mean_nothing_are_refused():
+    model = nn.Linear(2, 2)
+    for more, said in (
+        ({"on_error": "stpo"}, "'warn', 'stop', 'snapshot'"),
+        ({"budget": 30}, "a share of the run time"),
+        ({"every": 0}, "every is 0"),
+        ({"steps": 0}, "steps is 0"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            netwright.watch(model, **more)
+    with pytest.raises(TypeError, match="model is None"):
+        netwright.check(None, nn.MSELoss(), [])
+    with pytest.raises(TypeError, match="loader is a MSELoss"):
+        netwright.check(model, nn.L1Loss(), nn.MSELoss())
+    with pytest.raises(TypeError, match="loss_fn is a list"):
+        netwright.check(model, [], [])
+
+
+def test_a_watch_that_is_never_used_says_so_once_at_its_line():
+    with pytest.warns(RuntimeWarning, match="nothing is watched") as heard:
+        netwright.watch(nn.Linear(2, 2))
+    (warning,) = heard
+    assert warning.filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        used = netwright.watch(quiet=True)
+        with used:
+            pass
+        with pytest.raises(RuntimeError, match="make a new one"), used:
+            pass
+        del used
+
+        @netwright.watch(quiet=True)
+        def never_called():
+            pass
+
+        del never_called
+
+
+def test_a_decorated_function_is_watched_each_time():
+    reports = []
+
+    @netwright.watch(quiet=True)
+    def train():
+        reports.append(torch.overrides._get_current_function_mode_stack())
+
+    train()
+    train()
+    assert len(reports) == 2
+    assert not torch.overrides._get_current_function_mode_stack()
+
+
+WATCHED = """
+import netwright, torch
+model = torch.nn.Linear(4, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+x = torch.randn(8, 4)
+for where in (True, "elsewhere"):
+    with netwright.watch(model, optimizer, record=where, quiet=True) as w:
+        for _ in range(10):
+            optimizer.zero_grad()
+            model(x).square().mean().backward()
+            optimizer.step()
+    print(w.folder)
+"""
+
+
+def test_within_a_recorded_run_one_record_is_enough(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / "train.py"
+    script.write_text(WATCHED)
+    outer = tmp_path / ".netwright" / "runs" / "a"
+    outcome = examine(script, run_dir=outer)
+    assert outcome.code == 0, outcome.stderr
+    within, elsewhere = outcome.stdout.split()
+    assert within == str(outer)
+    assert [p.name for p in outer.parent.iterdir()] == ["a"]
+    assert {p.name for p in outer.iterdir()} >= {"record.sqlite", "report.json", "report.html"}
+    assert Run(elsewhere).command["kind"] == "watch"
+    assert Run(outer).status == "finished"

@@ -50,6 +50,7 @@ def test_the_flags_are_these():
         "--watch",
         "--no-watch",
         "--watch-budget",
+        "--budget",
         "--watch-every",
         "--watch-rank",
         "--watch-histograms",
@@ -216,3 +217,18 @@ def test_demo_brings_its_script_and_leaves_an_edited_one_alone(asked):
     called("demo", "--fresh", expect=7)
     assert "load_digits" in script.read_text()
     assert [o.target for o in asked] == ["netwright_demo.py"] * 3
+
+
+def test_the_budget_of_a_run_is_a_share(tmp_path):
+    (tmp_path / "train.py").write_text("")
+    refused = CliRunner().invoke(main, ["run", "--budget", "30", str(tmp_path / "train.py")])
+    assert refused.exit_code == 2
+    assert "30 is no share of the run time" in refused.output
+    assert "netwright check --budget 30" in refused.output
+    shares = []
+    for option in ("--budget", "--watch-budget"):
+        params = (
+            main.commands["run"].make_context("run", [option, "0.05", "train.py", "--budget", "7"]).params
+        )
+        shares.append((params["watch_budget"], params["argv"]))
+    assert shares == [(0.05, ("--budget", "7"))] * 2

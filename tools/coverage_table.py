@@ -250,7 +250,7 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
         "Log and plot",
         (
             "netwright.runs.record.Record",
-            "netwright.runs.words.sparkline",
+            "netwright.runs.curve_words.sparkline",
             "netwright.report.course.courses",
             "netwright.report.curves.curves",
             "netwright.report.graph_table.tabulate",

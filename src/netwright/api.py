@@ -3,9 +3,12 @@
 import copy
 import sys
 import time
+import warnings
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ContextDecorator, contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Literal, cast
 
 import torch
@@ -13,10 +16,13 @@ import torch
 from . import doctor, launch, logbook
 from .capture.sandbox import untouched
 from .evidence import History
+from .given import require, require_loss, require_settings
 from .options import RunOptions
 from .report.deliver import deliver, new_run_dir
 from .report.model import Report
 
+_CHECK = "netwright.check(model, loss_fn, loader, optimizer)"
+_WATCH = "with netwright.watch(model, optimizer):"
 _TARGETS = ("labels", "label", "target", "targets", "y")
 
 
@@ -49,8 +55,12 @@ def check(
         json: where to write the report as JSON.
 
     Raises:
-        ValueError: the loader gave no batch, or a batch is of a form that is not understood.
+        TypeError: something given is not what it has to be (nothing was touched).
+        ValueError: the loader gave no batch, or a batch is of a form that is not understood; ``steps`` is below 1.
     """
+    require(_CHECK, model, optimizer, needs_model=True)
+    require_loss(_CHECK, loss_fn, loader)
+    require_settings(steps=steps)
     options = RunOptions(
         target=_caller(2),
         quiet=quiet,
@@ -143,10 +153,15 @@ def _restored(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Itera
         optimizer.load_state_dict(state)
 
 
-def _run_dir(record: bool | str | Path) -> Path | None:
+def _run_dir(record: bool | str | Path) -> tuple[Path | None, Path | None]:
+    """Where a new record goes, or that of this run which ``netwright run`` keeps already."""
     if record is False:
-        return None
-    return new_run_dir(None if record is True else Path(record))
+        return None, None
+    fresh = new_run_dir(None if record is True else Path(record))
+    kept = logbook.kept_by_command()
+    if kept is not None and (record is True or fresh.parent.resolve() == kept.parent.resolve()):
+        return None, kept
+    return fresh, None
 
 
 class Watch:
@@ -168,15 +183,18 @@ def _examined(
     options: RunOptions,
     model: torch.nn.Module | None = None,
     optimizer: torch.optim.Optimizer | None = None,
+    kept: Path | None = None,
 ) -> Iterator[Watch]:
-    """Record what happens in the block, and report when it ends, however it ends."""
+    """Record what happens in the block, and report when it ends, however it ends. ``kept`` is the record of the whole run that this is a part of."""
     patient = doctor.admit(options)
+    if kept is not None:
+        patient.notes.append(f"recorded with the rest of this run in {kept}")
     logbook.prepare(patient, kind="watch")
     doctor.begin(patient)
     if patient.session is not None:
         patient.session.follow(model, optimizer)
     found = Watch()
-    found.folder = patient.options.run_dir
+    found.folder = patient.options.run_dir or kept
     found.history = lambda: _history(patient)
     ending = launch.Ending()
     try:
@@ -196,11 +214,48 @@ def _examined(
             logbook.conclude(patient, ending, found.report)
             if patient.session is not None:
                 patient.session.close()
-        told = patient.logbook is not None and patient.logbook.failed
-        deliver(report, patient.options, told=told)
+        deliver(report, patient.options)
 
 
-@contextmanager
+class Watching(ContextDecorator):
+    """A watch that begins with its block (``with``), or with each call of the function that it decorates. One that is never used says so when it is forgotten."""
+
+    def __init__(self, begin: Callable[[], AbstractContextManager[Watch]], file: str, line: int) -> None:
+        self._begin, self._file, self._line = begin, file, line
+        self._block: AbstractContextManager[Watch] | None = None
+        self._unused = weakref.finalize(self, _never_used, file, line)
+
+    def __call__(self, func: Any) -> Any:
+        """Watch each call of a function."""
+        self._unused.detach()
+        return super().__call__(func)
+
+    def _recreate_cm(self) -> "Watching":
+        return Watching(self._begin, self._file, self._line)
+
+    def __enter__(self) -> Watch:
+        self._unused.detach()
+        if self._block is not None:
+            raise RuntimeError("this watch has had its block; make a new one for another loop")
+        self._block = self._begin()
+        return self._block.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        assert self._block is not None
+        return self._block.__exit__(kind, error, trace)
+
+
+def _never_used(file: str, line: int) -> None:
+    warnings.warn_explicit(
+        f"this watch was never used, so nothing is watched: write `{_WATCH}` and the training loop in its block",
+        RuntimeWarning,
+        file,
+        line,
+    )
+
+
 def watch(
     model: torch.nn.Module | None = None,
     optimizer: torch.optim.Optimizer | None = None,
@@ -215,7 +270,7 @@ def watch(
     histograms: bool = False,
     on_error: Literal["warn", "stop", "snapshot"] = "warn",
     record: bool | str | Path = False,
-) -> Iterator[Watch]:
+) -> Watching:
     """Watch the training loop in the block, in a script or a notebook; the report is printed when the block ends.
 
     The loop is not changed in any way. ``model`` and ``optimizer`` made before the block are named so that their parameters are
@@ -235,19 +290,31 @@ def watch(
         on_error: what to do when something grave is found while the loop runs (NaN, a loss that grows without bound): say it and go on, leave the block (what comes after it runs), or also
             keep weights, optimizer state and batch in a file of the run's folder or ``.netwright/``.
         record: leave a record of the run and its report for ``netwright runs``: ``True`` in ``.netwright/runs/`` of the working folder, or that of another folder. Nothing is written unless asked for.
+
+    Raises:
+        TypeError: ``model`` is no network or ``optimizer`` no optimizer.
+        ValueError: a setting means nothing.
     """
-    options = RunOptions(
-        target=_caller(3),
-        quiet=quiet,
-        steps=steps,
-        html_path=None if html is None else Path(html),
-        json_path=None if json is None else Path(json),
-        watch_budget=budget,
-        watch_every=every,
-        watch_rank=rank,
-        watch_histograms=histograms,
-        on_error=on_error,
-        run_dir=_run_dir(record),
-    )
-    with _examined(options, model, optimizer) as found:
-        yield found
+    require(_WATCH, model, optimizer)
+    require_settings(steps=steps, budget=budget, every=every, on_error=on_error)
+    frame = sys._getframe(1)
+    target = frame.f_code.co_filename
+
+    def begin() -> AbstractContextManager[Watch]:
+        run_dir, kept = _run_dir(record)
+        options = RunOptions(
+            target=target,
+            quiet=quiet,
+            steps=steps,
+            html_path=None if html is None else Path(html),
+            json_path=None if json is None else Path(json),
+            watch_budget=budget,
+            watch_every=every,
+            watch_rank=rank,
+            watch_histograms=histograms,
+            on_error=on_error,
+            run_dir=run_dir,
+        )
+        return _examined(options, model, optimizer, kept)
+
+    return Watching(begin, target, frame.f_lineno)

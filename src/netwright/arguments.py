@@ -28,6 +28,24 @@ class ExperimentName(click.ParamType):  # pyright: ignore[reportMissingTypeArgum
         return self._choice().convert(value, param, ctx)
 
 
+class Share(click.FloatRange):
+    """A share of the run time. Who gives seconds, as ``check --budget`` takes them, is told."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, max=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A number from 0 to 1."""
+        found = click.FLOAT.convert(value, param, ctx)
+        if not 0 <= found <= 1:
+            self.fail(
+                f"{found:g} is no share of the run time (0 to 1; 0.01 is one percent). Seconds for experiments are check's: netwright check --budget {max(found, 1):g}",
+                param,
+                ctx,
+            )
+        return found
+
+
 class Examination(click.Command):
     """``--prove`` may stand without its seconds: what follows it is then an option or the script."""
 

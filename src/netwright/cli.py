@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 import click
 
 from . import __version__
-from .arguments import Examination, ExperimentName
+from .arguments import Examination, ExperimentName, Share
 from .options import PROVE_S, REHEARSE_S, RunOptions
 from .runs.commands import runs
 
@@ -138,7 +138,9 @@ def _run_options(function: F) -> F:
 )
 @click.option(
     "--watch-budget",
-    type=click.FloatRange(min=0, max=1),
+    "--budget",
+    "watch_budget",
+    type=Share(),
     default=0.01,
     show_default=True,
     metavar="SHARE",

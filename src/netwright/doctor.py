@@ -18,6 +18,7 @@ from . import launch, logbook
 from .config import left_out, load_config
 from .engine import Checked, Judgement, State, judge
 from .evidence import Crash, History
+from .masking import masked
 from .measuring import crash_of, measure_rest, measure_training, program_of
 from .notes import notes, without_values
 from .options import FAILED_ON, USAGE_ERROR, RunOptions
@@ -53,7 +54,9 @@ def run(options: RunOptions, *, proofs: "Proofs | None" = None) -> int:
     patient = admit(options)
     patient.proofs = proofs
     patient.environment = dict(os.environ)
-    patient.command = shlex.join([*(["-m"] if options.is_module else []), options.target, *options.argv])
+    patient.command = shlex.join(
+        [*(["-m"] if options.is_module else []), options.target, *masked(options.argv)]
+    )
     logbook.prepare(patient, kind="check" if options.stop_after_preflight else "run")
     finder = launch.AfterImport("torch", lambda: begin(patient))
     if "torch" in sys.modules:
@@ -218,8 +221,7 @@ def _finish(patient: Patient, ending: launch.Ending) -> int:
         report = rehearsed(patient, conclude(patient, ending, start), ending)
         logbook.conclude(patient, ending, report)  # trials are no part of the run
         report = _proven(patient, report, ending, stream)
-        told = patient.logbook is not None and patient.logbook.failed
-        deliver(report, patient.options, stream=stream, told=told)
+        deliver(report, patient.options, stream=stream)
         code = exit_code(report, ending.code, _options(patient))
         if patient.vigil is not None and patient.vigil.stopped is not None:
             code = FAILED_ON
@@ -298,7 +300,14 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
         patient.evidence,
         program=program_of(patient),
         rules=patient.rules,
-        notes=[*patient.notes, *notes(session, ended_early=ending.stopped, reran=patient.reran)],
+        notes=[
+            *patient.notes,
+            *notes(
+                session,
+                ended_early=ending.stopped and patient.options.stop_after_preflight,
+                reran=patient.reran,
+            ),
+        ],
         samples=patient.samples,
         seconds=seconds,
         steps=_seen(session),

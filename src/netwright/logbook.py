@@ -9,11 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .evidence import Optimizers, Where
+from .accumulation import accumulation
+from .evidence import Events, Graphs, Optimizers, Where
 from .evidence.history import Sample
 from .inference import read_objective
 from .launch import Ending
-from .options import RunOptions
+from .masking import cleared, hider, secrets_of
+from .options import FAILED_ON, RunOptions
 from .patient import Patient
 from .report.build import counted
 from .report.deliver import new_run_dir
@@ -50,11 +52,6 @@ class Logbook:
         self._noted = False
         self._places: Mapping[str, Where] = {}
 
-    @property
-    def failed(self) -> bool:
-        """Whether the record could not be written, which was said."""
-        return self.record is not None and self.record.failed is not None
-
     def open(self) -> Path | None:
         """Begin the record. The folder of the run, or ``None`` where none can be made."""
         options = self.options
@@ -81,16 +78,18 @@ class Logbook:
         self._noted = True
         main = sys.modules.get("__main__")
         frame = sys._getframe()
+        hide = self._hide()
         optimizers = evidence.get(Optimizers)
         record.meta(
             {
-                "arguments": self.arguments.found(),
-                "constants": constants(main),
-                "configurations": configurations(main, frame),
+                "arguments": cleared(self.arguments.found(), hide),
+                "constants": cleared(constants(main), hide),
+                "configurations": cleared(configurations(main, frame, self.arguments.objects()), hide),
                 "optimizers": [
                     {"type": o.type, "groups": [_without_parameters(g) for g in o.groups]}
                     for o in (optimizers.optimizers if isinstance(optimizers, Optimizers) else ())
                 ],
+                "accumulation": _accumulation(evidence),
                 "seeds": _seeds(session),
                 "data": self._data(session),
             }
@@ -122,7 +121,12 @@ class Logbook:
     def finding(self, finding: Finding, *, step: int | None = None, state: str = "stands") -> None:
         """A finding, or what has become of it."""
         if self.record is not None:
+            finding = cleared(finding, self._hide())
             self.record.finding(finding, key=f"{finding.code} {finding.where.at}", step=step, state=state)
+
+    def _hide(self) -> Callable[[str], str]:
+        """What takes the secrets of the command line out of a text."""
+        return hider(secrets_of([*self.options.argv, *sys.argv[1:]]))
 
     def _data(self, session: "Session") -> dict[str, object]:
         """Fingerprints of what came into the first step, and of the data sets of the loaders. Loaders that were seen before stay as they were then."""
@@ -168,19 +172,25 @@ class Logbook:
         record = self.record
         if record is None:
             return
+        hide = self._hide()
         self._collect(record)  # modules and files may have come since
         if self._noted and session is not None:
             record.meta({"data": self._data(session)})
         if not self._noted:
             record.meta(
-                {"arguments": self.arguments.found(), "constants": constants(sys.modules.get("__main__"))}
+                {
+                    "arguments": cleared(self.arguments.found(), hide),
+                    "constants": cleared(constants(sys.modules.get("__main__")), hide),
+                }
             )
         for finding in (f for top in (report.findings if report else ()) for f in every(top)):
             self.finding(finding)
         record.meta(
             {
                 "exit_code": ending.code,
-                "error": "" if ending.error is None else f"{type(ending.error).__name__}: {ending.error}",
+                "error": ""
+                if ending.error is None
+                else hide(f"{type(ending.error).__name__}: {ending.error}"),
                 "verdict": report.verdict if report else "",
                 "places": {name: where.at for name, where in self._places.items()},
                 "found": {s.value: counted(report.findings, s) for s in Severity} if report else {},
@@ -188,6 +198,15 @@ class Logbook:
         )
         record.end(_status(ending))
         record.close()
+
+
+_commands: list["Logbook"] = []  # what `netwright run` or `check` records in this process
+
+
+def kept_by_command() -> Path | None:
+    """The folder of the record that `netwright run` or `check` keeps of this process, where there is one."""
+    open_ones = [book.record for book in _commands if book.record is not None]
+    return next((r.folder for r in open_ones if r.failed is None and r.is_here), None)
 
 
 def prepare(patient: Patient, *, kind: str) -> None:
@@ -203,6 +222,8 @@ def begin(patient: Patient) -> None:
         return
     try:
         patient.options = replace(patient.options, run_dir=patient.logbook.open())
+        if patient.logbook.kind != "watch":
+            _commands.append(patient.logbook)
     except Exception:  # the harm boundary
         patient.traces.append(traceback.format_exc())
         patient.logbook = None
@@ -223,6 +244,11 @@ def conclude(patient: Patient, ending: Ending, report: Report | None) -> None:
     if patient.logbook is None:
         return
     patient.logbook.listen_no_more()
+    if patient.logbook in _commands:
+        _commands.remove(patient.logbook)
+    vigil = patient.vigil
+    if patient.logbook.kind == "run" and vigil is not None and vigil.stopped is not None:
+        ending = replace(ending, code=FAILED_ON)  # as the process will end
     try:
         patient.logbook.close(ending, report, patient.session)
     except Exception:  # the harm boundary: what is recorded stays
@@ -260,6 +286,14 @@ def _role(loader: "LoaderRecord") -> str:
 
 def _without_parameters(group: Mapping[str, object]) -> dict[str, object]:
     return {k: v for k, v in group.items() if k != "params"}
+
+
+def _accumulation(evidence: Mapping[type, object]) -> dict[str, object]:
+    graphs, events = evidence.get(Graphs), evidence.get(Events)
+    found = (
+        accumulation(graphs, events) if isinstance(graphs, Graphs) and isinstance(events, Events) else None
+    )
+    return {} if found is None else {"batches_per_step": found.batches, "loss_divided_by": found.divided_by}
 
 
 def _seeds(session: "Session") -> dict[str, object]:

@@ -25,6 +25,7 @@ from .evidence import (
     Task,
     TrainInputs,
 )
+from .masking import masked
 from .notes import without_values
 from .patient import Patient
 from .rule import NotApplicable, NotAsked
@@ -97,7 +98,7 @@ def program_of(patient: Patient) -> Program:
     torch: Any = sys.modules.get("torch")
     return Program(
         script=options.target,
-        argv=options.argv,
+        argv=tuple(masked(options.argv)),
         command=patient.command,
         seeds=dict(session.recording.seeds) if session else {},
         random_used=session.randomness.used() if session else (),

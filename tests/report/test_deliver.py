@@ -29,6 +29,68 @@ def test_writes_nothing_unasked(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def small_files():
+    """No file may be longer than 2,000 bytes: what is written beyond fails as on a disk that is full."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_no_half_of_a_file(tmp_path, small_files):
+    run_dir = new_run_dir(tmp_path)
+    wanted, page = tmp_path / "r.json", tmp_path / "r.html"
+    wanted.write_text("the report of last time")
+    stream = io.StringIO()
+    options = RunOptions(target="a.py", run_dir=run_dir, json_path=wanted, html_path=page)
+    deliver(report(finding(message="x" * 3000)), options, stream=stream)
+    assert not list(run_dir.iterdir())
+    assert wanted.read_text() == "the report of last time"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".netwright", "r.json"]
+    (line,) = [x for x in stream.getvalue().splitlines() if x.startswith("netwright: the report")]
+    assert line.count("File too large") == 1
+    for name in (str(wanted), f"{run_dir / 'report.json'}, pictures.json", str(page), "report.html"):
+        assert name in line
+    assert "Report  " not in stream.getvalue()
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    stream = io.StringIO()
+    options = RunOptions(
+        target="a.py", json_path=tmp_path / "file" / "r.json", html_path=tmp_path / "page.html"
+    )
+    deliver(report(finding()), options, stream=stream)
+    assert f"could not be written to {tmp_path / 'file' / 'r.json'}: " in stream.getvalue()
+    assert (tmp_path / "page.html").stat().st_size > 1000
+    assert "page.html" in stream.getvalue()
+
+
+def test_files_stay_what_they_are(tmp_path):
+    wanted, link = tmp_path / "real.json", tmp_path / "link.json"
+    wanted.write_text("old")
+    wanted.chmod(0o640)
+    link.symlink_to(wanted)
+    deliver(report(), RunOptions(target="a.py", json_path=link), stream=io.StringIO())
+    assert link.is_symlink()
+    assert json.loads(wanted.read_text())["verdict"] == "healthy"
+    assert wanted.stat().st_mode & 0o777 == 0o640
+
+
+def test_no_secret_of_the_command_line_is_written(tmp_path):
+    argv = ("--api-key", "sk-0123456789")
+    stream = io.StringIO()
+    options = RunOptions(target="a.py", argv=argv, run_dir=new_run_dir(tmp_path), html_path=tmp_path / "p")
+    made = report(finding(message="the key sk-0123456789 is refused"))
+    deliver(made, options, stream=stream)
+    texts = [p.read_text() for p in [*options.run_dir.iterdir(), tmp_path / "p"]] + [stream.getvalue()]
+    assert not any("sk-0123456789" in text for text in texts)
+    assert "the key *** is refused" in stream.getvalue()
+    assert "sk-0123456789" in made.findings[0].message  # what is handed on is as it was
+
+
 def test_run_dirs_are_distinct(tmp_path):
     first = new_run_dir(tmp_path)
     first.mkdir(parents=True)

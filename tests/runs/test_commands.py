@@ -1,25 +1,29 @@
 """`netwright runs` on records made by hand."""
 
+import io
 import json
 import math
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from netwright.cli import main
 from netwright.evidence.history import Sample
 from netwright.runs import Record, Run
 from netwright.runs import find as find_runs
 from netwright.runs.compare import code_diff, parting
+from netwright.runs.curve_words import sparkline
 from netwright.runs.repeat import CannotRepeat, changed_since
 from netwright.runs.store import FILE
-from netwright.runs.words import sparkline
+from netwright.runs.words import show_run
+from netwright.runs.words_of_two import show_comparison
 
 
 @pytest.fixture
 def make(tmp_path):
-    def make(name, losses=(2.0, 1.0), source="a = 1\n", status="finished", accuracy=0.5, **meta):
+    def make(name, losses=(2.0, 1.0), source="a = 1\n", status="finished", accuracy=0.5, series=(), **meta):
         record = Record.create(tmp_path / ".netwright" / "runs" / name, {
             "command": {"target": "train.py", "argv": ["--lr", "0.1"], "folder": str(tmp_path)},
             "arguments": {"lr": 0.1, "epochs": 3}, "seeds": {"torch": 1}, **meta,
@@ -32,7 +36,7 @@ def make(tmp_path):
         finding = {"code": "NW501", "name": "learning-rate-too-high", "severity": "warning"}
         record.finding({**finding, "where": {"file": "/x/train.py", "line": 7}}, key="a")
         record.finding({**finding, "code": "NW602", "severity": "error"}, key="b", state="withdrawn")
-        record.add(Sample(step=1, seconds=1.0, values={"metric/eval/accuracy": accuracy}))
+        record.add(Sample(step=1, seconds=1.0, values={"metric/eval/accuracy": accuracy, **dict(series)}))
         record.end(status)
         record.close()
         return Run(record.folder)
@@ -179,6 +183,7 @@ def test_two_runs(make, tmp_path):
         "parts_at": 2,
         "series": "loss/0",
         "values": [0.5, 0.5000001],
+        "divided_by": [1.0, 1.0],
     }
 
 
@@ -258,9 +263,110 @@ def test_a_diff_of_files_that_come_go_and_were_too_long():
         assert part in text
 
 
+def test_code_that_differs_in_a_secret_alone_is_not_the_same(make, tmp_path):
+    left, right = (make(f"2026-01-0{i}-000000", source=f"PWD = 'hunter{i}'\n") for i in (1, 2))
+    text = called(tmp_path, "compare", left.id, right.id)
+    assert "train.py has changed in a text that is masked" in text
+    assert "hunter" not in text
+    assert "Code: the same" not in text
+
+
 def test_sparklines():
-    assert sparkline([0.0, 1.0]) == "▁█"
-    assert sparkline([1.0, 1.0]) == "▁▁"
-    assert sparkline([1.0, math.nan, 2.0]) == "▁!█"
-    assert sparkline([]) == ""
+    assert sparkline([0.0, 1.0], 48) == "▁█"
+    assert sparkline([1.0, 1.0], 48) == "▁▁"
+    assert sparkline([1.0, math.nan, 2.0], 48) == "▁!█"
+    assert sparkline([], 48) == ""
     assert len(sparkline(range(1000), 48)) == 48
+
+
+LONG = "parameter/encoder.layers.0.self_attention.in_projection.weight/update_ratio"
+
+
+def shown(run_or_two, width):
+    console = Console(width=width, file=io.StringIO())
+    if isinstance(run_or_two, Run):
+        show_run(console, run_or_two)
+    else:
+        show_comparison(console, *run_or_two)
+    return console.file.getvalue().split("Curves")[1].split("Metrics")[0].splitlines()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_names_and_numbers_of_curves_are_whole_at_any_width(make, width):
+    runs = [make(f"2026-01-0{i}-000000", series={LONG: 0.25, "run/memory_bytes": 3.7e8}) for i in (1, 2)]
+    for lines in (shown(runs[0], width), shown(runs, width)):
+        text = "\n".join(lines)
+        assert LONG in text
+        assert "…" not in text
+        memory = next(i for i, line in enumerate(lines) if "run/memory_bytes" in line)
+        assert "370.0 MB" in lines[memory] + lines[memory + 1]
+        assert "3.7e+08" not in text
+        if width >= 80:
+            assert max(len(line) for line in lines if LONG not in line) <= width
+
+
+def test_memory_of_the_machine_is_in_gigabytes(make, tmp_path):
+    make("2026-01-01-000000", hardware={"memory_bytes": 25276502016})
+    assert "25.3 GB" in called(tmp_path, "show", "latest")
+
+
+def test_a_loss_that_is_divided_for_accumulation_is_not_compared_as_if_it_were_whole(make, tmp_path):
+    whole = make("2026-01-01-000000", losses=(2.0, 1.9))
+    accumulation = {"batches_per_step": 4, "loss_divided_by": 4.0}
+    parts = make("2026-01-02-000000", losses=(0.5, 0.475), accumulation=accumulation)
+    first, second = called(tmp_path).splitlines()[1:3]
+    assert first.split()[3] == second.split()[3] == "1.9"
+    assert "loss/0 (loss / 4)" in called(tmp_path, "show", parts.id)
+    assert "loss / " not in called(tmp_path, "show", whole.id)
+    text = called(tmp_path, "compare", whole.id, parts.id)
+    assert "accumulation.loss_divided_by" in text
+    assert "loss/0 (loss and loss / 4)" in text
+    (row,) = [line for line in text.splitlines() if line.strip().startswith("loss/0") and "–" in line]
+    assert row.split()[-1] == "–"
+    assert "The losses part" not in text
+    assert "is not the same number in both runs" in text
+    found = json.loads(called(tmp_path, "compare", whole.id, parts.id, "--json"))
+    assert found["losses"]["divided_by"] == [1.0, 4.0]
+    assert found["metrics"]["loss/0"]["last_difference"] is None
+    same = json.loads(called(tmp_path, "compare", parts.id, parts.id, "--json"))
+    assert same["metrics"]["loss/0"]["last_difference"] == 0
+
+
+def test_one_word_for_how_a_run_ended(make, tmp_path):
+    for name, kind, word in (
+        ("2026-01-01-000000", "check", "checked"),
+        ("2026-01-02-000000", "run", "stopped"),
+    ):
+        make(name, status="stopped", command={"kind": kind, "target": "train.py", "argv": []})
+        assert called(tmp_path, "show", name).split()[1] == word
+        assert [line.split()[1] for line in called(tmp_path).splitlines() if line.startswith(name)] == [word]
+        assert json.loads(called(tmp_path, "show", name, "--json"))["status"] == word
+
+
+def test_a_run_by_the_text_of_its_path(make):
+    run = make("2026-01-01-000000")
+    again = Run(str(run.folder))
+    assert (again.id, again.folder, again.meta) == (run.id, run.folder, run.meta)
+
+
+def test_secrets_that_an_earlier_version_wrote_are_not_shown_or_handed_on(make, tmp_path):
+    command = {
+        "target": "train.py",
+        "argv": ["--password", "hunter2"],
+        "folder": str(tmp_path),
+        "masked": False,
+    }
+    (tmp_path / "train.py").write_text("")
+    run = make(
+        "2026-01-01-000000",
+        command=command,
+        configurations={"cfg": {"auth": "Bearer 0123"}},
+        source="PWD = 'hunter2'\n",
+    )
+    assert json.loads(called(tmp_path, "show", "latest", "--json"))["meta"]["configurations"] == {
+        "cfg": {"auth": "***"}
+    }
+    assert "hunter2" not in called(tmp_path) + called(tmp_path, "show", "latest")
+    assert run.sources["train.py"].text == "PWD = '***'\n"
+    with pytest.raises(CannotRepeat, match="secret"):
+        changed_since(run)

@@ -1,6 +1,7 @@
 """What is found of a program's settings, code and environment without being told."""
 
 import argparse
+import os
 import sys
 import types
 import weakref
@@ -11,7 +12,7 @@ import pytest
 
 from netwright.runs import code, collect, settings
 from netwright.runs.code import git_state, is_own, own_files
-from netwright.runs.settings import Arguments, configurations, constants, masked, simple_values
+from netwright.runs.settings import Arguments, configurations, constants, simple_values
 
 
 @dataclass
@@ -84,7 +85,7 @@ def test_values_that_a_record_can_hold():
     import torch
 
     given = {
-        "path": Path("a/b"), "device": torch.device("cpu"), "dtype": torch.float32, "tensor": torch.zeros(100),
+        "path": Path("a/b"), "device": torch.device("cpu"), "dtype": torch.float32, "tensor": torch.zeros(()),
         "nested": [{"a": [1, {"b": 2}]}], "text": "x" * 1000, "call": print, "kind": code, "none": None,
     }  # fmt: skip
     assert simple_values(given) == {
@@ -92,18 +93,78 @@ def test_values_that_a_record_can_hold():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        (["--api-key", "0123456789", "--lr", "1"], ["--api-key", "***", "--lr", "1"]),
-        (["--token=0123456789"], ["--token=***"]),
-        (["--max-tokens", "100000000", "--tokenizer=bert-base-uncased"], None),
-        (["--pad-token", "<pad>"], None),
-        (["password=0123456789"], ["password=***"]),
-    ],
-)
-def test_secrets_of_a_command_line(given, kept):
-    assert masked(given) == (given if kept is None else kept)
+@dataclass
+class Opt:
+    lr: float = 0.1
+    secret: str = "abc"
+
+
+@dataclass(slots=True)
+class Cfg:
+    depth: int = 7
+    opt: Opt = field(default_factory=Opt)
+    unset: int = field(init=False)
+
+
+class Trainer:
+    def __init__(self, cfg, dropout=0.2, *, seed=3, net=None):
+        self.cfg, self.dropout, self.seed, self.net = cfg, dropout, seed, net
+        self.conf, self.step = {"warm": 5}, 0
+
+    @property
+    def config(self):
+        raise AssertionError("code of the program's own")
+
+    def fit(self):
+        return configurations(None, sys._getframe())
+
+
+def test_configurations_within_others_and_on_the_object_whose_method_runs(monkeypatch):
+    monkeypatch.setattr(settings, "is_own", lambda path: path == __file__)
+    assert Trainer(Cfg(), net=object()).fit() == {
+        "Cfg": {"depth": 7, "opt": {"lr": 0.1, "secret": "***"}},
+        "Trainer.conf": {"warm": 5},
+        "Trainer": {"dropout": 0.2, "seed": 3},
+    }
+
+
+def test_a_table_is_listed_once_and_two_objects_of_a_type_are_told_apart():
+    heard = argparse.Namespace(lr=1.0)
+    main = types.ModuleType("main")
+    table = {"lr": 0.1, "password": "hunter2"}
+    vars(main).update(
+        CFG=table, WIDTH=2, cfg=table, ARGS=heard, mine=argparse.Namespace(a=1), one=Opt(lr=1.0), TWO=Opt(lr=2.0), same=Opt(lr=1.0),
+    )  # fmt: skip
+    assert constants(main) == {"WIDTH": 2}
+    assert configurations(main, None, [heard]) == {
+        "CFG": {"lr": 0.1, "password": "***"},
+        "Namespace": {"a": 1},
+        "Opt": {"lr": 1.0, "secret": "***"},
+        "Opt TWO": {"lr": 2.0, "secret": "***"},
+    }
+
+
+def test_a_table_that_holds_itself_and_the_environment():
+    main = types.ModuleType("main")
+    config = {"lr": 1}
+    config["again"] = config
+    vars(main).update(config=config, options=os.environ)
+    found = configurations(main, None)
+    assert found["config"]["lr"] == 1
+    assert "options" not in found
+
+
+def test_omegaconf_objects():
+    omegaconf = pytest.importorskip("omegaconf")
+    made = omegaconf.OmegaConf.create(
+        {"model": {"width": 8, "twice": "${model.width}"}, "password": "x", "gone": "???"}
+    )
+    main = types.ModuleType("main")
+    vars(main).update(cfg=made, holder=types.SimpleNamespace(inner=made.model))
+    assert configurations(main, None) == {
+        "DictConfig": {"model": {"width": 8, "twice": "${model.width}"}, "password": "***", "gone": "???"},
+        "SimpleNamespace": {"inner": {"width": 8, "twice": "${model.width}"}},
+    }
 
 
 def test_the_environment_without_what_is_nobodys_business():

@@ -10,6 +10,7 @@ import pytest
 from netwright import doctor, logbook
 from netwright.options import RunOptions
 from netwright.runs import Run
+from netwright.runs.repeat import CannotRepeat, changed_since
 from programs import examine
 
 PROGRAM = """
@@ -108,11 +109,43 @@ def test_what_a_crash_leaves(program):
     assert run.meta["arguments"] == {"lr": 0.05}
 
 
+def test_a_secret_of_the_command_line_is_written_nowhere(program):
+    given = 'parser.add_argument("--api-key")\n    args = parser'
+    text = PROGRAM.replace("args = parser", given).replace('"enough"', 'f"enough of {args.api_key}"')
+    program.write_text(text.replace("STOPS = -1", "STOPS = 3\nPASSWORD = 'hunter2'"))
+    folder = program.parent / ".netwright" / "runs" / "a"
+    argv = ("--api-key", "sk-0123456789")
+    outcome = examine(program, run_dir=folder, argv=argv)
+    run = Run(folder)
+    assert run.meta["arguments"] == {"lr": 0.1, "api_key": "***"}
+    assert run.meta["error"] == "ValueError: enough of ***"
+    assert "PASSWORD = '***'" in run.sources["train.py"].text
+    for file in folder.iterdir():
+        assert b"sk-0123456789" not in file.read_bytes()
+        assert b"hunter2" not in file.read_bytes()
+    assert outcome.report["program"]["argv"] == ["--api-key", "***"]
+    with pytest.raises(CannotRepeat, match=r"--api-key \*\*\*"):
+        changed_since(run)
+
+
+def test_what_a_run_leaves_that_was_stopped_and_accumulates(program):
+    text = PROGRAM.replace(
+        "        loss.backward()\n",
+        "        for part in (0, 1):\n            out = model(x[part::2]) * (1 if step < 12 else math.nan)\n            loss = nn.functional.cross_entropy(out, y[part::2])\n            (loss / 2).backward()\n",
+    )
+    program.write_text("import math\n" + text)
+    run, outcome = recorded(program, on_error="stop")
+    assert outcome.code == 4
+    assert (run.status, run.meta["exit_code"]) == ("stopped", 4)
+    assert "--wait-evaluation" not in outcome.stderr
+    assert run.meta["accumulation"] == {"batches_per_step": 2, "loss_divided_by": 2.0}
+
+
 def test_findings_are_recorded(program):
     text = PROGRAM.replace("model(x), y)", "torch.softmax(model(x), 1), y)")
     program.write_text(text)
     run, outcome = recorded(program, check=True, wait_evaluation=0.0)
-    assert run.status == "stopped"
+    assert run.status == "checked"
     assert run.command["kind"] == "check"
     assert {f["code"] for f in run.findings} >= outcome.codes
     assert "NW302" in outcome.codes

@@ -1,10 +1,13 @@
 """Where a finished report goes: files, the terminal, the exit code."""
 
+import contextlib
+import os
 import sys
 import time
 from pathlib import Path
 from typing import TextIO
 
+from ..masking import cleared, hider, secrets_of
 from ..options import FAILED_ON, RUNS, RunOptions
 from ..rule import Severity
 from .build import counted
@@ -25,59 +28,82 @@ def new_run_dir(base: Path | None = None) -> Path:
     return path
 
 
-def write(report: Report, options: RunOptions) -> Path | None:
-    """Write what was asked for. The HTML's path, if one was written.
-
-    Raises:
-        OSError: a file could not be written; the others were.
-    """
-    text = to_json(report)
+def write(report: Report, options: RunOptions) -> tuple[Path | None, list[OSError]]:
+    """Write what was asked for. The file to look at first, if one was written, and what could not be written; of that nothing is left behind."""
     failed: list[OSError] = []
 
-    def _save(path: Path, text: str) -> None:
+    def saved(path: Path, text: str) -> bool:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            _write_whole(path, text)
         except OSError as error:
-            error.filename = error.filename or str(path)
+            error.filename = str(path)
             failed.append(error)
+            return False
+        return True
 
-    if options.json_path:
-        _save(options.json_path, text)
+    text = to_json(report)
+    written: list[Path] = []
+    if options.json_path and saved(options.json_path, text):
+        written.append(options.json_path)
     run_html = options.run_dir / "report.html" if options.run_dir else None
     pages = [p for p in (options.html_path, run_html) if p]
     if options.run_dir:
-        _save(options.run_dir / "report.json", text)
-        _save(options.run_dir / "pictures.json", pictures_to_json(report.pictures))
+        saved(options.run_dir / "report.json", text)
+        saved(options.run_dir / "pictures.json", pictures_to_json(report.pictures))
         keep_out = options.run_dir.parent.parent
         if keep_out.name == ".netwright" and not (keep_out / ".gitignore").exists():
-            _save(keep_out / ".gitignore", "*\n")
+            saved(keep_out / ".gitignore", "*\n")
     if pages:
         page = to_html(report)
-        for path in pages:
-            _save(path, page)
-    if failed:
-        raise failed[0]
-    return pages[0] if pages else None
+        written = [path for path in pages if saved(path, page)] + written
+    return next(iter(written), None), failed
 
 
-def deliver(report: Report, options: RunOptions, *, stream: TextIO | None = None, told: bool = False) -> None:
-    """Write the files that were asked for and print the report to ``stream`` (default: stderr).
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file so that there is all of it or, on a disk that is full, what was there before. What is no file of a folder (``/dev/stdout``, a pipe) is written to as it is.
 
-    ``told``: the person knows already that the run's folder cannot be written to.
+    Raises:
+        OSError: it cannot be written.
     """
-    trouble: OSError | None = None
-    path: Path | None = None
+    raw = text.encode("utf-8")
+    target = path.resolve()
+    if target.exists() and not (target.is_file() and os.access(target.parent, os.W_OK)):
+        path.write_bytes(raw)
+        return
+    fresh = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        path = write(report, options) or options.json_path
-    except OSError as error:
-        trouble = error
+        with fresh.open("wb") as file:
+            file.write(raw)
+        if target.exists():
+            fresh.chmod(target.stat().st_mode & 0o7777)
+        fresh.replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise
+
+
+def deliver(report: Report, options: RunOptions, *, stream: TextIO | None = None) -> None:
+    """Write the files that were asked for and print the report to ``stream`` (default: stderr), without the secrets of the command line."""
+    report = cleared(report, hider(secrets_of([*options.argv, *sys.argv[1:]])))
+    path, failed = write(report, options)
     show(report, verbose=options.verbose, quiet=options.quiet, path=path, stream=stream)
-    if trouble is not None and not told:
-        print(
-            f"netwright: the report could not be written to {trouble.filename}: {trouble.strerror or trouble}",
-            file=stream or sys.stderr,
-        )
+    if failed:
+        print(f"netwright: the report could not be written to {_names(failed)}", file=stream or sys.stderr)
+
+
+def _names(failed: list[OSError]) -> str:
+    """``a/report.json, pictures.json: No space left on device``. A folder is named once."""
+    why: dict[str, list[Path]] = {}
+    for error in failed:
+        why.setdefault(error.strerror or str(error), []).append(Path(str(error.filename)))
+    parts: list[str] = []
+    for reason, paths in why.items():
+        before = [None, *(p.parent for p in paths)]
+        named = [p.name if p.parent == above else str(p) for p, above in zip(paths, before, strict=False)]
+        parts.append(f"{', '.join(named)}: {reason}")
+    return "; ".join(parts)
 
 
 def exit_code(report: Report, script_code: int, options: RunOptions) -> int:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..evidence import Where
+from ..masking import hidden_code
 
 _LARGEST = 4_000_000
 
@@ -23,11 +24,14 @@ def excerpt(where: Where, *, around: int = 2) -> tuple[Line, ...]:
         return ()
     lines = _read(Path(where.file))
     index = where.line - 1
-    changed = where.code is not None and (index >= len(lines) or where.code.strip() not in lines[index])
+    code = None if where.code is None else hidden_code(where.code.strip())
+    changed = code is not None and (index >= len(lines) or code not in hidden_code(lines[index]))
     if changed or not 0 <= index < len(lines):
-        return (Line(number=where.line, text=where.code.strip(), marked=True),) if where.code else ()
+        return (Line(number=where.line, text=code, marked=True),) if code else ()
     first, last = max(0, index - around), min(len(lines), index + around + 1)
-    return tuple(Line(number=i + 1, text=lines[i], marked=i == index) for i in range(first, last))
+    return tuple(
+        Line(number=i + 1, text=hidden_code(lines[i]), marked=i == index) for i in range(first, last)
+    )
 
 
 def _read(path: Path) -> list[str]:

@@ -9,9 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ..masking import hidden_code, is_secret, masked
 from .code import digest, git_state, own_files, shown_path
 from .record import Record
-from .settings import is_secret, masked
 
 _VARIABLES = re.compile(
     r"(CUDA|CUBLAS|CUDNN|NVIDIA|HIP|ROCR|PYTORCH|TORCH|TORCHINDUCTOR|NCCL|GLOO|OMP|MKL|KMP|OPENBLAS|PYTHON)_?\w*|RANK|WORLD_SIZE|LOCAL_RANK|LOCAL_WORLD_SIZE"
@@ -94,6 +94,14 @@ def _memory() -> int | None:
         return None
 
 
+def _shown(text: bytes) -> bytes:
+    """A source file as it is recorded: texts that secret names are given are masked, all else is as it was. Its digest is that of the file."""
+    try:
+        return hidden_code(text.decode("utf-8")).encode("utf-8")
+    except UnicodeDecodeError:
+        return text
+
+
 def code(record: Record, script: str | None, folder: Path) -> dict[str, object]:
     """Put the program's own files in the record; the commit they stand on."""
     for path in own_files(script):
@@ -101,7 +109,7 @@ def code(record: Record, script: str | None, folder: Path) -> dict[str, object]:
             text = path.read_bytes()
         except OSError:
             continue
-        record.source(shown_path(path, folder), digest(text), text)
+        record.source(shown_path(path, folder), digest(text), _shown(text))
     # Where the script lies tells more than where it was started from.
     for place in ([Path(script).parent] if script else []) + [folder]:
         try:

@@ -8,11 +8,11 @@ from typing import cast
 
 from ..evidence.history import Series
 from .final import Final
-from .run import Run
+from .run import FIRST_LOSS, Run
 
 # What may be told apart by eye first, then what a run stands on.
 SECTIONS = (
-    "command", "arguments", "configurations", "constants", "optimizers", "seeds", "environment", "hardware",
+    "command", "arguments", "configurations", "constants", "optimizers", "accumulation", "seeds", "environment", "hardware",
 )  # fmt: skip
 _OF_THE_START = ("command.masked", "command.kind")
 
@@ -78,12 +78,15 @@ def _equal(a: object, b: object) -> bool:
 
 
 def code_diff(left: Mapping[str, str | None], right: Mapping[str, str | None]) -> str:
-    """A unified diff of source files by path; ``None`` is a file of which only its change is known."""
+    """A unified diff of source files by path; ``None`` is a file of which only its change is known. All of them have changed."""
     parts: list[str] = []
     for path in sorted({*left, *right}):
         a, b = left.get(path, ""), right.get(path, "")
         if a is None or b is None:
             parts.append(f"{path} has changed; its text was too long to be kept\n")
+            continue
+        if a == b:  # their digests tell them apart
+            parts.append(f"{path} has changed in a text that is masked\n")
             continue
         lines = difflib.unified_diff(
             a.splitlines(keepends=True), b.splitlines(keepends=True), f"a/{path}", f"b/{path}"
@@ -144,6 +147,11 @@ def metric_pairs(left: Run, right: Run) -> dict[str, tuple[Final | None, Final |
     """The final metrics of two runs beside each other, by name; ``None`` where a run does not have one."""
     a, b = left.metrics, right.metrics
     return {name: (a.get(name), b.get(name)) for name in {**a, **b}}
+
+
+def comparable(name: str, left: Run, right: Run) -> bool:
+    """Whether the values of a series mean the same in two runs: a loss that is divided by the number of accumulated batches is another quantity."""
+    return name != FIRST_LOSS or left.loss_divided_by == right.loss_divided_by
 
 
 def less(left: float | None, right: float | None) -> float | None:

@@ -102,7 +102,9 @@ class Record:
             if keep_out.name == ".netwright" and not (keep_out / ".gitignore").exists():
                 (keep_out / ".gitignore").write_text("*\n", encoding="utf-8")
         except OSError as error:
-            record._fail(f"the run cannot be recorded in {folder}: {error.strerror or error}")
+            record._fail(
+                f"the run cannot be recorded in {folder}, nor its report be kept there: {error.strerror or error}"
+            )
             return record
         _register(record)
         atexit.register(record.close)
@@ -111,6 +113,11 @@ class Record:
         record.meta({**meta, "started": time.time(), "status": "running", "process": process})
         record._wake.set()
         return record
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this process that writes, and not the parent that it was forked from."""
+        return os.getpid() == self._process
 
     # -- from the training thread -----------------------------------------------------------------------------------------------
 

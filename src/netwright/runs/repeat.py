@@ -9,6 +9,7 @@ from pathlib import Path
 from platform import python_version
 from typing import cast
 
+from ..masking import hidden_code
 from ..options import RUNS
 from .code import digest
 from .compare import code_diff
@@ -37,7 +38,7 @@ def changed_since(run: Run) -> tuple[str, str]:
         raise CannotRepeat(f"the folder that {run.id} was started in is gone: {folder}")
     if run.command.get("masked"):
         raise CannotRepeat(
-            f"an argument of {run.id} was secret and is not recorded; start the program yourself and compare the runs"
+            f"the command of {run.id} had a secret in it, which is not recorded ({' '.join(map(str, run.command.get('argv', ())))}); start the program yourself with it, then netwright runs compare {run.id} latest"
         )
     if not run.command.get("is_module") and not (folder / str(run.command["target"])).exists():
         raise CannotRepeat(f"the script of {run.id} is gone: {folder / str(run.command['target'])}")
@@ -52,7 +53,7 @@ def _code_since(run: Run, folder: Path) -> str:
         text = file.read_bytes() if file.is_file() else b""
         if digest(text) != kept.digest:
             then[path] = kept.text
-            now[path] = text.decode("utf-8", "replace") if kept.text is not None else None
+            now[path] = hidden_code(text.decode("utf-8", "replace")) if kept.text is not None else None
     return code_diff(then, now)
 
 

@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..evidence.history import History, Series
+from ..masking import hidden, hidden_code, masked
 from ..report.plain import number
 from .final import Final, of_series, read
 from .record import process_began
 from .store import FILE, VERSION, Chunk, WrongVersion, migrate, read_chunk
 
 LOST = "lost"
+FIRST_LOSS = "loss/0"
+_OF_SETTINGS = ("arguments", "constants", "configurations")
 
 
 class Unreadable(ValueError):
@@ -47,15 +50,17 @@ class Run:
         Unreadable: there is no record in it, or a damaged one, or one of a later version.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.id = folder.name
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self.id = self.folder.absolute().name
         with self._file() as db:
             rows = db.execute("SELECT key, value FROM meta").fetchall()
             last = db.execute("SELECT max(last_step) FROM chunks").fetchone()[0]
             finals = read(db)
             found = db.execute("SELECT finding, state, step FROM findings ORDER BY key").fetchall()
-        self.meta: dict[str, Any] = {key: number(json.loads(value)) for key, value in rows}
+        self.meta: dict[str, Any] = {
+            key: _without_secrets(key, number(json.loads(value))) for key, value in rows
+        }
         self.steps = int(last or 0)
         self._finals = finals
         self.findings: tuple[dict[str, Any], ...] = tuple(
@@ -78,8 +83,10 @@ class Run:
 
     @property
     def status(self) -> str:
-        """How it ended; ``running`` while its process lives, ``lost`` when that is gone without a word."""
+        """How it ended; ``running`` while its process lives, ``lost`` when that is gone without a word, ``checked`` after the first steps by ``netwright check``."""
         status = str(self.meta.get("status", LOST))
+        if status == "stopped" and self.command.get("kind") == "check":
+            return "checked"
         return LOST if status == "running" and not self._alive() else status
 
     def _alive(self) -> bool:
@@ -111,9 +118,16 @@ class Run:
         return self._finals or of_series(self.series)
 
     @property
+    def loss_divided_by(self) -> float:
+        """What the first loss is divided by before backward, as it is accumulated over several batches; 1 where it is not, or nothing is known of it."""
+        found = self.part("accumulation").get("loss_divided_by")
+        return float(found) if isinstance(found, int | float) and found > 0 else 1.0
+
+    @property
     def last_loss(self) -> float | None:
-        """The last value of the first loss, ``None`` where there is none."""
-        first = min((n for n in self.metrics if n.startswith("loss/")), default=None)
+        """The last value of the first loss as backward had it, ``None`` where there is none."""
+        first = FIRST_LOSS if FIRST_LOSS in self.metrics else None
+        first = first or min((n for n in self.metrics if n.startswith("loss/")), default=None)
         return None if first is None else self.metrics[first].last
 
     @cached_property
@@ -146,8 +160,18 @@ class Run:
         return {name: s for name, s in self.series.items() if name.startswith("loss/")}
 
 
+def _without_secrets(part: str, value: Any) -> Any:
+    """A part of a record as it is shown and handed on. An earlier version may have written what is masked today."""
+    if part == "command" and isinstance(value, dict):
+        command = cast("dict[str, Any]", value)
+        argv = tuple(command.get("argv", ()))
+        shown = tuple(masked(argv))
+        return {**command, "argv": shown, "masked": bool(command.get("masked")) or shown != argv}
+    return hidden("", value) if part in _OF_SETTINGS else value
+
+
 def _text(packed: bytes | None) -> str | None:
-    return None if packed is None else zlib.decompress(packed).decode("utf-8", "replace")
+    return None if packed is None else hidden_code(zlib.decompress(packed).decode("utf-8", "replace"))
 
 
 def _series(parts: list[tuple[list[str], Chunk]]) -> dict[str, Series]:

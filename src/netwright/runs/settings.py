@@ -6,20 +6,17 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
-from inspect import CO_OPTIMIZED
+from inspect import CO_OPTIMIZED, getattr_static
 from pathlib import PurePath
-from types import FrameType, ModuleType
+from types import FrameType, MemberDescriptorType, ModuleType, SimpleNamespace
 from typing import Any, cast
 
+from ..masking import hidden
 from .code import is_own
 
-MASK = "***"
-_SECRET = re.compile(
-    r"(^|[-_])(secret|token|password|passwd|passphrase|credentials?|(api|access|private|secret)[-_]?key)$",
-    re.IGNORECASE,
-)
-_PUBLIC = 8  # a shorter text (`pad_token="<pad>"`) is no secret
 _MOST = 300  # settings of one kind
+_MOST_OBJECTS = 20
+_DEEPEST = 4  # tables within tables
 _LONGEST = 500  # characters of a text
 _TABLES = re.compile(
     r"(cfg|config|conf|args|params|hparams|hyper_?params|settings|options|opts?)", re.IGNORECASE
@@ -67,6 +64,10 @@ class Arguments:
             parsers.parse_known_args = self._original
             self._original = None
 
+    def objects(self) -> list[object]:
+        """What was parsed, as the program holds it: the namespaces, and the tables of their values (``vars(args)``)."""
+        return [*self.parsed, *map(vars, self.parsed)]
+
     def found(self) -> Settings:
         """The values as they are now; of a name that was parsed several times, the last."""
         values: Settings = {}
@@ -76,80 +77,165 @@ class Arguments:
 
 
 def constants(main: ModuleType | None) -> Settings:
-    """Plain values in CAPITALS at the top of the main file."""
+    """Plain values in CAPITALS at the top of the main file; tables of settings (``CFG = {...}``) are :func:`configurations`."""
     known = vars(main) if main is not None else {}
     return simple_values(
         {
             k: v
             for k, v in known.items()
-            if k.isupper() and not k.startswith("_") and not isinstance(v, ModuleType)
+            if k.isupper()
+            and not k.startswith("_")
+            and not isinstance(v, ModuleType)
+            and not _is_table(k, v)
+            and _fields(v) is None
         }
     )
 
 
-def configurations(main: ModuleType | None, frame: FrameType | None) -> dict[str, Settings]:
-    """Settings that the program holds otherwise: configuration objects (dataclasses, namespaces, OmegaConf) by the name of their type, tables of the main file by their
-    own, plain arguments of the program's functions that run now by the function's."""
-    found: dict[str, Settings] = {}
-    known = dict(vars(main)) if main is not None else {}
-    for name, value in known.items():
-        if _TABLES.fullmatch(name) and isinstance(value, dict):
-            table = cast("dict[object, object]", value)
-            found[name] = simple_values({k: v for k, v in table.items() if isinstance(k, str)})
-    _add_objects(found, known.values())
+def configurations(
+    main: ModuleType | None, frame: FrameType | None, heard: Iterable[object] = ()
+) -> dict[str, Settings]:
+    """Settings that the program holds otherwise, in its main file, in its functions that run now, and on the objects whose methods run.
+
+    Configuration objects (dataclasses, namespaces, OmegaConf and its like) go by the name of their type, tables by their own, plain arguments of functions by the
+    function's, those that an object was made with by its type's.
+
+    Args:
+        main: the main file.
+        frame: the innermost function that runs.
+        heard: objects that are known otherwise (:class:`Arguments`).
+    """
+    found = _Found(heard)
+    found.look(dict(vars(main)) if main is not None else {})
     while frame is not None:
         if frame.f_code.co_flags & CO_OPTIMIZED and is_own(frame.f_code.co_filename):
-            _add_function(found, frame)
+            found.function(frame)
         frame = frame.f_back
-    return {name: values for name, values in found.items() if values}
+    return {name: values for name, values in found.settings.items() if values}
 
 
-def _add_objects(found: dict[str, Settings], values: Iterable[object]) -> None:
-    for value in list(values):
-        values_of = _of_object(value)
-        if values_of and len(found) < 20:
-            found[type(value).__name__] = values_of
+class _Found:
+    """What was found so far; an object that several names stand for is taken once."""
+
+    def __init__(self, heard: Iterable[object]) -> None:
+        self.settings: dict[str, Settings] = {}
+        self._seen = {id(value) for value in heard}
+
+    def look(self, known: Mapping[str, object], owner: str = "") -> None:
+        """Tables and configuration objects among some variables."""
+        for name, value in list(known.items()):
+            fields = _fields(value)
+            if fields is not None:
+                self._add(type(value).__name__, value, simple_values(fields), f"{owner}{name}")
+            elif _is_table(name, value):
+                self._add(
+                    f"{owner}{name}", value, simple_values(_named(cast("Mapping[object, object]", value)))
+                )
+
+    def _add(self, name: str, value: object, values: Settings, otherwise: str = "") -> None:
+        if not values or id(value) in self._seen:
+            return
+        self._seen.add(id(value))
+        if self.settings.get(name) not in (None, values) and otherwise:
+            name = f"{name} {otherwise}"  # a second object of the type
+        if len(self.settings) < _MOST_OBJECTS:
+            self.settings[name] = values
+
+    def function(self, frame: FrameType) -> None:
+        """A function that runs."""
+        code = frame.f_code
+        known = frame.f_locals
+        self.look(known)
+        given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        values = simple_values(
+            {name: known[name] for name in given if name in known and id(known[name]) not in self._seen}
+        )
+        if values and len(self.settings) < _MOST_OBJECTS:
+            self.settings[f"{code.co_name}()"] = values
+        if given[:1] == ("self",) and "self" in known:
+            self._made(known["self"])
+        # Before Python 3.13 these are copies that stay with the frame, and would keep the program's tensors alive. Whoever else holds them asked for them.
+        if sys.version_info < (3, 13) and sys.getrefcount(known) == _HELD_BY_FRAME:
+            cast("dict[str, object]", known).clear()
+
+    def _made(self, value: object) -> None:
+        """The object whose method runs: the configurations that it holds, and what it was made with and has kept under the same name."""
+        if id(value) in self._seen:
+            return
+        held = _held(value)
+        self.look(held, owner=f"{type(value).__name__}.")
+        code = getattr(getattr(type(value), "__init__", None), "__code__", None)
+        if code is None:
+            return
+        given = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+        kept = {n: held[n] for n in given if n in held and id(held[n]) not in self._seen}
+        self._add(type(value).__name__, value, simple_values(kept), "(another)")
 
 
-def _add_function(found: dict[str, Settings], frame: FrameType) -> None:
-    code = frame.f_code
-    known = frame.f_locals
-    _add_objects(found, known.values())
-    given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    values = simple_values({name: known[name] for name in given if name in known})
-    if values and len(found) < 20:
-        found[f"{code.co_name}()"] = values
-    # Before Python 3.13 these are copies that stay with the frame, and would keep the program's tensors alive. Whoever else holds them asked for them.
-    if sys.version_info < (3, 13) and sys.getrefcount(known) == _HELD_BY_FRAME:
-        cast("dict[str, object]", known).clear()
+def _is_table(name: str, value: object) -> bool:
+    """Whether it is a table of settings: a ``dict`` or one of a library's by a name that says so; no ``os.environ``, no file, nothing that computes what it holds."""
+    if _TABLES.fullmatch(name) is None:
+        return False
+    return isinstance(value, dict) or (
+        isinstance(value, Mapping)
+        and type(cast("object", value)).__name__.endswith(("Dict", "Config", "mappingproxy"))
+    )
 
 
-def _of_object(value: object) -> Settings:
+def _named(table: Mapping[object, object]) -> dict[str, object]:
+    """What a table holds by names. One of the program's own making may fail, and is left out then."""
+    try:
+        return {k: v for k, v in list(table.items())[:_MOST] if isinstance(k, str)}
+    except Exception:  # noqa: BLE001 - the harm boundary: code of the program's own
+        return {}
+
+
+def _held(value: object) -> dict[str, object]:
+    """The attributes of an object, those in slots too. No code of the program's runs for it."""
+    found: dict[str, object] = {}
+    for kind in reversed(type(value).__mro__):
+        for name, member in vars(kind).items():
+            if isinstance(member, MemberDescriptorType):
+                try:
+                    found[name] = member.__get__(value, kind)
+                except AttributeError:
+                    continue  # not set
+    held = getattr_static(value, "__dict__", None)
+    own = vars(value) if held is not None else {}
+    return {**found, **{k: v for k, v in own.items() if isinstance(cast("object", k), str)}}
+
+
+def _fields(value: object) -> Mapping[str, object] | None:
+    """What a configuration object holds, by name; ``None`` of what is none."""
     kind = type(value)
-    if issubclass(kind, argparse.Namespace):
-        return {}  # heard of when it was parsed
-    if kind.__name__ == "DictConfig" and kind.__module__.startswith("omegaconf"):
+    if isinstance(value, type) or kind.__module__.startswith("netwright."):
+        return None
+    if kind.__name__ in ("DictConfig", "ListConfig") and kind.__module__.startswith("omegaconf"):
         plain: Any = sys.modules["omegaconf"].OmegaConf.to_container(value, resolve=False)
-        return simple_values(cast("dict[str, object]", plain)) if isinstance(plain, dict) else {}
-    if (
-        dataclasses.is_dataclass(value)
-        and not isinstance(value, type)
-        and not kind.__module__.startswith("netwright.")
-    ):
-        names = [f.name for f in dataclasses.fields(value)]
-        return simple_values({n: value.__dict__[n] for n in names if n in getattr(value, "__dict__", {})})
-    if kind.__module__ == "types" and kind.__name__ == "SimpleNamespace":
-        return simple_values(vars(value))
-    return {}
+        return _named(cast("dict[object, object]", plain)) if isinstance(plain, dict) else None
+    if kind.__name__ == "ConfigDict" and kind.__module__.startswith("ml_collections"):
+        return _named(cast("Mapping[object, object]", value))
+    if dataclasses.is_dataclass(value):
+        held = _held(value)
+        return {f.name: held[f.name] for f in dataclasses.fields(value) if f.name in held}
+    if hasattr(kind, "__attrs_attrs__"):
+        held = _held(value)
+        names = [str(a.name) for a in cast("Any", kind).__attrs_attrs__]
+        return {name: held[name] for name in names if name in held}
+    if any(k.__name__ == "BaseModel" and k.__module__.startswith("pydantic") for k in kind.__mro__):
+        return {k: v for k, v in _held(value).items() if not k.startswith("_")}
+    if issubclass(kind, argparse.Namespace | SimpleNamespace):
+        return dict(vars(value))
+    return None
 
 
-def simple_values(values: Mapping[str, object]) -> Settings:
+def simple_values(values: Mapping[str, object], depth: int = 0) -> Settings:
     """Of some values those that a record can hold; secrets by their names are masked."""
     found: Settings = {}
     for name, value in list(values.items())[:_MOST]:
-        plain = _plain(value)
+        plain = _plain(value, depth)
         if plain is not NOTHING:
-            found[name] = MASK if is_secret(name, plain) else plain
+            found[name] = hidden(name, plain)
     return found
 
 
@@ -161,36 +247,23 @@ def _plain(value: object, depth: int = 0) -> object:
     if value is None or isinstance(value, bool | int | float):
         return value.value if isinstance(value, Enum) else value
     if isinstance(value, str):
-        return value if len(value) <= _LONGEST else NOTHING
+        return str(value) if len(value) <= _LONGEST else NOTHING
     if isinstance(value, Enum):
         return value.name
-    if isinstance(value, PurePath) or type(value).__module__ == "torch":
-        text = str(value)  # paths, devices, dtypes; a tensor is longer than its settings
+    kind = type(value)
+    # Paths, devices, dtypes. To print a tensor is work, and on an accelerator a wait for the device.
+    if isinstance(value, PurePath) or (kind.__module__ == "torch" and kind.__name__ != "Tensor"):
+        text = str(value)
         return text if len(text) <= 40 or isinstance(value, PurePath) else NOTHING
-    if depth < 3 and isinstance(value, list | tuple | set | frozenset):
+    if depth >= _DEEPEST:
+        return NOTHING
+    if isinstance(value, list | tuple | set | frozenset):
         items = cast("Iterable[object]", value)
         listed = [_plain(item, depth + 1) for item in list(items)[:50]]
         return NOTHING if any(item is NOTHING for item in listed) else listed
-    if depth < 3 and isinstance(value, dict):
-        named = {str(k): v for k, v in cast("dict[object, object]", value).items()}
-        return simple_values(named) or NOTHING
-    return NOTHING
-
-
-def is_secret(name: str, value: object) -> bool:
-    """Whether a text goes by a name that says that it is nobody's business."""
-    return isinstance(value, str) and len(value) >= _PUBLIC and _SECRET.search(name) is not None
-
-
-def masked(argv: Iterable[str]) -> list[str]:
-    """A command line without its secrets."""
-    found: list[str] = []
-    for argument in argv:
-        name, equals, value = argument.partition("=")
-        before = found[-1] if found else ""
-        if equals and is_secret(name, value):
-            argument = f"{name}={MASK}"
-        elif before.startswith("-") and "=" not in before and is_secret(before, argument):
-            argument = MASK
-        found.append(argument)
-    return found
+    if isinstance(value, dict):
+        table = cast("dict[object, object]", value)
+        named: Mapping[str, object] | None = {str(k): v for k, v in table.items()}
+    else:
+        named = _fields(value)
+    return NOTHING if named is None else (simple_values(named, depth + 1) or NOTHING)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..masking import hidden_code
 from .code import digest
 from .compare import code_diff
 from .run import Kept, Run
@@ -179,4 +180,4 @@ def _text(raw: bytes) -> str | None:
 
 
 def _lines(text: str | None) -> str | None:
-    return None if text is None else text.replace("\r\n", "\n")
+    return None if text is None else hidden_code(text.replace("\r\n", "\n"))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from . import data
-from .compare import changed_code, differences, less, metric_pairs, parting
+from .compare import changed_code, comparable, differences, less, metric_pairs, parting
 from .find import Broken
 from .run import Run
 from .since import since_commit
@@ -22,6 +22,7 @@ def summary(run: Run | Broken) -> dict[str, Any]:
         "ended": run.meta.get("ended"),
         "steps": run.steps,
         "last_loss": run.last_loss,
+        "loss_divided_by": run.loss_divided_by,
         "metrics": run.metrics,
         "findings": [{k: f.get(k) for k in ("code", "name", "severity", "state")} for f in run.findings],
     }
@@ -60,12 +61,17 @@ def comparison(left: Run, right: Run) -> dict[str, Any]:
             name: {
                 "left": a,
                 "right": b,
-                "last_difference": less(a.last, b.last) if a and b else None,
-                "best_difference": less(a.best, b.best) if a and b else None,
+                "last_difference": less(a.last, b.last)
+                if a and b and comparable(name, left, right)
+                else None,
+                "best_difference": less(a.best, b.best)
+                if a and b and comparable(name, left, right)
+                else None,
             }
             for name, (a, b) in metric_pairs(left, right).items()
         },
         "losses": {
+            "divided_by": [left.loss_divided_by, right.loss_divided_by],
             "compared_steps": end.compared,
             "same": end.same,
             "parts_at": end.step,

@@ -10,20 +10,20 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from ..evidence.history import Series
 from . import data
 from .compare import settings
-from .final import Final, telling
+from .curve_words import Drawn, Row, show_curves
+from .final import telling
 from .find import Broken
-from .run import LOST, Run
+from .run import FIRST_LOSS, LOST, Run
 from .since import Since, since_commit
 
-_BARS = "▁▂▃▄▅▆▇█"
-_WIDTH = 48
+_BARS = 48
 _STATUS = {
     "running": "cyan",
     "finished": "green",
-    "stopped": "green",
+    "checked": "green",
+    "stopped": "red",
     "crashed": "red",
     "failed": "red",
     LOST: "red",
@@ -33,23 +33,16 @@ _MOST_FILES = 6
 _FIRST = ("loss/", "metric/eval/", "metric/", "rate/", "run/")
 
 
-def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:
-    """Values as a row of bars; where a part holds something that is no number, ``!`` stands."""
-    count = min(width, len(values))
-    parts = [values[i * len(values) // count : (i + 1) * len(values) // count] for i in range(count)]
-    means = [math.fsum(p) / len(p) if all(map(math.isfinite, p)) else math.nan for p in parts]
-    finite = [m for m in means if math.isfinite(m)]
-    low, high = min(finite, default=0.0), max(finite, default=0.0)
-    span = high - low
-    return "".join(
-        "!" if not math.isfinite(m) else _BARS[min(7, int(8 * (m - low) / span)) if span > 0 else 0]
-        for m in means
-    )
-
-
 def number(value: float | None) -> str:
     """Four digits, or a dash."""
     return "–" if value is None else f"{value:.4g}"
+
+
+def quantity(name: str, value: object) -> str:
+    """A number or setting in the units that people read: bytes by the name that says that it has some."""
+    if name.endswith("_bytes") and isinstance(value, int | float) and math.isfinite(value):
+        return data.bytes_in_words(value)
+    return number(value) if isinstance(value, float) else plain(value)
 
 
 def script(run: Run) -> str:
@@ -84,6 +77,15 @@ def metric_name(series: str) -> str:
     return series.removeprefix("metric/").replace("/", " ") if series.startswith("metric/") else series
 
 
+def divided(series: str, *runs: Run) -> str:
+    """``" (loss / 4)"`` behind the name of a loss that is divided so before backward, as it is accumulated."""
+    by = [run.loss_divided_by if series == FIRST_LOSS else 1.0 for run in runs]
+    if all(b == 1.0 for b in by):
+        return ""
+    told = ["loss" if b == 1.0 else f"loss / {b:g}" for b in by]
+    return f" ({' and '.join(dict.fromkeys(told))})"
+
+
 def show_list(console: Console, runs: Sequence[Run | Broken]) -> None:
     """A line for each run, earliest first."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
@@ -98,12 +100,11 @@ def show_list(console: Console, runs: Sequence[Run | Broken]) -> None:
         if isinstance(run, Broken):
             table.add_row(run.id, Text("unreadable", "red"), "", "", "", "", Text(run.why, "dim"))
             continue
-        status = "checked" if run.status == "stopped" else run.status
         table.add_row(
             run.id,
-            Text(status, _STATUS.get(run.status, "")),
+            Text(run.status, _STATUS.get(run.status, "")),
             str(run.steps),
-            number(run.last_loss),
+            number(None if run.last_loss is None else run.last_loss * run.loss_divided_by),
             metric(run),
             severities(run),
             script(run),
@@ -127,8 +128,8 @@ def show_run(console: Console, run: Run, *, diff: bool = False) -> None:
     _show_settings(console, run)
     _show_data(console, run)
     _show_findings(console, run)
-    _show_curves(console, run.series)
-    _show_metrics(console, run.metrics)
+    _show_curves(console, run)
+    _show_metrics(console, run)
     page = run.folder / "report.html"
     if page.is_file():
         console.print(Text(f"\nreport: {page}", "dim"), soft_wrap=True)
@@ -154,6 +155,8 @@ def _show_data(console: Console, run: Run) -> None:
     console.print(Text.assemble(("\nData", "bold"), (f"  {data.in_words(run)}", "dim")))
     table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
     files = [row for row in known if row[1].is_file][:_MOST_FILES]
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
     shown = files + [row for row in known if not row[1].is_file][:MOST_ROWS]
     for name, datum in shown:
         table.add_row(name, datum.text)
@@ -161,19 +164,24 @@ def _show_data(console: Console, run: Run) -> None:
     say_more(console, len(known), len(shown))
 
 
-def _show_metrics(console: Console, metrics: Mapping[str, Final]) -> None:
+def _show_metrics(console: Console, run: Run) -> None:
+    metrics = run.metrics
     if not metrics:
         return
     console.print(Text("\nMetrics", "bold"))
     table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for column in ("last", "at step", "best", "at step"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for name in in_order(metrics)[:MOST_ROWS]:
         found = metrics[name]
         best_step = "" if found.best_step is None else str(found.best_step)
         table.add_row(
-            metric_name(name), number(found.last), str(found.last_step), number(found.best), best_step
+            metric_name(name) + divided(name, run),
+            number(found.last),
+            str(found.last_step),
+            number(found.best),
+            best_step,
         )
     console.print(table)
     say_more(console, len(metrics))
@@ -198,7 +206,7 @@ def _show_settings(console: Console, run: Run) -> None:
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
     for name, value in known.items():
-        table.add_row(name, plain(value))
+        table.add_row(name, quantity(name, value))
     console.print(table)
 
 
@@ -223,22 +231,19 @@ def _show_findings(console: Console, run: Run) -> None:
         )
 
 
-def _show_curves(console: Console, series: Mapping[str, Series]) -> None:
-    named = in_order(series)
+def _show_curves(console: Console, run: Run) -> None:
+    named = in_order(run.series)
     if not named:
         return
     console.print(Text("\nCurves", "bold"))
-    table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
-    table.add_column("")
-    table.add_column("", no_wrap=True)
-    for column in ("first", "last", "least", "most"):
-        table.add_column(column, justify="right")
+    rows: list[Row] = []
     for name in named[:MOST_ROWS]:
-        values = series[name].values
+        values = run.series[name].values
         finite = [v for v in values if math.isfinite(v)]
         ends = (values[0], values[-1], min(finite, default=None), max(finite, default=None))
-        table.add_row(name, sparkline(values), *map(number, ends))
-    console.print(table)
+        drawn = Drawn(values=values, texts=tuple(quantity(name, end) for end in ends))
+        rows.append(Row(name=name + divided(name, run), runs=(drawn,)))
+    show_curves(console, rows, heads=("first", "last", "least", "most"), titles=("",), bars=_BARS)
     say_more(console, len(named))
 
 

@@ -6,11 +6,14 @@ from rich.table import Table
 from rich.text import Text
 
 from . import data
-from .compare import Parting, changed_code, differences, less, metric_pairs, parting
+from .compare import Parting, changed_code, comparable, differences, less, metric_pairs, parting
+from .curve_words import Drawn, Row, show_curves
 from .final import Final
 from .run import Run
 from .since import since_commit
-from .words import MOST_ROWS, in_order, metric_name, number, plain, say_more, sparkline
+from .words import MOST_ROWS, divided, in_order, metric_name, number, quantity, say_more
+
+_BARS = 24
 
 
 def show_comparison(console: Console, left: Run, right: Run) -> None:
@@ -23,7 +26,7 @@ def show_comparison(console: Console, left: Run, right: Run) -> None:
         for name in ("", left.id, right.id):
             table.add_column(name, overflow="fold")
         for d in found:
-            table.add_row(d.name, plain(d.left), plain(d.right))
+            table.add_row(d.name, quantity(d.name, d.left), quantity(d.name, d.right))
         console.print(table)
     else:
         console.print("Configuration: the same")
@@ -31,7 +34,11 @@ def show_comparison(console: Console, left: Run, right: Run) -> None:
     _show_code(console, left, right, code)
     _show_metrics(console, left, right)
     _show_curves(console, left, right)
-    console.print(Text(f"\n{parting_words(parting(left, right))}", "bold"))
+    other = divided_words(left, right)
+    if other:
+        console.print(Text(f"\n{other}", "bold"))
+    else:
+        console.print(Text(f"\n{parting_words(parting(left, right))}", "bold"))
 
 
 def _show_data(console: Console, left: Run, right: Run) -> None:
@@ -72,14 +79,16 @@ def _show_metrics(console: Console, left: Run, right: Run) -> None:
         return
     console.print(Text("\nMetrics", "bold"))
     table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for name in (left.id, right.id, "difference"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for name in in_order(pairs)[:MOST_ROWS]:
         a, b = pairs[name]
         last, best = [f and f.last for f in (a, b)], [f and f.best for f in (a, b)]
-        table.add_row(metric_name(name), *map(number, last), _signed(*last))
-        table.add_row("  best", *map(_best, (a, b)), _signed(*best), style="dim")
+        same = comparable(name, left, right)
+        title = metric_name(name) + divided(name, left, right)
+        table.add_row(title, *map(number, last), _signed(*last) if same else "–")
+        table.add_row("  best", *map(_best, (a, b)), _signed(*best) if same else "–", style="dim")
     console.print(table)
     say_more(console, len(pairs))
 
@@ -100,13 +109,21 @@ def _show_curves(console: Console, left: Run, right: Run) -> None:
     if not shared:
         return
     console.print(Text("\nCurves", "bold"))
-    table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
-    for name in ("", left.id, "last", right.id, "last"):
-        table.add_column(name, justify="right" if name == "last" else "left", no_wrap=name != "")
+    rows: list[Row] = []
     for name in shared:
-        a, b = left.series[name].values, right.series[name].values
-        table.add_row(name, sparkline(a, 24), number(a[-1]), sparkline(b, 24), number(b[-1]))
-    console.print(table)
+        series = (left.series[name].values, right.series[name].values)
+        drawn = tuple(Drawn(values=values, texts=(quantity(name, values[-1]),)) for values in series)
+        rows.append(Row(name=name + divided(name, left, right), runs=drawn))
+    show_curves(console, rows, heads=("last",), titles=(left.id, right.id), bars=_BARS)
+
+
+def divided_words(left: Run, right: Run) -> str:
+    """That the losses of two runs are divided otherwise before backward, if so."""
+    by = {run.id: run.loss_divided_by for run in (left, right)}
+    if len(set(by.values())) == 1 or not all(run.losses for run in (left, right)):
+        return ""
+    told = [f"{'as it is' if b == 1 else f'divided by {b:g}'} in {name}" for name, b in by.items()]
+    return f"loss/0 is not the same number in both runs: the loss comes to backward {' and '.join(told)} (accumulated batches), so the two are not compared; metric/train/loss, where there is one, is undivided"
 
 
 def parting_words(end: Parting) -> str:

@@ -17,7 +17,7 @@ _LONGEST = 6000  # of a parameter
 _ENDS = {
     "running": "RUNNING",
     "finished": "FINISHED",
-    "stopped": "FINISHED",
+    "checked": "FINISHED",
     "lost": "KILLED",
     "interrupted": "KILLED",
     "terminated": "KILLED",
