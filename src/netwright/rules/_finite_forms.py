@@ -84,6 +84,13 @@ def of_derivative(first: NonFinite) -> str:
     return f"keep what enters {op} away from where its derivative is infinite, or clip what comes back to it"
 
 
+def overflows(first: NonFinite) -> bool:
+    """Whether values (or gradients) of numbers that are too large for their precision are all that is wrong: then no form of the call helps."""
+    if first.phase == "backward":
+        return of_derivative(first) == _gradients(first)
+    return first.phase == "forward" and bool(first.op) and of_values(first) == _overflow(first)
+
+
 # -- calls whose cure depends on what they were given ------------------------------------------------------------------------
 
 

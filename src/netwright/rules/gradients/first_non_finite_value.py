@@ -21,7 +21,7 @@ IEEE 754; Tobin, "Troubleshooting deep neural networks" (numerical instability);
 
 from ...evidence import Finiteness, NonFinite, TensorInfo, Where
 from ...rule import Finding, Kind, Rule, Severity
-from .._finite_forms import of_derivative, of_values
+from .._finite_forms import of_derivative, of_values, overflows
 
 rule = Rule(
     code="NW414",
@@ -203,6 +203,7 @@ def _found(
         phase=first.phase,
         step=first.steps,
         finite_until=first.finite,
+        overflows=overflows(first),
         loss=loss if loss is not None and abs(loss) < float("inf") else None,
         nan=first.nan,
         op=first.op,
