@@ -101,7 +101,7 @@ def begin(patient: Patient) -> None:
         from .capture.session import Limits, Session
 
         session = Session(
-            Limits(steps=_first_steps(patient.options)),
+            Limits(steps=first_steps(patient.options)),
             on_recorded=lambda: _recorded(patient),
         )
         session.ends_program = patient.options.stop_after_preflight
@@ -118,7 +118,7 @@ def begin(patient: Patient) -> None:
     logbook.begin(patient)
 
 
-def _first_steps(options: RunOptions) -> int:
+def first_steps(options: RunOptions) -> int:
     """How many steps are recorded at the beginning. Where a later one is to be looked at, one shows what the program is; the second step is recorded with the first."""
     if options.look_at is None:
         return options.steps

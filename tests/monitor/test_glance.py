@@ -1,5 +1,6 @@
 """Steps that are passed over: their losses, and gradients before their steps, are still looked at for what is not finite, where that is affordable or asked for."""
 
+import contextlib
 import math
 from types import SimpleNamespace
 
@@ -9,6 +10,8 @@ from torch import nn
 
 from netwright.monitor import Watcher
 from netwright.monitor.finite import FiniteWatch
+
+from . import loops
 
 THINNED = 64
 
@@ -166,3 +169,35 @@ def test_what_is_looked_at_is_paid_for_and_stays_within_its_part(training):
     run.watcher._steps.rouse()
     assert run.watcher.account.spent - spent > THINNED * 1e-6
     assert run.watcher.share < 0.01
+
+
+@pytest.mark.parametrize(
+    "loop", [loops.eager, loops.accumulation, loops.lbfgs, loops.gan], ids=lambda f: f.__name__
+)
+def test_training_that_is_looked_at_is_the_same_to_the_last_bit(loop):
+    looked = []
+
+    @contextlib.contextmanager
+    def watch(model):
+        watcher = Watcher(None, wary=True)
+        watcher._pace.thinned = THINNED
+        watcher._pace.samples = lambda step, now: False
+        watcher.before_step.append(lambda optimizer: looked.append(watcher.steps))
+        watcher.glance.wanted = True
+        watcher.follow(model)
+        watcher.start()
+        yield
+        watcher.close()
+        assert watcher.broken is None, watcher.broken
+        assert watcher.glance.finite == watcher.steps - 1
+
+    def trained(watched):
+        torch.manual_seed(0)
+        losses, state = loop(24, watched)
+        return losses, state, torch.get_rng_state()
+
+    bare, watched = trained(lambda _: contextlib.nullcontext()), trained(watch)
+    assert watched[0] == bare[0]
+    assert all(torch.equal(watched[1][k], v) for k, v in bare[1].items())
+    assert torch.equal(watched[2], bare[2])
+    assert looked == list(range(48 if loop is loops.gan else 24))
