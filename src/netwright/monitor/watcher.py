@@ -279,8 +279,9 @@ class Watcher:
         """A step that is not read is over."""
         self.count()
         self.account.entered(2)  # this one, and that of backward, which returned at once
-        self.glance.step()
-        self.glance.settle()
+        if self.glance.losses:
+            self.glance.step()
+            self.glance.settle()
         if self._pace.reads(self.steps):
             self.work(self.wake)
 

@@ -1,7 +1,7 @@
 """The first NaN or infinity: the call that made it.
 
 ## What it measures
-The loss at every step, and gradients, for values that are not finite. The step with the first one is run again with its batch and its weights, and every value and gradient on the way is
+The loss of every step, and gradients, for values that are not finite (where steps are so short that this does not fit into the budget of watching, of every second, fourth, ... step). The step with the first one is run again with its batch and its weights, and every value and gradient on the way is
 looked at: the call that was given finite values and returned others is where it began, forward, or backward where the loss itself is finite.
 
 ## Why it matters
@@ -10,7 +10,7 @@ What is not finite spoils everything it meets: one step later every weight is Na
 ## How to fix
 By the call: take the logarithm, root or power of values kept away from 0 (``clamp(min=1e-8)``, a small number inside the root), divide by a sum with a small number added, use the stable forms
 (``log_softmax``, ``logsigmoid``, ``binary_cross_entropy_with_logits``, ``logsumexp``), give every row of a masked softmax one open place. ``torch.where`` does not protect the gradient: put a harmless value in *before* the
-call. Where values overflow, the learning rate is too high or a normalization is missing.
+call. Where values overflow, whatever the call, none of that helps: bound or scale them, lower the learning rate, add a normalization.
 
 ## Known false alarms
 Infinite gradients while a gradient scaler looks for its scale are part of its work and not reported. Infinities on purpose (masks) do not count as long as the loss is finite.
