@@ -58,6 +58,16 @@ def test_an_error_is_said_at_once():
     assert Run(rule(severity=Severity.ERROR)).look(NW601=1)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_an_error_is_said_at_once_also_beneath_something_less_grave(known):
+    run = Run(rule(explains=("NW603",)), rule("NW603", Severity.ERROR))
+    if known:
+        run.look(NW601=1)
+        assert run.look(NW601=1)
+    (first, *_) = run.look(NW601=1, NW603=1)
+    assert first.startswith("netwright: NW603")
+
+
 def test_what_is_only_worth_knowing_is_kept_and_not_said():
     run = Run(rule(severity=Severity.INFO))
     assert run.look(NW601=1) == run.look(NW601=1) == []

@@ -78,6 +78,14 @@ def test_something_grave_ends_the_program_once():
     watch._heard(heard())  # the program's own cleaning up may still train
 
 
+def test_what_comes_to_be_known_when_the_program_is_over_ends_nothing_and_counts():
+    watch, _ = vigil(on_error="stop")
+    watch._ending = True
+    watch._heard(heard())
+    assert watch.stopped == 41
+    assert "only when the program had ended" in watch.notes[0]
+
+
 @pytest.mark.parametrize("found", [heard(Severity.WARNING), heard(state=State.WITHDRAWN)])
 def test_what_is_not_grave_ends_nothing(found):
     watch, _ = vigil(on_error="stop")

@@ -196,9 +196,9 @@ def run(**options: Any) -> NoReturn:
 )
 @click.option(
     "--look-at",
-    type=click.IntRange(min=2),
+    type=click.IntRange(min=0),
     metavar="STEP",
-    help="Let the program train up to this step and look at it in place of the first ones, for values that are not finite.",
+    help="Let the program train up to this step (counted from 0, as in every message) and look at it and the one after it in place of the first ones, for values that are not finite.",
 )
 @_run_options
 def check(

@@ -104,7 +104,7 @@ def begin(patient: Patient) -> None:
         from .capture.session import Limits, Session
 
         session = Session(
-            Limits(steps=patient.options.steps if patient.options.look_at is None else 1),
+            Limits(steps=first_steps(patient.options)),
             on_recorded=lambda: _recorded(patient),
         )
         session.ends_program = patient.options.stop_after_preflight
@@ -119,6 +119,13 @@ def begin(patient: Patient) -> None:
         patient.traces.append(traceback.format_exc())
         patient.session = None
     logbook.begin(patient)
+
+
+def first_steps(options: RunOptions) -> int:
+    """How many steps are recorded at the beginning. Where a later one is to be looked at, one shows what the program is; the second step is recorded with the first."""
+    if options.look_at is None:
+        return options.steps
+    return 1 if options.look_at > 1 else options.look_at + 2
 
 
 def _measured(patient: Patient) -> None:
@@ -274,9 +281,10 @@ def conclude(patient: Patient, ending: launch.Ending, start: float) -> Report:
     crash = crash_of(patient, ending)
     if session is not None:
         if session.look_at is not None:
-            patient.notes.append(
-                f"step {session.look_at:,} was never reached: the program made {session.recording.steps:,}"
-            )
+            if session.recording.steps <= session.look_at:
+                patient.notes.append(
+                    f"step {session.look_at:,} (counted from 0) was never reached: the program made {session.recording.steps:,}"
+                )
             session.look_at, session.recorded = None, False
         if not session.recorded:
             session.on_recorded = lambda: None

@@ -126,10 +126,10 @@ class Speaker:
         findings = tuple(findings)
         now = {_key(f): f for f in findings}
         beneath = {_key(f): f for top in findings for f in every(top)}
-        # An error is news, whatever the first steps have shown: a loss that is no number any more, where the rate was said to be too high.
+        # An error is news, whatever the first steps have shown, or something less grave that it follows from: a loss that is no number any more, where the rate was said to be too high.
         known = {_key(f) for f in _apart(self._standing)}
         for top in findings:
-            if _key(top) in known:
+            if _key(top) in known or top.severity is not Severity.ERROR:
                 now |= {
                     _key(f): f for f in every(top) if f.severity is Severity.ERROR and _key(f) not in known
                 }

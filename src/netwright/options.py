@@ -30,7 +30,7 @@ class RunOptions:
     whatever it costs, ``watch_rank`` and ``watch_histograms`` ask for more in each sample.
     ``on_error`` is what happens when something grave is found while the run is watched: ``warn``, ``stop`` or ``snapshot``.
     ``rehearse`` is the time for rehearsals of the remedies of what is found, on copies of the weights (0: there are none).
-    ``look_at`` is the number, from 1, of a step to look at in place of the first ones.
+    ``look_at`` is the number, from 0, of a step to look at in place of the first ones.
     """
 
     target: str

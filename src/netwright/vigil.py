@@ -45,7 +45,7 @@ class Vigil:
         self.speaker: Speaker | None = None
         self.finite: FiniteWatch | None = None
         self.stopped: int | None = None
-        self._beginning = False
+        self._beginning = self._ending = False
         self.notes: list[str] = []
         self.traces: list[str] = []
 
@@ -81,6 +81,7 @@ class Vigil:
             self.session,
             budget=options.watch_budget,
             every=options.watch_every,
+            wary=options.on_error != "warn",
             rank=options.watch_rank,
             histograms=options.watch_histograms,
         )
@@ -101,6 +102,7 @@ class Vigil:
         watcher, speaker = self.watcher, self.speaker
         if watcher is None or speaker is None:
             return None
+        self._ending = True  # what is still under way to us ends nothing any more
         watcher.close()
         if self.finite is not None:
             watcher.work(self.finite.at_end)
@@ -159,6 +161,11 @@ class Vigil:
             self._snapshot(heard)
         elif self.options.on_error == "stop" and self.stopped is None:
             self.stopped = heard.last
+            if self._ending:
+                self.notes.append(
+                    f"{heard.finding.code} came to be known only when the program had ended (--on-error stop)"
+                )
+                return
             self.notes.append(f"ended at step {heard.last:,} (--on-error stop)")
             raise launch.Stop
 

@@ -11,6 +11,7 @@ import torch
 from ..evidence import NonFinite
 from .frames import where_at
 from .graphs import GraphCapture, as_it_is_now, measure
+from .measure import has_values
 from .origin import origin, parameter_names
 from .recording import Recording
 
@@ -24,7 +25,18 @@ def look_into(
     if capture.graph.exact is None:
         measure(capture)
     names = parameter_names(networks)
-    recording.nonfinite = origin(capture, steps=recording.steps, names=names, scaled=scaled)
+    found = origin(capture, steps=recording.steps, names=names, scaled=scaled)
+    # Of the recorded steps every loss and gradient was looked at, and what made one that is not finite would have been noted.
+    before = [e for e in recording.events if e.kind == "backward"][:-1]
+    if found is not None and before:
+        found = replace(found, finite=before[-1].step, gradients=True)
+    recording.nonfinite = found
+
+
+def broken_parameters(networks: Collection[torch.nn.Module]) -> tuple[str, ...]:
+    """Names of the parameters that are not finite."""
+    named = [pair for network in networks for pair in network.named_parameters()]
+    return tuple(n for n, p in named if has_values(p) and not bool(p.detach().isfinite().all()))
 
 
 def look_back(
@@ -56,7 +68,13 @@ def look_back(
             recording.nonfinite, recording.suspect = replace(found, replayed=True), now
             return recording.nonfinite
     if loss is not None and not math.isfinite(loss):
+        broken = broken_parameters(networks)
         recording.nonfinite = NonFinite(
-            phase="forward", steps=steps, loss=loss, nan=math.isnan(loss), backward=where
+            phase="update" if broken else "forward",
+            steps=steps,
+            loss=loss,
+            nan=math.isnan(loss),
+            parameters=broken,
+            backward=where,
         )
     return recording.nonfinite

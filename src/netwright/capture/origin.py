@@ -131,6 +131,8 @@ def _told(graph: Graph, start: _Start, common: _Common) -> NonFinite:
         phase="forward",
         op=node.op,
         inputs=tuple(i for r in node.refs if (i := graph.info(r)) is not None),
+        numbers=_numbers(node),
+        base_is_number=_is_number(next(iter(node.args), None)),
         output=node.output,
         where=node.edit,
         module=node.module,
@@ -138,6 +140,15 @@ def _told(graph: Graph, start: _Start, common: _Common) -> NonFinite:
         became=became,
         **common,
     )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _numbers(node: Node) -> tuple[float, ...]:
+    """The plain numbers that a call is given by position."""
+    return tuple(float(a) for a in node.args if isinstance(a, int | float) and not isinstance(a, bool))
 
 
 def _infinity_before(graph: Graph, node: Node) -> Node | None:
@@ -173,6 +184,8 @@ def _backward(graph: Graph, steps: int) -> NonFinite | None:
                 nan=_nan(grad),
                 op=node.op,
                 inputs=tuple(i for r in node.refs if (i := graph.info(r)) is not None),
+                numbers=_numbers(node),
+                base_is_number=_is_number(next(iter(node.args), None)),
                 output=node.output,
                 where=node.edit,
                 module=node.module,

@@ -54,7 +54,7 @@ class Session:
         self.on_measured: Callable[[], None] = lambda: None
         # Set by whoever ends the program from on_tick: then backward is followed to the end.
         self.ends_program = False
-        # Set by whoever wants a later step recorded instead of the first ones: its number, from 1.
+        # Set by whoever wants a later step recorded instead of the first ones: its number, from 0.
         self.look_at: int | None = None
         self.recorder = Recorder()
         self.recording = Recording()
@@ -229,7 +229,7 @@ class Session:
             self.recording.made += 1
         if self.recorded:
             self.presence.mode.sweep()
-            if self.look_at is not None and self.recording.steps >= self.look_at - 1:
+            if self.look_at is not None and self.recording.steps >= self.look_at:
                 self._look_again()
             else:
                 self.tick()
@@ -296,8 +296,10 @@ class Session:
             self.recording.captured_steps = self.recording.steps
         with contextlib.suppress(Busy), self.recorder.own():
             self.evaluation.flush([])
-        if self.look_at is not None and self.recording.steps < self.look_at:
+        if self.look_at is not None and self.recording.steps <= self.look_at:
             self._step_aside(watching=False)
+            if self.recording.steps == self.look_at:
+                self._look_again()
             return
         self.look_at = None
         self._step_aside(watching=True)

@@ -29,12 +29,12 @@ class StepHooks:
         _in_place[self] = self._before, self._after
         _exchange()
 
-    def only_count(self, counts: Hook) -> None:
+    def only_count(self, counts: Hook, *, before: Hook | None = None) -> None:
         """Call this alone from now on, at the end of a step, and by torch itself where nothing else of ours looks at steps: what stands between costs a short step more than the counting.
 
-        ``counts`` looks itself whether a step is being compiled.
+        ``counts``, and ``before`` that is called before a step if given, look themselves whether a step is being compiled.
         """
-        _in_place[self] = None, counts
+        _in_place[self] = before, counts
         _exchange(straight=True)
 
     def take_out(self) -> None:

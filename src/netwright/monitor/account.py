@@ -56,9 +56,13 @@ class Account:
             self.began += self.clock() - self.paused
             self.paused = None
 
-    def took(self, seconds: float) -> None:
-        """Something of ours was done for so long: that counts, and what it displaced, and coming in and out."""
-        self.spent += seconds + min(_DISPLACES * seconds, _REFILL_S) + self.entry_s
+    def took(self, seconds: float, *, times: int = 1) -> None:
+        """Something of ours was done for so long, so often: that counts, and what it displaced, and coming in and out."""
+        self.spent += times * self.cost(seconds)
+
+    def cost(self, seconds: float) -> float:
+        """What is charged for something that takes so long."""
+        return seconds + min(_DISPLACES * seconds, _REFILL_S) + self.entry_s
 
     def entered(self, times: int = 1) -> None:
         """Hooks were entered that do next to nothing."""

@@ -56,8 +56,11 @@ def backward(watcher: "Watcher", original: Original) -> Original:
 
     @not_compiled
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-        if watcher.awake and not compiling():
-            watcher.work(watcher.backward, tensors)
+        if watcher.awake:
+            if not compiling():
+                watcher.work(watcher.backward, tensors)
+        elif watcher.glance.losses:
+            watcher.glance.loss(tensors)
         return original(tensors, *args, **kwargs)
 
     return backward
@@ -105,7 +108,8 @@ def _loader_next(watcher: "Watcher", original: Original) -> Original:
 def _scale(watcher: "Watcher", original: Original) -> Original:
     def scale(self: Any, outputs: Any) -> Any:
         out = original(self, outputs)
-        if watcher.awake and not compiling() and out is not outputs and isinstance(out, torch.Tensor):
+        wanted = watcher.awake or watcher.glance.losses
+        if wanted and not compiling() and out is not outputs and isinstance(out, torch.Tensor):
             watcher.reader.scaled = (weakref.ref(out), outputs.detach())
         return out
 

@@ -12,6 +12,7 @@ import torch
 from ..capture.frames import is_user, where_of
 from ..capture.measure import has_values
 from ..evidence import NOWHERE, Where
+from .glance import Glance
 from .packet import Moment
 
 _MANY_GROUPS = 8
@@ -23,13 +24,18 @@ class StepReader:
     Args:
         places: where to note the lines of the backward calls.
         on_nonfinite: called with a loss that is not finite, before backward runs.
+        glance: told of the last step whose loss is finite.
     """
 
     def __init__(
-        self, places: dict[str, Where], on_nonfinite: list[Callable[[torch.Tensor | None], None]]
+        self,
+        places: dict[str, Where],
+        on_nonfinite: list[Callable[[torch.Tensor | None], None]],
+        glance: Glance,
     ) -> None:
         self.places = places
         self.on_nonfinite = on_nonfinite
+        self._glance = glance
         self.moment: Moment | None = None
         self.scaled: tuple[weakref.ref[torch.Tensor], torch.Tensor] | None = None
         self.in_step = False
@@ -53,21 +59,24 @@ class StepReader:
             root = self.scaled[1] if self.scaled[0]() is root else root
             self.scaled = None
         name = self._line()
-        if root.numel() != 1 or root.device.type != "cpu" or root.is_complex():
-            if not root.is_complex():
-                moment.late = [*(moment.late or ()), name]
-                # A copy: the program may write to its loss.
-                moment.hold([name], root.detach().double().mean().reshape(1))
+        if root.is_complex():
             return
-        value = float(root.item())
+        if root.device.type != "cpu":
+            moment.late = [*(moment.late or ()), name]
+            # A copy: the program may write to its loss.
+            moment.hold([name], root.detach().double().mean().reshape(1))
+            return
+        value = float(root.item() if root.numel() == 1 else root.detach().double().mean().item())
         if name not in moment.values:
             moment.values[name] = value
         elif (
             not self.in_step
         ):  # within a closure the first counts: that of the weights that the step began with
             moment.again(name, value)
-        if not math.isfinite(value):
-            for each in self.on_nonfinite:
+        if math.isfinite(value):
+            self._glance.finite = moment.step
+        else:
+            for each in tuple(self.on_nonfinite):
                 each(root)
 
     def _line(self) -> str:

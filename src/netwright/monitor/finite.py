@@ -4,6 +4,7 @@ import math
 import sys
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -40,26 +41,38 @@ class FiniteWatch:
         self.found = found
         self.thorough = thorough
         self._over = session.recording.nonfinite is not None
+        self._spoilt: int | None = None  # a step whose gradients were not finite, when no call was found
         self._chosen: dict[int, list[weakref.ref[torch.Tensor]]] = {}
         self._watcher: Watcher | None = None
 
     def join(self, watcher: "Watcher") -> None:
         """Be called by a watcher."""
-        watcher.on_nonfinite.append(self.loss)
-        watcher.before_step.append(self.gradients)
         self._watcher = watcher
+        if not self._over:
+            watcher.on_nonfinite.append(self.loss)
+            watcher.before_step.append(self.gradients)
+            watcher.glance.wanted = True
+            if (
+                self.session.recording.losses
+            ):  # all finite, as are the gradients: else it would have been noted
+                watcher.glance.finite = self.session.recording.steps - 1
 
     def loss(self, root: torch.Tensor | None) -> None:
         """A loss is not finite; ``None`` where that was only known later."""
-        if not self._over:
-            self._look(math.nan if root is None else float(root.detach()))
+        if self._over:
+            return
+        self._over = True
+        if self._watcher is not None:
+            self._watcher.glance.over()
+        self._look(math.nan if root is None else float(root.detach().double().mean()))
 
     def gradients(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer is about to make a step."""
-        if self._over:
+        if self._over or self._spoilt is not None:
             return
         for grad in self._gradients(optimizer):
             if not math.isfinite(float(grad.sum())) and not bool(grad.isfinite().all()):
+                self._spoilt = self.session.recording.steps
                 self._look(None)
                 return
 
@@ -73,7 +86,7 @@ class FiniteWatch:
         broken = [p for p in parameters.values() if not bool(p.detach().isfinite().all())]
         if broken:
             names = parameter_names(self.session.recorder.modules.networks.values())
-            recording.nonfinite = NonFinite(
+            first = NonFinite(
                 phase="update",
                 steps=recording.steps,
                 loss=None,
@@ -82,16 +95,31 @@ class FiniteWatch:
                 backward=recording.captures[0].graph.backward if recording.captures else NOWHERE,
                 at_end=True,
             )
+            recording.nonfinite = self._dated(first)
 
     def _look(self, loss: float | None) -> None:
-        self._over = True
         if self._watcher is not None:
             # From now on no step has to come here; what this one takes is work, and no interruption.
             self._watcher.before_step = [f for f in self._watcher.before_step if f != self.gradients]
             self._watcher.labours()
         first = self.session.look_back(sys._getframe(2), loss)
-        if first is not None:
-            self.found(first)
+        if first is None:
+            return  # gradients that the replay does not show: the loss will tell whether they do harm
+        self._over = True
+        self.session.recording.nonfinite = first = self._dated(first)
+        self.found(first)
+
+    def _dated(self, first: NonFinite) -> NonFinite:
+        """With what is known of the steps before."""
+        glance = self._watcher.glance if self._watcher is not None else None
+        if glance is None:
+            return first
+        gradients = None
+        if glance.finite is not None and glance.finite == self._spoilt:
+            gradients = False
+        elif self.thorough and self._spoilt is None:
+            gradients = True
+        return replace(first, finite=glance.finite, broken=glance.broken, gradients=gradients)
 
     def _gradients(self, optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
         known = self._chosen.get(id(optimizer))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import torch
 
 from ..evidence import Sample
+from .glance import Glance
 from .packet import Moment, Packet
 from .parameters import derived
 from .store import Store
@@ -22,6 +23,7 @@ class Outbox:
         clock: of the account.
         labours: called before work whose time counts as ours, however long it takes.
         on_nonfinite: called with ``None`` where a loss turns out not to be finite after its step.
+        glance: told whether the losses that come late are finite.
 
     ``on_sample`` is given every sample; ``listeners`` each that has more in it than what is read at every step.
     """
@@ -32,11 +34,13 @@ class Outbox:
         clock: Callable[[], float],
         labours: Callable[[], None],
         on_nonfinite: list[Callable[[torch.Tensor | None], None]],
+        glance: Glance,
     ) -> None:
         self.store = Store()
         self.on_sample: Callable[[Sample], None] | None = None
         self.listeners: list[Callable[[Sample], None]] = []
         self._clock, self._labours, self._on_nonfinite = clock, labours, on_nonfinite
+        self._glance = glance
         self._waiting: list[Moment] = []
         self._packets: list[Packet] = []
         self._next_flush = 0.0
@@ -95,6 +99,11 @@ class Outbox:
         if moment.sampled or moment.timed:
             for listener in self.listeners:
                 listener(sample)
-        if moment.late is not None and any(not math.isfinite(moment.values[name]) for name in moment.late):
-            for each in self._on_nonfinite:
-                each(None)
+        if moment.late is None:
+            return
+        if all(math.isfinite(moment.values[name]) for name in moment.late):
+            self._glance.finite = moment.step
+            return
+        self._glance.broken = moment.step
+        for each in tuple(self._on_nonfinite):
+            each(None)

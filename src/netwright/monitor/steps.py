@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.compiler import is_compiling
 
-from ..capture.compiling import not_compiled
+from ..capture.compiling import compiling, not_compiled
 from ..capture.patches import Patches
 from ..capture.step_hooks import Hook, StepHooks, has_closure, steps_under_way
 from .calls import backward
@@ -49,8 +49,12 @@ class Steps:
         steps = until - watcher.steps
         if steps >= _FEW and not (self._nested or self._depth or watcher.scores.in_place):
             self._dozes = True
-            self._patches.undo()
-            self._hooks.only_count(self._counter(steps))
+            glance, counts = watcher.glance, self._counter(steps)
+            if glance.losses:
+                counts = self._marking(counts)
+            else:
+                self._patches.undo()
+            self._hooks.only_count(counts, before=self._glances if glance.gradients else None)
 
     def rouse(self) -> None:
         """End of the doze."""
@@ -64,6 +68,7 @@ class Steps:
             steps, recording.uncounted = recording.uncounted(), lambda: 0
             recording.made += steps
             self._watcher.account.entered(steps)
+            self._watcher.glance.settle()
             self._dozes = False
 
     def _counter(self, steps: int) -> Hook:
@@ -81,6 +86,24 @@ class Steps:
 
         watcher.recording.uncounted = lambda: steps - left
         return counts
+
+    def _marking(self, counts: Hook) -> Hook:
+        """That, where losses are looked at: they are told apart by their steps."""
+        glance = self._watcher.glance
+
+        @not_compiled
+        def marks(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+            if not is_compiling():
+                glance.step()
+                counts(optimizer, args, kwargs)
+
+        return marks
+
+    @not_compiled
+    def _glances(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        """Before a step that is only counted, where its gradients are looked at."""
+        if not compiling():
+            self._watcher.glance.before_step(optimizer)
 
     def _before(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         watcher = self._watcher

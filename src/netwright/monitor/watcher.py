@@ -15,10 +15,12 @@ from ..capture.forks import in_child
 from ..capture.patches import Patches
 from ..capture.recording import Recording
 from ..capture.sandbox import Unseen
+from ..capture.step_hooks import steps_under_way
 from ..evidence import History, Sample, Where
 from .account import Account
 from .calls import install
 from .every_step import StepReader
+from .glance import Glance
 from .initialized import Initializations
 from .known import learn
 from .outbox import Outbox
@@ -47,6 +49,7 @@ class Watcher:
         budget: the share of the run time that watching may take.
         on_sample: given every sample, in order, in the time of the account.
         every: sample every so many steps, whatever it costs.
+        wary: look at the loss of every step whether it is finite, whatever it costs.
         rank: also the effective rank of the outputs of modules.
         histograms: also quantiles of weights and gradients.
         clock: by which the account is kept.
@@ -63,6 +66,7 @@ class Watcher:
         budget: float = 0.01,
         on_sample: Callable[[Sample], None] | None = None,
         every: int | None = None,
+        wary: bool = False,
         rank: bool = False,
         histograms: bool = False,
         clock: Callable[[], float] = time.perf_counter,
@@ -71,11 +75,14 @@ class Watcher:
         self.account = Account(budget, clock=clock)
         self.on_nonfinite: list[Callable[[torch.Tensor | None], None]] = []
         self.before_step: list[Callable[[torch.optim.Optimizer], None]] = []
-        self.outbox = Outbox(clock=clock, labours=self.labours, on_nonfinite=self.on_nonfinite)
+        self.glance = Glance(self, self.account, always=wary)
+        self.outbox = Outbox(
+            clock=clock, labours=self.labours, on_nonfinite=self.on_nonfinite, glance=self.glance
+        )
         self.outbox.on_sample = on_sample
         self.store = self.outbox.store
         self.places: dict[str, Where] = {}
-        self.reader = StepReader(self.places, self.on_nonfinite)
+        self.reader = StepReader(self.places, self.on_nonfinite, self.glance)
         self.parameters = ParameterReader(quantiles=histograms, keeps=every == 1)
         self.outputs = OutputReader(self.account, rank=rank, failed=self.fail)
         self.initializations = Initializations(self)
@@ -248,6 +255,8 @@ class Watcher:
         self.reader.in_step = True
         if self.sampling or (self.awake and self.before_step):
             self.work(self._read_before, optimizer, closure)
+        elif not self.awake:
+            self.glance.before_step(optimizer)
 
     def step_ends(self, optimizer: torch.optim.Optimizer, *, closure: bool) -> None:
         """An optimizer has made its step."""
@@ -270,6 +279,9 @@ class Watcher:
         """A step that is not read is over."""
         self.count()
         self.account.entered(2)  # this one, and that of backward, which returned at once
+        if self.glance.losses:
+            self.glance.step()
+            self.glance.settle()
         if self._pace.reads(self.steps):
             self.work(self.wake)
 
@@ -323,6 +335,14 @@ class Watcher:
         if self._pace.samples(self.steps, self.account.clock()):
             self._sample_begins()
         self._new_moment()
+
+    def alarm(self, roots: Any) -> None:
+        """A step that was to be passed over has a loss that is not finite: it is read from here on."""
+        self._steps.rouse()
+        self.awake = True
+        self.reader.in_step = steps_under_way() > 0
+        self._new_moment()
+        self.backward(roots)
 
     def _new_moment(self) -> None:
         account = self.account
@@ -396,6 +416,7 @@ class Watcher:
             self._sample_begins()
         elif not self._pace.reads(self.steps):
             self.awake = False
+            self.glance.plan(self.watched)
             self._steps.doze(self._pace.next(self.steps))
 
     def _guess(self) -> float:

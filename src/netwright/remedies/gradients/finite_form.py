@@ -38,6 +38,8 @@ def edit(source: Source, finding: Finding) -> Sequence[Change]:
     assert line is not None
     if phase not in ("forward", "backward") or not isinstance(op, str):
         raise Refused("the call that gave the first value that is not finite is not known")
+    if finding.measured.get("overflows") is True:
+        raise Refused("numbers overflow, and no form of the call keeps them finite")
     if op in _LOWEST or op == "logit":
         return _logarithm(source, finding, line, op)
     if op in _ROOTS:

@@ -35,7 +35,12 @@ def hook(finding: Finding) -> Intervention:
 
 
 def _holds(finding: Finding) -> None:
-    grown = finding.measured.get("phase") == "update" or finding.measured.get("op") in _OVERFLOWS
+    measured = finding.measured
+    grown = (
+        measured.get("phase") == "update"
+        or measured.get("op") in _OVERFLOWS
+        or measured.get("overflows") is True
+    )
     if finding.code == "NW414" and not grown:
         raise Refused("the values do not grow out of range: the call is given what it is not defined for")
     if finding.code == "NW501" and "grown" not in finding.measured:

@@ -1,7 +1,7 @@
 """The first NaN or infinity: the call that made it.
 
 ## What it measures
-The loss at every step, and gradients, for values that are not finite. The step with the first one is run again with its batch and its weights, and every value and gradient on the way is
+The loss of every step, and gradients, for values that are not finite (where steps are so short that this does not fit into the budget of watching, of every second, fourth, ... step). The step with the first one is run again with its batch and its weights, and every value and gradient on the way is
 looked at: the call that was given finite values and returned others is where it began, forward, or backward where the loss itself is finite.
 
 ## Why it matters
@@ -10,7 +10,7 @@ What is not finite spoils everything it meets: one step later every weight is Na
 ## How to fix
 By the call: take the logarithm, root or power of values kept away from 0 (``clamp(min=1e-8)``, a small number inside the root), divide by a sum with a small number added, use the stable forms
 (``log_softmax``, ``logsigmoid``, ``binary_cross_entropy_with_logits``, ``logsumexp``), give every row of a masked softmax one open place. ``torch.where`` does not protect the gradient: put a harmless value in *before* the
-call. Where values overflow, the learning rate is too high or a normalization is missing.
+call. Where values overflow, whatever the call, none of that helps: bound or scale them, lower the learning rate, add a normalization.
 
 ## Known false alarms
 Infinite gradients while a gradient scaler looks for its scale are part of its work and not reported. Infinities on purpose (masks) do not count as long as the loss is finite.
@@ -21,6 +21,7 @@ IEEE 754; Tobin, "Troubleshooting deep neural networks" (numerical instability);
 
 from ...evidence import Finiteness, NonFinite, TensorInfo, Where
 from ...rule import Finding, Kind, Rule, Severity
+from .._finite_forms import of_derivative, of_values, overflows
 
 rule = Rule(
     code="NW414",
@@ -31,13 +32,6 @@ rule = Rule(
     explains=("NW404", "NW406", "NW407", "NW409", "NW502", "NW603", "NW610", "NW701"),
     remedies=("clip-gradients", "fill-non-finite", "finite-form", "lower-learning-rate"),
 )
-
-_ROOTS = frozenset(
-    "sqrt rsqrt pow norm linalg_vector_norm linalg_norm vector_norm cdist dist std var".split()
-)
-_LOGS = frozenset("log log2 log10 log1p xlogy logit".split())
-_EXPS = frozenset("exp expm1 exp2 cosh sinh".split())
-_SUMS = frozenset("linear matmul mm bmm addmm conv1d conv2d conv3d einsum sum mean".split())
 
 
 @rule.check
@@ -52,7 +46,7 @@ def _word(first: NonFinite) -> str:
 
 
 def _when(first: NonFinite) -> str:
-    return f"in step {first.steps + 1}"
+    return f"in step {first.steps:,}"
 
 
 def _shown(info: TensorInfo) -> str:
@@ -74,12 +68,13 @@ def _call(first: NonFinite) -> str:
 
 def _forward(first: NonFinite) -> Finding:
     if not first.op:
+        step = first.steps if first.broken is None else first.broken
         return _found(
             first,
-            f"the loss is {_word(first)} {_when(first)}; the step could not be run again to see where it began",
+            f"the loss is {_word(first)} in step {step:,}{_unseen(first, step)}; the step could not be run again to see where it began",
             where=first.backward,
             expected="a finite loss",
-            fix="see which of the values that enter the loss is not finite (torch.isfinite)",
+            fix=f"{_look_at(step)} trains up to this step and names the call; or see which of the values that enter the loss is not finite (torch.isfinite)",
         )
     since = ""
     if first.since is not None:
@@ -88,11 +83,11 @@ def _forward(first: NonFinite) -> Finding:
         since = f", of which {first.became[0]} at {first.became[1].at} makes NaN"
     return _found(
         first,
-        f"{'infinity' if first.became else _word(first)} begins {_when(first)} in {_call(first)}{since}",
+        f"{'infinity' if first.became else _word(first)} begins {_when(first)} in {_call(first)}{since}{_unseen(first, first.steps)}",
         where=first.where.on(module=first.module),
         also=(*tuple(w[1] for w in (first.since, first.became) if w is not None), first.backward),
         expected="finite values in, finite values out",
-        fix=_mend(first),
+        fix=of_values(first),
     )
 
 
@@ -105,7 +100,7 @@ def _backward(first: NonFinite) -> Finding:
         where=first.where.on(module=first.module),
         also=(first.backward,),
         expected="finite gradients for finite values",
-        fix=_mend_derivative(first),
+        fix=of_derivative(first),
     )
 
 
@@ -123,60 +118,76 @@ def _data(first: NonFinite) -> Finding:
 
 def _update(first: NonFinite) -> Finding:
     named = ", ".join(first.parameters[:3]) + (" …" if len(first.parameters) > 3 else "")
-    told = f"{len(first.parameters)} parameters ({named})"
-    often = "often the learning rate is too high, or a derivative is infinite at 0"
-    if first.at_end:
-        return _found(
-            first,
-            f"{told} are not finite at the end of the run; the step that spoilt them was not among those that were read",
-            where=first.backward,
-            expected="finite weights after every step",
-            fix=f"netwright run --watch-every 1 reads every step and names the call; {often}",
-        )
+    told = (
+        f"{len(first.parameters)} parameters ({named}) are"
+        if len(first.parameters) > 1
+        else f"the parameter {named} is"
+    )
+    cause, fix = _spoilt(first)
     return _found(
         first,
-        f"{told} are not finite when step {first.steps + 1} begins: the step before spoilt them",
+        f"{told} not finite {cause}",
         where=first.backward,
         expected="finite weights after every step",
-        fix=f"netwright check --look-at {max(first.steps, 2)} runs the program up to the step before and names the call; {often}",
+        fix=fix,
     )
 
 
+_OFTEN = "often the learning rate is too high, or a derivative is infinite at 0"
+_EVERY = f"netwright run --watch-every 1 --on-error stop reads the gradients of every step and names the call; {_OFTEN}"
+
+
+def _spoilt(first: NonFinite) -> tuple[str, str]:
+    """When weights came to be spoilt, as far as it is known, and the command that tells the rest."""
+    step, seen = first.steps if first.broken is None else first.broken, first.finite
+    if first.at_end:
+        known = (
+            f"; the last loss that was seen to be finite is that of step {seen:,}" if seen is not None else ""
+        )
+        return f"at the end of the run{known}", _EVERY
+    if first.broken is None:
+        begins = f"when step {step:,} begins"
+    else:
+        begins = f"any more, nor is the loss of step {step:,}"
+    if seen is None:
+        return f"{begins}: a step before spoilt them", _EVERY
+    if seen >= step:
+        again = f"{_look_at(step)} trains up to that step and names the call; {_OFTEN}"
+        return (
+            f"within step {step:,}, whose loss was finite at first: an earlier backward pass of it spoilt them",
+            again,
+        )
+    if seen < step - 1:
+        return (
+            f"{begins}; the loss of step {seen:,} was finite, and the steps in between were not looked at",
+            _EVERY,
+        )
+    if first.gradients:
+        fix = (
+            f"clip the gradients or lower the learning rate; see what else writes to weights in step {seen:,}"
+        )
+        return f"{begins}; loss and gradients of step {seen:,} were finite: its update spoilt them", fix
+    again = f"{_look_at(seen)} trains up to that step and names the call; {_OFTEN}"
+    if first.gradients is False:
+        return f"{begins}: in step {seen:,} the loss was finite, and gradients were not", again
+    return (
+        f"{begins}; the loss of step {seen:,} was finite: its backward pass or its update spoilt them",
+        again,
+    )
+
+
+def _look_at(step: int) -> str:
+    return f"netwright check --look-at {step}"
+
+
+def _unseen(first: NonFinite, step: int) -> str:
+    """Steps before it whose loss was not looked at."""
+    if first.finite is None or first.finite >= step - 1:
+        return ""
+    return f" (the losses of steps {first.finite + 1:,} to {step - 1:,} were not looked at)"
+
+
 _SAID = {"forward": _forward, "backward": _backward, "data": _data, "update": _update}
-
-
-def _mend(first: NonFinite) -> str:
-    op = first.op
-    if op in _LOGS:
-        return f"keep what enters {op} above 0 (clamp(min=1e-8)), or use the stable form: log_softmax, logsigmoid, a loss on logits"
-    if op in _ROOTS:
-        return f"keep what enters {op} from going below 0 (clamp(min=0) and a small number added)"
-    if op in _EXPS:
-        return "subtract the largest value before exp, or bound what enters it; float32 overflows beyond 88"
-    if op in ("div", "true_divide", "reciprocal", "normalize"):
-        return "add a small number to the divisor, or leave out what has none"
-    if op in ("softmax", "log_softmax", "scaled_dot_product_attention"):
-        return "a row in which every place is masked has no softmax: leave one open, or mask with a large finite number"
-    if op in ("binary_cross_entropy", "nll_loss", "kl_div"):
-        return f"give {op} probabilities inside (0, 1), or use the loss on logits"
-    if op in _SUMS:
-        return "the values overflow: a lower learning rate, normalization layers or gradient clipping keep them in range"
-    if op in ("sub", "add", "mul"):
-        return "infinity minus infinity, or times 0, is NaN: mend the call that makes the infinity"
-    return f"keep what enters {op} in the range for which it is defined"
-
-
-def _mend_derivative(first: NonFinite) -> str:
-    op = first.op
-    if op in _ROOTS:
-        return f"the derivative of {op} at 0 is infinite: add a small number inside ({op}(x + 1e-8)); torch.where behind it does not help"
-    if op in _LOGS:
-        return f"the derivative of {op} at 0 is infinite: clamp what enters it before, not its result"
-    if op in ("div", "true_divide", "reciprocal", "normalize"):
-        return "the derivative of a division by (almost) 0 is infinite: add a small number to the divisor"
-    if op in ("where", "masked_fill", "mul"):
-        return "a branch that is not chosen still has a derivative, and 0 times infinity is NaN: put a harmless value in before the call that cannot take it"
-    return f"keep what enters {op} away from where its derivative is infinite, or clip what comes back to it"
 
 
 def _found(
@@ -191,6 +202,8 @@ def _found(
         fix=fix,
         phase=first.phase,
         step=first.steps,
+        finite_until=first.finite,
+        overflows=overflows(first),
         loss=loss if loss is not None and abs(loss) < float("inf") else None,
         nan=first.nan,
         op=first.op,

@@ -18,7 +18,7 @@ Tobin, "Troubleshooting deep neural networks", the five most common bugs: numeri
 
 import math
 
-from ...evidence import NOWHERE, History, Series, Where
+from ...evidence import NOWHERE, Finiteness, History, Series, Where
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
 from .._history import last, quantities
 
@@ -39,7 +39,7 @@ rule = Rule(
 
 
 @rule.check
-def check(history: History) -> Finding | None:
+def check(history: History, finiteness: Finiteness | None) -> Finding | None:
     """Weights first, then gradients, then the loss: the gravest that is found."""
     weights = [n for n, s in quantities(history, "parameter", "weight_norm") if _bad(s)]
     scaled = next(history.under("scaler"), None) is not None
@@ -51,9 +51,15 @@ def check(history: History) -> Finding | None:
         raise NotApplicable("neither a loss nor gradients were seen")
     if not (weights or gradients or losses):
         return None
-    where, step = _first(history, losses)
+    where, step, before = _first(history, losses)
+    first = finiteness.first if finiteness is not None else None
+    if before is not None and first is not None and first.finite is not None:
+        before = max(before, first.finite)  # it was looked at, and not noted
+    gap = ""
+    if before is not None and step is not None and before < step - 1:
+        gap = f" at the latest (that of step {before:,} was finite)"
     what = [
-        *([f"the loss from step {step} on"] if losses else []),
+        *([f"the loss from step {step:,} on{gap}"] if losses else []),
         *([f"the gradient of {_named(gradients)}"] if gradients else []),
         *([f"the weights of {_named(weights)}"] if weights else []),
     ]
@@ -77,18 +83,19 @@ def _positive(series: Series) -> bool:
     return any(v > 0 for v in last(series, int(rule["samples"])).values)
 
 
-def _first(history: History, losses: list[str]) -> tuple[Where, int | None]:
-    """Line and first step of a loss that is no number."""
+def _first(history: History, losses: list[str]) -> tuple[Where, int | None, int | None]:
+    """Line and first step of a loss that is no number, and the last step before it whose loss was noted."""
     for rest in losses:
         series = history.series[f"loss/{rest}"]
-        step = next(s for s, v in zip(series.steps, series.values, strict=True) if not math.isfinite(v))
-        return history.places.get(f"loss/{rest}", NOWHERE), step
+        at = next(i for i, v in enumerate(series.values) if not math.isfinite(v))
+        before = series.steps[at - 1] if at else None
+        return history.places.get(f"loss/{rest}", NOWHERE), series.steps[at], before
     known = [
         history.places[f"loss/{rest}"]
         for rest, _ in history.under("loss")
         if f"loss/{rest}" in history.places
     ]
-    return (known[0] if known else NOWHERE), None
+    return (known[0] if known else NOWHERE), None, None
 
 
 def _named(names: list[str]) -> str:
