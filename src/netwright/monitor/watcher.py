@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 # What is read at every step is done in microseconds. Where the clock shows more, another program had the processor, and that time is not ours.
 _INTERRUPTED_S = 1e-3
 _ORDINARY_S = 5e-5
+_FORMS = 256  # of what networks were given: no more are remembered
 
 
 class Watcher:
@@ -415,6 +416,8 @@ class Watcher:
         if found is not None:
             moment.hold([series_name("train", name) for name in found[0]], found[1])
         rows = self.outputs.rows / self.turns.waited
+        if len(self.recording.ran) < _FORMS:
+            self.recording.ran |= self.outputs.given
         moment.values.update(self.throughput.read(now - self.account.began, self.steps + 1, rows))
         moment.values["run/watch_share"] = self.account.share
         moment.values.update(memory())
