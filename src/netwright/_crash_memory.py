@@ -94,7 +94,11 @@ def _died(
 ) -> tuple[torch.nn.Module, dict[str, torch.Tensor], Tape] | None:
     """The network, what it was given in the step that died, and the tape by which sizes can be counted."""
     tape, captures = session.recorder.values.tape, session.recording.captures
-    root = None if session.recorded else next((r for r in reversed(tape.roots) if r.grad_enabled), None)
+    root = (
+        None
+        if session.recorded
+        else next((r for r in reversed(tape.roots) if r.grad_enabled and r.inputs), None)
+    )
     if root is not None and (network := root.module()) is not None:
         given = {n: t for n, i in root.inputs if (t := tape.values[i].held) is not None}
         return (network, given, tape) if given else None
@@ -111,7 +115,7 @@ def _kept(network: torch.nn.Module, given: Mapping[str, torch.Tensor]) -> list[t
 
 def _scaled(tape: Tape, batch: int, session: "Session") -> float:
     """What a recorded step made, for as many samples as another has."""
-    root = next((r for r in reversed(tape.roots) if r.grad_enabled), None)
+    root = next((r for r in reversed(tape.roots) if r.grad_enabled and r.inputs), None)
     known = {n: t for n, i in root.inputs if (t := tape.values[i].held) is not None} if root else {}
     was, _ = _samples(session, known)
     return _counted(tape, was) * batch / was if was else 0.0

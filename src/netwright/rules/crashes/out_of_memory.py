@@ -3,7 +3,8 @@
 ## What it measures
 The exception that ended the program, if it speaks of memory: how much was asked for at once, by which call and line, and, where that was counted, the bytes
 of parameters, gradients, optimizer state and activations. Where it died in training, the network is then run forward and backward on a few samples of the batch it died of: what a step
-takes for each of them, what is free for it, and so the largest batch that fits. The loss is taken to hold twice what the network gives. Where the network cannot be run so, the shapes up to the
+takes for each of them, what is free for it, and so the largest batch that fits. What variables of the script still hold of that step counts as free; a batch that went through before is never called too large, and where it was as
+large as the one it died of, that is said: then something grows. The loss is taken to hold twice what the network gives. Where the network cannot be run so, the shapes up to the
 failing call stand in, and that is said.
 
 ## Why it matters
