@@ -1,3 +1,4 @@
+import weakref
 from dataclasses import dataclass
 
 import pytest
@@ -216,3 +217,24 @@ def test_optional_evidence_does_not_make_the_rest_optional():
 
     (checked,) = judge([make(check)], {Raw: NotApplicable("no step"), Double: Double(6)}).checked
     assert (checked.state, checked.reason) == (State.NOT_APPLICABLE, "no step")
+
+
+def test_a_reason_that_is_kept_holds_no_variables_of_whoever_was_running():
+    class Batch:
+        pass
+
+    def program():
+        batch = Batch()
+        seen.append(weakref.ref(batch))
+        return measure([Double], {Raw: Raw(1)}, [cannot])
+
+    def cannot(raw: Raw) -> Double:
+        try:
+            raise KeyError(raw)
+        except KeyError as error:
+            raise NotApplicable("no values") from error
+
+    seen: list[weakref.ref[Batch]] = []
+    have = program()
+    assert str(have[Double]) == "no values"
+    assert seen[0]() is None

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from .capture import memory
+from .capture.facts import storage_of
 from .capture.flatten import tensors
+from .capture.raised import given_to, held_for, left_of_step, most_that_ran
 from .capture.sandbox import untouched
 from .capture.step_memory import growth
 from .capture.tape import Tape
@@ -31,6 +33,7 @@ _FAILED = (
     KeyError,
     NotApplicable,
 )
+_PART = 1.5  # of the free memory: nobody else asks for it any more
 _VIEWS = frozenset(
     "view reshape flatten unflatten transpose permute t mT T squeeze unsqueeze expand expand_as chunk split unbind __getitem__ narrow detach".split()
 )
@@ -41,17 +44,23 @@ def step_memory(error: BaseException, session: "Session") -> StepMemory | None:
 
     The locals of the functions that the exception went through are let go for that: the step that failed still fills the memory. The program has ended, and its traceback is printed.
     """
-    tapes = [session.recorder.values.tape, *(c.tape for c in session.recording.captures)]
-    tape, root = next(((t, r) for t in tapes for r in reversed(t.roots) if r.grad_enabled), (None, None))
-    if tape is None or root is None:
+    died = _died(error, session)
+    if died is None:
         return None
-    network = root.module()
-    given = {n: t for n, i in root.inputs if (t := tape.values[i].held) is not None}
+    network, given, tape = died
     batch, dim = _samples(session, given)
-    if network is None or batch < 2:
+    if batch < 2:
         return None
     state = _state_to_come(session)
-    counted = _counted(tape, batch)
+    # What had been made up to the failing call; in a step that was not recorded, what a recorded one makes with as many samples.
+    counted = (
+        float(_counted(tape, batch))
+        if tape is session.recorder.values.tape
+        else _scaled(tape, batch, session)
+    )
+    ran = most_that_ran(session.recording, tuple(next(iter(given.values())).shape), dim)
+    mine = frozenset(k for t in _kept(network, given) if (k := storage_of(t)) is not None)
+    left = left_of_step(error, mine)
     _let_go(error)
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     gradients = memory.bytes_of_tensors(p for p in network.parameters() if p.requires_grad and p.grad is None)
@@ -60,21 +69,56 @@ def step_memory(error: BaseException, session: "Session") -> StepMemory | None:
     try:
         with untouched():
             run = _Step(network, given, batch, dim)
-            found = growth(run, most=batch, free=free, system=device.type == "cpu")
+            found = growth(run, most=batch, free=free, system=device.type == "cpu", part=_PART)
     except _FAILED:
         if counted <= 0:
             return None
-        return StepMemory(batch=batch, per_sample=counted / batch, fixed=0, free=free, state=state)
+        return StepMemory(
+            batch=batch, per_sample=counted / batch, fixed=0, free=free + left, state=state, ran=ran
+        )
     free = _free(device)  # without what the threads of a first backward pass took for themselves
     # The batch itself is there already, and a loader makes the next one while it is.
     return StepMemory(
         batch=batch,
         per_sample=found.per_sample + 2 * inputs / batch,
         fixed=max(found.fixed, gradients),
-        free=free + inputs,
+        free=free + inputs + left,
         state=state,
         sizes=found.sizes,
+        ran=ran,
     )
+
+
+def _died(
+    error: BaseException, session: "Session"
+) -> tuple[torch.nn.Module, dict[str, torch.Tensor], Tape] | None:
+    """The network, what it was given in the step that died, and the tape by which sizes can be counted."""
+    tape, captures = session.recorder.values.tape, session.recording.captures
+    root = (
+        None
+        if session.recorded
+        else next((r for r in reversed(tape.roots) if r.grad_enabled and r.inputs), None)
+    )
+    if root is not None and (network := root.module()) is not None:
+        given = {n: t for n, i in root.inputs if (t := tape.values[i].held) is not None}
+        return (network, given, tape) if given else None
+    recorded = next((c for c in reversed(captures) if c.tape.roots), None)
+    if recorded is None:
+        return None
+    found = given_to(error, session.recorder.modules) or held_for(error, recorded)
+    return (*found, recorded.tape) if found is not None and found[1] else None
+
+
+def _kept(network: torch.nn.Module, given: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
+    return [*network.parameters(), *network.buffers(), *given.values()]
+
+
+def _scaled(tape: Tape, batch: int, session: "Session") -> float:
+    """What a recorded step made, for as many samples as another has."""
+    root = next((r for r in reversed(tape.roots) if r.grad_enabled and r.inputs), None)
+    known = {n: t for n, i in root.inputs if (t := tape.values[i].held) is not None} if root else {}
+    was, _ = _samples(session, known)
+    return _counted(tape, was) * batch / was if was else 0.0
 
 
 def _free(device: torch.device) -> int:
@@ -163,4 +207,5 @@ def _clear(frame: FrameType | None) -> None:
     while frame is not None:
         with contextlib.suppress(RuntimeError):  # it is still running
             frame.clear()
+            _ = frame.f_locals  # up to Python 3.12 what was read there before is kept until it is read again
         frame = frame.f_back

@@ -10,6 +10,7 @@ from .evidence import NOWHERE, Crash, InPlaceWrite, ModuleCall, Where
 
 if TYPE_CHECKING:
     from .capture.failures import Failure
+    from .capture.recorder import Recorder
     from .capture.session import Session
 
 _MEMORY = re.compile(r"out of memory|(can't allocate|not enough) memory|CUBLAS_STATUS_ALLOC_FAILED")
@@ -51,13 +52,15 @@ def _with_session(crash: Crash, error: BaseException, session: "Session") -> Cra
         crash,
         phase=phase,
         step=session.recording.steps,
-        calls=_calls(session),
+        calls=_calls(error, session),
         bytes_by_kind=_bytes(session),
         writes=_writes(session),
         carried=_carried(session),
     )
     if failure is not None:
         crash = _with_failure(crash, failure)
+    elif session.recorded:
+        crash = _with_module(crash, error, recorder)
     if session.phase != "before training" and _for_memory(error) and phase != "evaluation":
         from ._crash_memory import step_memory
 
@@ -80,6 +83,25 @@ def _with_failure(crash: Crash, failure: "Failure") -> Crash:
         module=failure.module,
         module_type=failure.module_type,
         made=failure.made,
+    )
+
+
+def _with_module(crash: Crash, error: BaseException, recorder: "Recorder") -> Crash:
+    """The innermost module that the exception of a step went through which was not recorded."""
+    from dataclasses import replace
+
+    from .capture.raised import module_calls
+
+    calls = module_calls(error)
+    if not calls:
+        return crash
+    inner = calls[-1].module
+    kind = type(inner).__name__
+    return replace(
+        crash,
+        module=_paths(recorder).get(id(inner), kind),
+        module_type=kind,
+        made=recorder.modules.made_where(inner),
     )
 
 
@@ -111,18 +133,37 @@ def _own_only(frames: list[Where]) -> list[Where]:
     return [f for f in reversed(frames) if f.file and not f.file.startswith(library)][:8]
 
 
-def _calls(session: "Session") -> tuple[ModuleCall, ...]:
-    from dataclasses import replace
-
-    recorder = session.recorder
-    paths: dict[str, str] = {}
+def _paths(recorder: "Recorder") -> dict[int, str]:
+    """Names of the modules of the networks, by identity."""
+    paths: dict[int, str] = {}
     for network in recorder.modules.networks.values():
         for name, module in network.named_modules():
-            paths.setdefault(str(id(module)), name or type(network).__name__)
-    calls = recorder.stack.table.calls
-    start = max((i for i, c in enumerate(calls) if c.depth == 0), default=0)
-    tail = calls[start:] if len(calls) - start > 1 else calls[-200:]
-    return tuple(replace(c, module=paths.get(c.module, c.type)) for c in tail[-400:])
+            paths.setdefault(id(module), name or type(network).__name__)
+    return paths
+
+
+def _calls(error: BaseException, session: "Session") -> tuple[ModuleCall, ...]:
+    """The module calls up to the crash: those of the running iteration where it was recorded, else those that the exception went through. What a module does again with the same shapes is told once."""
+    from dataclasses import replace
+
+    from .capture.raised import as_calls
+
+    recorder = session.recorder
+    table = recorder.stack.table.of_iteration()
+    unseen = session.recorded and recorder.failures.of(error) is None
+    calls = as_calls(error, recorder.modules) if unseen else table
+    outer = [i for i, c in enumerate(calls) if c.depth == 0]
+    if outer and len(calls) - outer[-1] > 1:
+        calls = calls[outer[-1] :]  # the last network: what went through others came to its end
+    paths = _paths(recorder)
+    told: dict[object, ModuleCall] = {}
+    for call in calls:
+        form = tuple(t.shape for t in (*call.inputs, *call.outputs))
+        told.setdefault(
+            (call.module, call.depth, form, call.failed),
+            replace(call, module=paths.get(int(call.module), call.type)),
+        )
+    return tuple(told.values())[-400:]
 
 
 def _writes(session: "Session") -> tuple[InPlaceWrite, ...]:

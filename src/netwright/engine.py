@@ -93,7 +93,7 @@ def _call(probe: Probe, values: Mapping[str, object]) -> object:
     try:
         return probe(**values)
     except NotApplicable as why:
-        return why
+        return why.kept()
     except Exception as error:  # the harm boundary: one probe's failure must not reach the program
         return Broken(
             f"measuring failed in {probe.__name__}: {type(error).__name__}: {error}", traceback.format_exc()

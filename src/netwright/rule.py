@@ -36,6 +36,11 @@ class Kind(Enum):
 class NotApplicable(Exception):
     """Raised by a probe or a rule that cannot tell here. The message is the reason, shown to the user."""
 
+    def kept(self) -> "NotApplicable":
+        """The reason without its traceback, to be kept: from there all functions that were running could be reached, the program's among them, and their variables would be held as long."""
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
+
 
 class NotAsked(NotApplicable):
     """Evidence of an experiment that nobody asked for."""

@@ -122,3 +122,4 @@ def test_a_crash_shows_the_shapes_up_to_the_failure():
     assert "fc    Linear  64 × 256 → fails here" in text
     page = to_html(from_json(to_json(made), pictures_to_json(made.pictures)))
     assert "fails here" in page
+    assert "shapes  " not in said(report(finding("NW908"), evidence={Crash: crash}))  # a worker has died

@@ -20,6 +20,7 @@ _WRAPPERS = frozenset(
 )
 
 _user_files: dict[str, bool] = {}
+_optimizers: dict[str, bool] = {}
 _wheres: dict[tuple[str, CodeType, int], Where] = {}
 _user_roots: list[str] = []
 
@@ -50,6 +51,15 @@ def is_user(code: CodeType) -> bool:
     known = _user_files.get(code.co_filename)
     if known is None:
         known = _user_files[code.co_filename] = is_user_file(code.co_filename)
+    return known
+
+
+def is_optimizer(code: CodeType) -> bool:
+    """Whether a function is one of torch's optimizers' own."""
+    known = _optimizers.get(code.co_filename)
+    if known is None:
+        name = code.co_filename.replace("\\", "/")
+        known = _optimizers[code.co_filename] = "torch/optim/" in name
     return known
 
 

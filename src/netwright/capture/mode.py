@@ -1,5 +1,6 @@
 """The torch function mode that sees every torch call at the level the user wrote it."""
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ from torch.overrides import TorchFunctionMode
 
 from .calls import describe
 from .compiling import compiling, not_compiled
+from .frames import is_optimizer
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -39,7 +41,9 @@ class RecordingMode(TorchFunctionMode):
             recorder.note_print(info.name, args)
         if recorder.paused or not info.record or torch._C._are_functorch_transforms_active():  # pyright: ignore[reportPrivateUsage]
             return func(*args, **kwargs)
-        call = recorder.before(func, info, args, kwargs)
+        # Many thousands of calls in a step, none of them part of it: their stack is not walked up to the user's line.
+        updates = is_optimizer(sys._getframe(1).f_code)
+        call = None if updates else recorder.before(func, info, args, kwargs)
         try:
             out = func(*args, **kwargs)
         except BaseException as error:

@@ -20,6 +20,15 @@ class ModuleCalls:
 
     def __init__(self) -> None:
         self.calls: list[ModuleCall] = []
+        self._begins = 0  # where the running iteration does
+
+    def next_iteration(self) -> None:
+        """An iteration is over."""
+        self._begins = len(self.calls)
+
+    def of_iteration(self) -> list[ModuleCall]:
+        """The calls of the running iteration, as far as they are kept."""
+        return self.calls[self._begins :]
 
     def begun(
         self,
@@ -32,6 +41,7 @@ class ModuleCalls:
         """A call begins; ``made`` is the line that constructed the module."""
         if len(self.calls) > _MOST:
             del self.calls[: _MOST // 2]
+            self._begins = max(0, self._begins - _MOST // 2)
         depth, parent = 0, frame.parent
         while parent is not None:
             depth, parent = depth + 1, parent.parent

@@ -69,6 +69,7 @@ class Recorder:
         """An iteration is over: begin a new tape."""
         self.values.next_tape()
         self.stack.top = None
+        self.stack.table.next_iteration()
         self._last_clip = None
 
     # -- work and failures of our own ------------------------------------------------------------------------------------

@@ -84,6 +84,8 @@ class Recording:
     manual: Where | None = None
     nonfinite: NonFinite | None = None
     suspect: GraphCapture | None = None  # the step in which it was found
+    # Forms of what networks were given in steps that a watch sampled, and that came to their end.
+    ran: set[tuple[int, ...]] = field(default_factory=set[tuple[int, ...]])
 
     @property
     def steps(self) -> int:

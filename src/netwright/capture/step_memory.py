@@ -25,7 +25,9 @@ class Growth:
     peaks: tuple[int, ...]
 
 
-def growth(run: Callable[[int], object], *, most: int, free: int, system: bool) -> Growth:
+def growth(
+    run: Callable[[int], object], *, most: int, free: int, system: bool, part: float = _PART
+) -> Growth:
     """Measure it.
 
     Batches are doubled until it is their samples that make the peak: on few, what a step holds whatever its batch (gradients, at the end of backward) stands higher, and the slope found there would be too
@@ -34,7 +36,8 @@ def growth(run: Callable[[int], object], *, most: int, free: int, system: bool) 
     Args:
         run: makes a step of so many samples. What it returns is let go.
         most: samples that there are.
-        free: bytes that can be taken; a third of them is.
+        free: bytes that can be taken.
+        part: of them that is taken at most, as a divisor: a third in a program that goes on.
         system: whether to look at what the system counts as well (processors). Its mark of the most memory that this process had is set back for that: not for a program that goes on.
 
     Raises:
@@ -43,7 +46,7 @@ def growth(run: Callable[[int], object], *, most: int, free: int, system: bool) 
     sizes, peaks = [1 if most < 8 else 2], [0]  # batch normalization needs two
     peaks[0] = _counted(run, sizes[0])
     while not _settled(sizes, peaks):
-        if 2 * sizes[-1] > most or 2 * peaks[-1] > min(free / _PART, peaks[0] + _MOST):
+        if 2 * sizes[-1] > most or 2 * peaks[-1] > min(free / part, peaks[0] + _MOST):
             raise NotApplicable("not enough samples can be run to see what each of them takes")
         sizes.append(2 * sizes[-1])
         peaks.append(_counted(run, sizes[-1]))

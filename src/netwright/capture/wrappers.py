@@ -1,5 +1,6 @@
 """What each patch does: every wrapper runs the original exactly as called, and tells the session about it."""
 
+import functools
 import random
 import sys
 import weakref
@@ -337,7 +338,8 @@ def _backward(session: "Session", original: Original) -> Original:
         if session.recorder.paused:
             session.tick()
             return original(tensors, *args, **kwargs)
-        return session.backward(lambda: original(tensors, *args, **kwargs), tensors)
+        # No function of ours: its frame would keep the loss, also when the frames of a traceback are cleared.
+        return session.backward(functools.partial(original, tensors, *args, **kwargs), tensors)
 
     return backward
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TypeVar, cast
 
 from .tensors import TensorInfo
 from .where import NOWHERE, Where
+
+_Known = TypeVar("_Known")
 
 # Calls that hand their first tensor on with the same values in another form.
 RESHAPES = frozenset(
@@ -113,6 +115,15 @@ class Graph:
     step: int = 0
     exact: bool | None = None
     cut: bool = False
+    _known: dict[object, object] = field(
+        init=False, repr=False, compare=False, default_factory=dict[object, object]
+    )
+
+    def once(self, ask: "Callable[[Graph], _Known]") -> _Known:
+        """The answer to a question about the whole graph, worked out the first time: rules ask it anew for every layer. What comes back belongs to all who ask, and is not to be changed."""
+        if ask not in self._known:
+            self._known[ask] = ask(self)
+        return cast("_Known", self._known[ask])
 
     def __getitem__(self, ref: "Ref | int") -> Node:
         return self.nodes[ref.node if isinstance(ref, Ref) else ref]
@@ -127,16 +138,12 @@ class Graph:
         return tuple(self.nodes[r.node] for r in node.refs)
 
     def consumers(self, node: Node) -> tuple[Node, ...]:
-        """Nodes that a node feeds (linear scan; call ``consumer_index`` for many)."""
-        return tuple(n for n in self.nodes if any(r.node == node.index for r in n.refs))
+        """Nodes that a node feeds."""
+        return tuple(self.consumer_index()[node.index])
 
-    def consumer_index(self) -> dict[int, list[Node]]:
+    def consumer_index(self) -> Mapping[int, list[Node]]:
         """For each node index, the nodes it feeds."""
-        index: dict[int, list[Node]] = {n.index: [] for n in self.nodes}
-        for node in self.nodes:
-            for feeder in {r.node for r in node.refs}:
-                index[feeder].append(node)
-        return index
+        return self.once(_consumers)
 
     def ancestors(
         self, start: "Node | int", stop: Callable[[Node], bool] = lambda _: False
@@ -157,10 +164,7 @@ class Graph:
 
     def on_path(self) -> tuple[Node, ...]:
         """Nodes that the loss depends on, in order."""
-        if self.loss is None:
-            return ()
-        keep = self.ancestors(self.loss)
-        return tuple(n for n in self.nodes if n.index in keep)
+        return self.once(_on_path)
 
     def source(self, ref: "Ref | Node", through: Iterable[str] = RESHAPES) -> Node:
         """The node that made the values, looking through calls that only change their form."""
@@ -173,6 +177,21 @@ class Graph:
     def ops(self, *names: str) -> tuple[Node, ...]:
         """All calls with one of these names."""
         return tuple(n for n in self.nodes if n.kind == "op" and n.op in names)
+
+
+def _consumers(graph: Graph) -> dict[int, list[Node]]:
+    index: dict[int, list[Node]] = {n.index: [] for n in graph.nodes}
+    for node in graph.nodes:
+        for feeder in {r.node for r in node.refs}:
+            index[feeder].append(node)
+    return index
+
+
+def _on_path(graph: Graph) -> tuple[Node, ...]:
+    if graph.loss is None:
+        return ()
+    keep = graph.ancestors(graph.loss)
+    return tuple(n for n in graph.nodes if n.index in keep)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

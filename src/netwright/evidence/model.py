@@ -127,6 +127,17 @@ class Parameters:
 
     parameters: tuple[ParameterInfo, ...]
     fresh: bool = True
+    _named: dict[tuple[object, ...], ParameterInfo] = field(
+        init=False, repr=False, compare=False, default_factory=dict[tuple[object, ...], ParameterInfo]
+    )
+
+    def __post_init__(self) -> None:
+        for p in self.parameters:
+            self._named.setdefault((p.root, p.name, p.shape), p)
+
+    def named(self, root: int | None, name: str | None, shape: tuple[int, ...]) -> ParameterInfo | None:
+        """The first with this name and shape in a network, by the network's position in ``Modules.roots``."""
+        return self._named.get((root, name, shape))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,7 @@ def largest_batch(material: Material, *, seconds: float, progress: Progress) -> 
 
 
 def after_crash(command: Command, step: StepMemory, *, seconds: float, progress: Progress) -> LargestBatch:
-    """The same for a program that has died for want of memory: between no sample and the batch that it died of, beginning with what the measured step says.
+    """The same for a program that has died for want of memory: between the largest batch that was seen to run and the one that it died of, beginning with what the measured step says.
 
     Args:
         command: the program.
@@ -87,7 +87,9 @@ def after_crash(command: Command, step: StepMemory, *, seconds: float, progress:
     began = time.monotonic()
     search = _Search(command, step.batch, began + seconds)
     runs: list[BatchRun] = []
-    for run in search.runs(min(max(step.fits, 1), step.batch - 1), ran=0, failed=step.batch):
+    seen = min(step.ran, step.batch - 1)
+    first = min(max(step.line, seen + 1), step.batch - 1)
+    for run in search.runs(first, ran=seen, failed=step.batch):
         runs.append(run)
         progress(min(1.0, len(runs) / _MOST))
     return LargestBatch(

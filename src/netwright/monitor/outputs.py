@@ -41,6 +41,7 @@ class OutputReader:
         self.rank = rank
         self.failed = failed
         self.rows = 0
+        self.given: set[tuple[int, ...]] = set()  # forms of what the network was given in this sample
         self._paths: weakref.WeakKeyDictionary[torch.nn.Module, str] = weakref.WeakKeyDictionary()
         self._root: weakref.ref[torch.nn.Module] | None = None
         self._fast: weakref.WeakSet[torch.nn.Module] = weakref.WeakSet()
@@ -81,6 +82,7 @@ class OutputReader:
         if first:
             self.take_out()
             self._seen.clear()
+            self.given.clear()
             self.rows = 0
         self._moment = moment
         if self._handles or something_compiled():
@@ -131,6 +133,8 @@ class OutputReader:
                 if torch.is_grad_enabled() and module.training:
                     first = next((t for _, t in tensors((args, kwargs))), None)
                     self.rows += first.shape[0] if first is not None and first.dim() else 1
+                    if first is not None:
+                        self.given.add(tuple(first.shape))
             except Exception:  # the harm boundary
                 self.failed()
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 # What is read at every step is done in microseconds. Where the clock shows more, another program had the processor, and that time is not ours.
 _INTERRUPTED_S = 1e-3
 _ORDINARY_S = 5e-5
+_FORMS = 256  # of what networks were given: no more are remembered
 
 
 class Watcher:
@@ -440,6 +441,8 @@ class Watcher:
             moment.hold([series_name("train", name) for name in found[0]], found[1])
         self.throughput.rows = self.outputs.rows / self.turns.waited
         self._goes(moment, now, sampled=True)
+        if len(self.recording.ran) < _FORMS:
+            self.recording.ran |= self.outputs.given
         self.samples += 1
         self.outbox.urge()
 

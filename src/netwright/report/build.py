@@ -36,6 +36,9 @@ T = TypeVar("T")
 # Within one severity: what stopped the program, then what is wrong in it, in its data, in its settings, in its size.
 MODULES_DRAWN = 300
 CALLS_DRAWN = 200
+_SHAPELESS = frozenset(
+    ("NW908", "NW909", "NW910")
+)  # a worker died, a state does not match, no pickle of an object
 _KINDS = (Kind.BUG, Kind.DATA, Kind.HYPERPARAMETER, Kind.FIT)
 
 
@@ -93,7 +96,7 @@ def build_report(
             graphs=tabulate(graphs) if graphs else (),
             modules=_plain_modules(_get(evidence, Modules)),
             samples=tuple(samples),
-            calls=_plain_calls(_get(evidence, Crash)),
+            calls=_plain_calls(_get(evidence, Crash), findings),
             charts=tuple(charts(evidence)),
             courses=tuple(courses(history)) if (history := _get(evidence, History)) else (),
         ),
@@ -132,8 +135,10 @@ def _plain_modules(modules: Modules | None) -> tuple[ModuleInfo, ...]:
     return tuple(replace(m, config={}) for m in modules.modules[:MODULES_DRAWN]) if modules else ()
 
 
-def _plain_calls(crash: Crash | None) -> tuple[ModuleCall, ...]:
-    """The calls up to a crash; of nested ones that failed only the innermost is marked."""
+def _plain_calls(crash: Crash | None, findings: Sequence[Finding]) -> tuple[ModuleCall, ...]:
+    """The calls up to a crash, unless it is of a kind that shapes have nothing to do with; of nested ones that failed only the innermost is marked."""
+    if any(f.code in _SHAPELESS for f in findings):
+        return ()
     calls = crash.calls[-CALLS_DRAWN:] if crash else ()
     last = max((i for i, c in enumerate(calls) if c.failed), default=None)
     return tuple(replace(c, config={}, failed=i == last) for i, c in enumerate(calls))

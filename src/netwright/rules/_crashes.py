@@ -51,8 +51,10 @@ def simple(regex: str, message: str, fix: str) -> Pattern:
     return pattern(regex, tell)
 
 
-def explain(rule: Rule, crash: Crash, patterns: Sequence[Pattern], expected: str) -> Finding:
-    """The finding of the first pattern that fits.
+def explain(
+    rule: Rule, crash: Crash, patterns: Sequence[Pattern], expected: str, *, shaped: bool = True
+) -> Finding:
+    """The finding of the first pattern that fits. ``shaped`` says that the shapes of the step can have to do with it.
 
     Raises:
         NotApplicable: no pattern fits, so another rule explains this exception, or none.
@@ -72,7 +74,9 @@ def explain(rule: Rule, crash: Crash, patterns: Sequence[Pattern], expected: str
         )
         said = crash.message.strip().splitlines()[0][:300] if crash.message.strip() else ""
         facts: dict[str, object] = {"exception": crash.type, "said": said, "phase": crash.phase}
-        return replace(finding, measured={**facts, **shapes(crash), **dict(told.measured)})
+        return replace(
+            finding, measured={**facts, **(shapes(crash) if shaped else {}), **dict(told.measured)}
+        )
     raise NotApplicable(f"this {crash.type} is of another kind")
 
 

@@ -1,6 +1,6 @@
 """What happens to a tensor between the network's door and its first layer, and words for columns and sizes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..evidence import RESHAPES, DoorTensor, Graph, Graphs, Node, Ref
@@ -129,7 +129,7 @@ def _behind_writes(graph: Graph, node: Node) -> Node:
     return node
 
 
-def _normalized(index: dict[int, list[Node]], node: Node) -> bool:
+def _normalized(index: Mapping[int, list[Node]], node: Node) -> bool:
     todo, seen = [node], {node.index}
     while todo:
         for after in index[todo.pop().index]:

@@ -55,11 +55,19 @@ def is_layer(graph: Graph, node: Node) -> bool:
 
 def layers_of(graph: Graph) -> list[Node]:
     """The layers that the loss depends on, in order."""
+    return list(graph.once(_layers))
+
+
+def _layers(graph: Graph) -> list[Node]:
     return [n for n in graph.on_path() if is_layer(graph, n)]
 
 
-def live_consumers(graph: Graph) -> dict[int, list[Node]]:
+def live_consumers(graph: Graph) -> Mapping[int, list[Node]]:
     """For each node index, the calls on the way to the loss that it feeds."""
+    return graph.once(_live_consumers)
+
+
+def _live_consumers(graph: Graph) -> dict[int, list[Node]]:
     on_path = {n.index for n in graph.on_path()}
     return {i: [n for n in c if n.index in on_path] for i, c in graph.consumer_index().items()}
 
@@ -110,13 +118,19 @@ def meets(graph: Graph, consumers: Mapping[int, list[Node]], node: Node, wanted:
 
 def is_last(graph: Graph, node: Node) -> bool:
     """Whether no further layer lies between this call and the loss."""
-    after = {node.index}
-    for other in graph.on_path():
-        if other.index not in after and any(r.node in after for r in other.refs):
-            after.add(other.index)
-            if is_layer(graph, other):
-                return False
-    return True
+    return node.index not in graph.once(_before_layers)
+
+
+def _before_layers(graph: Graph) -> frozenset[int]:
+    """Every node that a layer on the way to the loss depends on."""
+    todo = [r.node for layer in graph.once(_layers) for r in layer.refs]
+    seen: set[int] = set()
+    while todo:
+        index = todo.pop()
+        if index not in seen:
+            seen.add(index)
+            todo += [r.node for r in graph.nodes[index].refs]
+    return frozenset(seen)
 
 
 def width(node: Node) -> int | None:
@@ -134,10 +148,7 @@ def parameter_of(parameters: Parameters, leaf: Node | None) -> ParameterInfo | N
     """What is known of the parameter that a leaf is."""
     if leaf is None or leaf.output is None:
         return None
-    for parameter in parameters.parameters:
-        if (parameter.root, parameter.name, parameter.shape) == (leaf.root, leaf.name, leaf.output.shape):
-            return parameter
-    return None
+    return parameters.named(leaf.root, leaf.name, leaf.output.shape)
 
 
 def written_at(parameter: ParameterInfo) -> Where:

@@ -74,4 +74,4 @@ PATTERNS = (
 @rule.check
 def check(crash: Crash) -> Finding:
     """Explain a message of pickling, or of starting a process."""
-    return explain(rule, crash, PATTERNS, "objects that can be named from elsewhere")
+    return explain(rule, crash, PATTERNS, "objects that can be named from elsewhere", shaped=False)

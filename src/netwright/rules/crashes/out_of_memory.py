@@ -3,7 +3,8 @@
 ## What it measures
 The exception that ended the program, if it speaks of memory: how much was asked for at once, by which call and line, and, where that was counted, the bytes
 of parameters, gradients, optimizer state and activations. Where it died in training, the network is then run forward and backward on a few samples of the batch it died of: what a step
-takes for each of them, what is free for it, and so the largest batch that fits. The loss is taken to hold twice what the network gives. Where the network cannot be run so, the shapes up to the
+takes for each of them, what is free for it, and so the largest batch that fits. What variables of the script still hold of that step counts as free; a batch that went through before is never called too large, and where it was as
+large as the one it died of, that is said: then something grows. The loss is taken to hold twice what the network gives. Where the network cannot be run so, the shapes up to the
 failing call stand in, and that is said.
 
 ## Why it matters
@@ -98,26 +99,34 @@ def _asked(crash: Crash, match: "re.Match[str]") -> Told:
 
 def _batch(step: StepMemory) -> str:
     """The largest batch that fits, in words, and how that is known."""
-    if step.batch <= step.fits:
-        return ""  # something else than the step took the memory
+    if step.ran >= step.batch:
+        return f"A batch has {step.batch} samples, and one of {step.ran} went through before: what is held has grown since, or something else has taken the memory"
+    if step.batch <= step.line:  # the rest of the step, or something else than the step, took the memory
+        return f"A batch has {step.batch} samples; {step.ran} have gone through before" if step.ran else ""
     each = f"{amount(step.per_sample)} a sample"
     free = f"{amount(step.free)} are free for a step"
+    ran = f", and {step.ran} have gone through before" if step.ran > step.line else ""
     if not step.sizes:
-        return f"A batch has {step.batch} samples; by the shapes up to there, {each}, and {free}: at the very most {step.fits} fit (an estimate, the rest of the step is not counted)"
+        return f"A batch has {step.batch} samples; by the shapes up to there, {each}, and {free}: at the very most {step.line} fit (an estimate, the rest of the step is not counted){ran}"
     fixed = (
         f" beside {amount(step.fixed + step.state)} for gradients and optimizer"
         if step.fixed + step.state
         else ""
     )
-    return f"A batch has {step.batch} samples; measured on up to {step.sizes[-1]} of them, a step takes {each}{fixed}, and {free}: {step.fits} fit"
+    return f"A batch has {step.batch} samples; measured on up to {step.sizes[-1]} of them, a step takes {each}{fixed}, and {free}: {step.line} fit{ran}"
 
 
 def _with_batch(step: StepMemory, fix: str) -> str:
-    if not step.sizes:
+    if step.ran >= step.batch:
+        return (
+            f"find what is kept from step to step (lists of losses or outputs, graphs that are held): {fix}"
+        )
+    seen = step.ran > step.line or step.batch <= step.line
+    if not step.sizes and not seen:
         return fix
-    if step.fits < 1:
+    if not seen and step.line < 1:
         return "not even one sample fits: use a smaller network, smaller inputs or activation checkpointing"
-    most = f"a batch of at most {step.fits}"
+    most = f"a batch of at most {step.ran if seen else step.line}"
     return fix.replace("a smaller batch", most, 1) if "a smaller batch" in fix else f"use {most}; {fix}"
 
 
@@ -126,7 +135,8 @@ def _numbers(step: StepMemory | None) -> tuple[tuple[str, object], ...]:
         return ()
     return (
         ("batch", step.batch),
-        ("largest_batch", step.fits),
+        ("largest_batch", step.fits if step.line < step.batch else step.ran or step.fits),
+        ("largest_that_ran", step.ran or None),
         ("bytes_per_sample", step.per_sample),
         ("bytes_fixed", step.fixed + step.state),
         ("bytes_free", step.free),

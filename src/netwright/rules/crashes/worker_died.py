@@ -76,4 +76,4 @@ PATTERNS = (
 @rule.check
 def check(crash: Crash) -> Finding:
     """Explain a message about workers."""
-    return explain(rule, crash, PATTERNS, "workers that live as long as the loader")
+    return explain(rule, crash, PATTERNS, "workers that live as long as the loader", shaped=False)

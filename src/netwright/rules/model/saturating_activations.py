@@ -73,10 +73,19 @@ def _hidden(graph: Graph, index: int) -> bool:
 def _in_a_row(graphs: Graphs, hidden: list[LayerSignal]) -> list[LayerSignal]:
     """The activations that follow each other up to the last; a network applied twice is not twice as deep."""
     signals = [s for s in hidden if s.graph == hidden[0].graph and s.backward is not None]
-    chain: list[LayerSignal] = signals[-1:]
-    for signal in reversed(signals[:-1]):
-        if signal.node in graphs.train[signal.graph].ancestors(chain[-1].node):
-            chain.append(signal)
+    if not signals:
+        return []
+    nodes = graphs.train[signals[0].graph].nodes
+    by_node = {s.node: s for s in signals}
+    chain: list[LayerSignal] = []
+    behind = {signals[-1].node}
+    for index in range(signals[-1].node, -1, -1):
+        if index not in behind:
+            continue
+        if index in by_node:
+            chain.append(by_node[index])
+            behind.clear()  # from here on: what this one depends on
+        behind.update(r.node for r in nodes[index].refs)
     return chain[::-1]
 
 
