@@ -49,6 +49,8 @@ def install(watcher: "Watcher", patches: Patches) -> None:
             wrap(sys.modules[module], name, lambda o: _bare(watcher, o))
     if watcher.session is None:
         wrap(torch.nn.Module, "train", lambda o: _train(watcher, o))
+        for block in (torch.no_grad, torch.inference_mode):
+            wrap(block, "__enter__", lambda o: _no_grad(watcher, o))
 
 
 def backward(watcher: "Watcher", original: Original) -> Original:
@@ -87,6 +89,7 @@ def _loader_next(watcher: "Watcher", original: Original) -> Original:
 
     def __next__(self: Any) -> Any:
         nonlocal passed, left
+        watcher.scores.fetches(self)
         if left and not watcher.awake:
             left -= 1
             passed += 1
@@ -164,3 +167,12 @@ def _train(watcher: "Watcher", original: Original) -> Original:
         return out
 
     return train
+
+
+def _no_grad(watcher: "Watcher", original: Original) -> Original:
+    def __enter__(self: Any) -> Any:
+        out = original(self)
+        watcher.blocks.entered(sys._getframe(1))
+        return out
+
+    return __enter__
