@@ -22,8 +22,8 @@ _MOST = 4096  # passes of which it is known what they were compared with
 class Pass:
     """One pass of a network.
 
-    ``loader`` is the number of the iteration of a DataLoader that its batch came from (0: none), ``trained`` whether that one's data are trained on; ``rows`` the batch size.
-    ``given`` tells what came in. ``joined`` says that it stands for several, whose outputs the program has put together.
+    ``loader`` is the number of the iteration of a DataLoader that its batch came from (0: none; -1: all that come are of one set), ``trained`` whether that one's data are trained on; ``rows`` the batch size.
+    ``given`` tells what came in, ``output`` which of the outputs it is. ``joined`` says that it stands for several, whose outputs the program has put together.
     """
 
     number: int
@@ -33,6 +33,7 @@ class Pass:
     trained: bool = False
     given: frozenset[tuple[int, int]] = frozenset()
     joined: bool = False
+    output: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,10 @@ class Place:
         """Whether both lie in the same memory, which is still there."""
         owner = self.owner()
         return owner is not None and other.owner() is owner
+
+    def same(self, other: "Place") -> bool:
+        """Whether these are the same numbers."""
+        return (self.begin, self.end) == (other.begin, other.end) and self.beside(other)
 
     def meets(self, other: "Place") -> bool:
         """Whether some numbers are in both."""
@@ -93,6 +98,8 @@ class _Set:
     trained: bool
     size: int
     parts: int = 1
+    mixed: bool = False
+    last: "tuple[Place, frozenset[tuple[int, int]]] | None" = None
     sums: dict[str, Sums] = field(default_factory=dict[str, Sums])
     unclear: set[str] = field(default_factory=set[str])
     lossless: set[str] = field(default_factory=set[str])
@@ -100,10 +107,10 @@ class _Set:
     def takes(self, place: Place) -> bool:
         """Whether a target is the same once more, or that of the next batch."""
         known = self.place
+        if known.same(place):
+            return True
         if not known.beside(place):
             return False
-        if (known.begin, known.end) == (place.begin, place.end):
-            return True
         if known.end != place.begin or not known.end - known.begin == self.size >= place.end - place.begin:
             return False
         # The first batch was sliced before anything was seen of the evaluation.
@@ -129,11 +136,11 @@ class Pairs:
         self._sets: list[_Set] = []
         self.others_seen = others_seen
         self._of_pass: dict[int, _Set] = {}
-        self._taken: dict[tuple[int, str], tuple[int, int]] = {}
+        self._taken: dict[tuple[int, str], tuple[int, int, int]] = {}
 
     def add(self, made: Pass, pair: Pair, mean: torch.Tensor | None) -> None:
         """The program has reduced a comparison to one number; ``mean`` is that number where it is the loss but for the factor."""
-        form, target = pair.form, (pair.place.begin, pair.place.end)
+        form, target = pair.form, (pair.place.begin, pair.place.end, made.output)
         of = self._of_pass.get(made.number)
         earlier = self._taken.get((made.number, form))
         if of is not None and earlier is not None:
@@ -144,6 +151,12 @@ class Pairs:
             return
         if of is None:
             of = self._set(made, pair.place)
+            # The target of another pass once more: of a network that is called twice for a batch.
+            if of.last is not None and of.last[0].same(pair.place) and of.last[1] != made.given:
+                of.mixed = True
+            elif of.last is not None and of.last[0].same(pair.place):
+                return
+            of.last = (pair.place, made.given)
         if len(self._taken) >= _MOST:
             self._taken.clear()
             self._of_pass.clear()
@@ -171,7 +184,7 @@ class Pairs:
         """Names of the metrics and their values on the device, of the only set there is beside that which is trained on."""
         others = [s for s in self._sets if not s.trained]
         sets = others or self._sets
-        if len(sets) != 1 or (self.others_seen and not others):
+        if len(sets) != 1 or sets[0].mixed or (self.others_seen and not others):
             return None
         # Two parts of a tensor may as well be two sets, and so may more of them where it is not known which are trained on.
         if sets[0].parts > 1 and (sets[0].parts == 2 or self._trained_on is None):

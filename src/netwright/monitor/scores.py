@@ -204,7 +204,8 @@ class Scores:
         """The pass that has just returned."""
         at, loader, data = self._fetched
         if self._training or at != self.steps():
-            return Pass(0, 0, rows=self._rows, given=self._given)
+            loader = -1 if self._training else 0
+            return Pass(0, 0, rows=self._rows, loader=loader, given=self._given)
         trained = data in self.trained_data
         return Pass(0, 0, rows=self._rows, loader=loader, trained=trained, given=self._given)
 
