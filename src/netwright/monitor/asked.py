@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..evidence import Objective, TaskKind
-from ..inference import BINARY_LOSSES, CLASS_LOSSES
+from ..inference import BINARY_LOSSES, CLASS_LOSSES, VALUE_LOSSES
 
 _VALUES = frozenset({TaskKind.REGRESSION, TaskKind.DENSE_REGRESSION, TaskKind.AUTOENCODER})
 PICKS, BINARY, SQUARED, ABSOLUTE, LABELS = "picks", "binary", "squared", "absolute", "labels"
@@ -27,8 +27,8 @@ def asked(objectives: Sequence[Objective]) -> Asked:
     objective, term = objectives[0], objectives[0].term
     parts = [t for t in objective.terms if t.prediction is not None]
     if term is None or objective.kind is TaskKind.UNKNOWN:
-        # Labels that the program itself compares are what they are, whatever the loss is.
-        return Asked(evaluation=frozenset({LABELS}) if objective.kind is TaskKind.UNKNOWN else frozenset())
+        # Labels that the program itself compares are what they are, whatever the loss is, but for one of values.
+        return Asked(evaluation=frozenset({LABELS} if term is None or term.op not in VALUE_LOSSES else ()))
     if objective.kind in _VALUES:
         form = _FORMS.get(term.op, "")
         evaluation = frozenset({SQUARED, ABSOLUTE})
