@@ -379,7 +379,7 @@ def _class_kind(
     graph: Graph, term: LossTerm, prediction: TensorInfo, target: TensorInfo
 ) -> tuple[TaskKind, int | None, int | None, str]:
     dims = len(prediction.shape)
-    dim = _softmax_dim(graph, term, dims) if term.handmade else None
+    dim = _picked_dim(graph, term, dims) if term.handmade else None
     dim = dim if dim is not None else 1 if dims > 1 else 0
     classes = prediction.shape[dim] if dims else None
     kind = TaskKind.DENSE_CLASSIFICATION if dims > 2 else TaskKind.CLASSIFICATION
@@ -394,11 +394,14 @@ def _class_kind(
     return kind, classes, dim, f"{term.op} over {classes} classes, targets of shape {target.shape}"
 
 
-def _softmax_dim(graph: Graph, term: LossTerm, dims: int) -> int | None:
-    """The dimension over which a loss written by hand takes its softmax, where the result is picked from as it is."""
-    node = graph[term.prediction or 0]
-    dim = node.arg(1, "dim") if node.op in ("softmax", "log_softmax") else None
-    return dim % dims if isinstance(dim, int) and dims else None
+def _picked_dim(graph: Graph, term: LossTerm, dims: int) -> int | None:
+    """The dimension in which a loss written by hand gathers the true classes."""
+    wanted = (Ref(term.prediction or 0, term.prediction_output), Ref(term.target or 0, term.target_output))
+    for node in graph.ops("gather"):
+        dim = node.arg(1, "dim")
+        if node.refs[:2] == wanted and isinstance(dim, int) and dims:
+            return dim % dims
+    return None
 
 
 def _binary_kind(

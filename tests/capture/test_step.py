@@ -249,7 +249,7 @@ def test_a_column_of_the_input_is_a_target_like_any_other(loss, kind):
     assert read_objective(session.recording.captures[0].graph, 0).kind is kind
 
 
-def test_the_classes_of_a_loss_by_hand_are_those_of_its_softmax():
+def test_the_classes_of_a_loss_by_hand_are_where_it_gathers_them():
     model, x, y = nn.Embedding(7, 7), torch.randint(0, 7, (4, 5)), torch.randint(0, 7, (4, 5))
 
     def loss():

@@ -89,7 +89,8 @@ def _loader_next(watcher: "Watcher", original: Original) -> Original:
 
     def __next__(self: Any) -> Any:
         nonlocal passed, left
-        watcher.scores.fetches(self)
+        if not self._num_yielded or watcher.scores.in_place:
+            watcher.scores.fetches(self)
         if left and not watcher.awake:
             left -= 1
             passed += 1
