@@ -132,6 +132,20 @@ def test_an_evaluation_without_a_switch_of_the_network():
     assert len(series["metric/train/accuracy"]) == 4
 
 
+def test_targets_that_a_network_makes_without_gradients_are_no_evaluation():
+    x = torch.randn(40, 6)
+    model, optimizer = _network()
+    with _watch(model, VALUES, every=4) as watcher:
+        for _ in range(9):
+            optimizer.zero_grad()
+            out = model(x)
+            with torch.no_grad():
+                target = 0.9 * model(x.roll(1, 0))
+            F.mse_loss(out, target).backward()
+            optimizer.step()
+    assert not list(watcher.history(ended=True).under("metric/eval"))
+
+
 def test_batches_of_a_loader_and_labels_that_are_put_together():
     data = TensorDataset(torch.randn(50, 6), torch.randint(0, 3, (50,)))
 

@@ -218,7 +218,7 @@ class Scores:
         try:
             with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
                 name = describe(func).plain
-                if not self._mode.there:
+                if not self._mode.there or self._trains(out):
                     pass
                 elif name in LOSSES:
                     with torch.no_grad():
@@ -229,6 +229,10 @@ class Scores:
         except Exception:  # the harm boundary
             self.failed()
         account.spent += account.clock() - start + _CALL_S
+
+    def _trains(self, out: Any) -> bool:
+        """Whether a call after a block without gradients belongs to training: the block made targets, and was no evaluation."""
+        return not self.guarded and isinstance(out, torch.Tensor) and out.requires_grad
 
     def _add(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         add_call(self.sums, name, args, kwargs, out, self._rows)
