@@ -146,6 +146,20 @@ def test_targets_that_a_network_makes_without_gradients_are_no_evaluation():
     assert not list(watcher.history(ended=True).under("metric/eval"))
 
 
+def test_what_trains_on_when_another_network_is_switched_is_not_evaluated():
+    x, y = torch.randn(40, 6), torch.randint(0, 3, (40,))
+    model, optimizer = _network()
+    teacher, _ = _network()
+    with _watch(model, CLASSES, every=100) as watcher:
+        watcher.scores.follow([model, teacher])
+        _indexed(model(x), y).backward()
+        optimizer.step()
+        watcher.mode_changes(model, training=False)  # as where the teacher is followed
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    assert not list(watcher.history(ended=True).under("metric/eval"))
+
+
 def test_batches_of_a_loader_and_labels_that_are_put_together():
     data = TensorDataset(torch.randn(50, 6), torch.randint(0, 3, (50,)))
 

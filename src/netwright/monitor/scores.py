@@ -91,6 +91,7 @@ class Scores:
         self._handles: list[Any] = []
         self._networks: list[weakref.ref[torch.nn.Module]] = []
         self._rows = 0
+        self._with_gradients = True
         self._given: frozenset[tuple[int, int]] = frozenset()
         self._thread = threading.get_ident()
         self._training = False
@@ -190,7 +191,10 @@ class Scores:
                     return
                 if self._training and not torch.is_grad_enabled():
                     return
+                if not self._training and module.training and torch.is_grad_enabled():
+                    return  # another network was switched to evaluation: a teacher, whose student trains on
                 self.passed |= self._training
+                self._with_gradients = torch.is_grad_enabled()
                 if self._mode.there or self._training or self.affordable:
                     if self.by_hand.on:
                         with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
@@ -231,8 +235,12 @@ class Scores:
         account.spent += account.clock() - start + _CALL_S
 
     def _trains(self, out: Any) -> bool:
-        """Whether a call after a block without gradients belongs to training: the block made targets, and was no evaluation."""
-        return not self.guarded and isinstance(out, torch.Tensor) and out.requires_grad
+        """Whether a call after a pass without gradients belongs to training: a teacher's or a target network's pass was no evaluation."""
+        return (
+            not (self._training or self._with_gradients)
+            and isinstance(out, torch.Tensor)
+            and out.requires_grad
+        )
 
     def _add(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         add_call(self.sums, name, args, kwargs, out, self._rows)
