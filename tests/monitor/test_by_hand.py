@@ -303,3 +303,19 @@ def test_what_is_asked_for_follows_from_the_loss():
 
     assert not asked(_objectives(two_parts)).training
     assert asked([*_objectives(lambda m: _indexed(m(x), y))] * 2) == Asked()
+
+
+def test_a_loader_that_is_at_its_end_gives_no_batch_to_an_evaluation():
+    """The whole held-out set is evaluated after an epoch, when the next step is about to be sampled."""
+    data, x, y = TensorDataset(torch.randn(20, 6), torch.randn(20, 1)), torch.randn(9, 6), torch.randn(9, 1)
+    model, optimizer = _network(outputs=1)
+    with _watch(model, VALUES, trained=data) as watcher:
+        watcher.scores.by_hand._others_seen = True
+        for inputs, targets in DataLoader(data, 10):
+            optimizer.zero_grad()
+            (model(inputs) - targets).square().mean().backward()
+            optimizer.step()
+        with torch.no_grad():
+            wanted = (model(x) - y).abs().mean().item()
+    found = watcher.history(ended=True).series["metric/eval/absolute_error"]
+    assert found.values == pytest.approx([wanted])

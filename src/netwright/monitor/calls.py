@@ -87,17 +87,22 @@ def _loader_next(watcher: "Watcher", original: Original) -> Original:
     gaps = itertools.cycle(_GAPS)
     passed = left = 0
 
+    def fetched(iterator: Any) -> Any:
+        first = not iterator._num_yielded
+        batch = original(iterator)  # not where the loader is at its end
+        if first or watcher.scores.in_place:
+            watcher.scores.fetches(iterator, first=first)
+        return batch
+
     def __next__(self: Any) -> Any:
         nonlocal passed, left
-        if not self._num_yielded or watcher.scores.in_place:
-            watcher.scores.fetches(self)
         if left and not watcher.awake:
             left -= 1
             passed += 1
-            return original(self)
+            return fetched(self)
         start = clock()
         try:
-            return original(self)
+            return fetched(self)
         finally:
             watcher.throughput.loading += (1 + passed) * (clock() - start)
             account.entered()

@@ -104,10 +104,9 @@ class Scores:
         """What to look for where no loss is called."""
         self.by_hand.asked = asked
 
-    def fetches(self, iterator: Any) -> None:
-        """A DataLoader is about to give a batch."""
-        number = self._fetched[1] + (not iterator._num_yielded)
-        self._fetched = (self.steps(), number, id(iterator._dataset))
+    def fetches(self, iterator: Any, *, first: bool) -> None:
+        """A DataLoader has given a batch, the ``first`` one of this iteration or another."""
+        self._fetched = (self.steps(), self._fetched[1] + first, id(iterator._dataset))
 
     @property
     def affordable(self) -> bool:
