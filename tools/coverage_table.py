@@ -255,8 +255,9 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
             "netwright.report.curves.curves",
             "netwright.report.graph_table.tabulate",
             "netwright.monitor.scores.add_call",
+            "netwright.monitor.by_hand.ByHand",
         ),
-        "metrics are read off the calls of torch's losses: none of detection, ranking or generation, and none in runs too short for a sample; the graph is a table and not drawn",
+        "metrics are read off the calls of torch's losses, and off losses and comparisons that are written by hand in torch: none of detection, ranking or generation, none that is worked out in numpy, and none in runs too short for a sample; the graph is a table and not drawn",
     ),
     "E2": (
         "Check operations' inputs and outputs, and that data and labels match",

@@ -24,6 +24,7 @@ _OF_DATA = frozenset(
 _BY_HAND = frozenset({"percentage_error"})  # what torch has no function for
 _NO_TARGET = frozenset({"triplet_margin_loss", "triplet_margin_with_distance_loss"})
 _PASS = RESHAPES | {"nan_to_num", "detach"}
+_MOST = 0.5  # of what comes in: a target that holds more of it is a reconstruction
 _REDUCE = frozenset({"mean", "sum", "nanmean", "nansum"})
 
 
@@ -349,10 +350,10 @@ def _kind(graph: Graph, term: LossTerm) -> tuple[TaskKind, int | None, int | Non
         return TaskKind.UNKNOWN, None, None, "prediction or target is unknown"
     if term.op in CLASS_LOSSES:
         return _class_kind(graph, term, prediction, target)
-    same = _is_input(graph, Ref(term.target, term.target_output))
-    if same:
+    share = _share_of_input(graph, Ref(term.target, term.target_output))
+    if share is not None and share > _MOST:
         return TaskKind.AUTOENCODER, None, None, f"{term.op} compares the output with the input itself"
-    if graph[term.target].tainted:
+    if share is None and graph[term.target].tainted:
         return TaskKind.UNKNOWN, None, None, "the target is computed by the network"
     if term.op in BINARY_LOSSES:
         return _binary_kind(term, prediction, target)
@@ -363,16 +364,23 @@ def _kind(graph: Graph, term: LossTerm) -> tuple[TaskKind, int | None, int | Non
     return TaskKind.UNKNOWN, None, None, f"{term.op} does not tell the task"
 
 
-def _is_input(graph: Graph, target: Ref) -> bool:
-    doors = {origin(graph, Ref(n.index)).index for n in graph.nodes if n.kind == "input"}
-    return origin(graph, target).index in doors
+def _share_of_input(graph: Graph, target: Ref) -> float | None:
+    """How much of what comes in a target holds (a column of it: little); ``None`` where it is nothing of that."""
+    info, source = graph.info(target), origin(graph, target).index
+    sizes = [
+        n.output.numel
+        for n in graph.nodes
+        if n.kind == "input" and n.output is not None and origin(graph, Ref(n.index)).index == source
+    ]
+    return info.numel / max(1, *sizes) if sizes and info is not None else None
 
 
 def _class_kind(
     graph: Graph, term: LossTerm, prediction: TensorInfo, target: TensorInfo
 ) -> tuple[TaskKind, int | None, int | None, str]:
     dims = len(prediction.shape)
-    dim = 1 if dims > 1 else 0
+    dim = _picked_dim(graph, term, dims) if term.handmade else None
+    dim = dim if dim is not None else 1 if dims > 1 else 0
     classes = prediction.shape[dim] if dims else None
     kind = TaskKind.DENSE_CLASSIFICATION if dims > 2 else TaskKind.CLASSIFICATION
     tokens = [
@@ -384,6 +392,16 @@ def _class_kind(
     if graph[term.target or 0].tainted and term.target is not None and graph[term.target].kind == "op":
         return TaskKind.UNKNOWN, classes, dim, "the target is computed by the network"
     return kind, classes, dim, f"{term.op} over {classes} classes, targets of shape {target.shape}"
+
+
+def _picked_dim(graph: Graph, term: LossTerm, dims: int) -> int | None:
+    """The dimension in which a loss written by hand gathers the true classes."""
+    wanted = (Ref(term.prediction or 0, term.prediction_output), Ref(term.target or 0, term.target_output))
+    for node in graph.ops("gather"):
+        dim = node.arg(1, "dim")
+        if node.refs[:2] == wanted and isinstance(dim, int) and dims:
+            return dim % dims
+    return None
 
 
 def _binary_kind(

@@ -222,6 +222,44 @@ def test_the_task_is_read_off_the_loss(make, kind):
     assert read_objective(session.recording.captures[0].graph, 0).kind is kind
 
 
+def _column(model, x):
+    return F.mse_loss(model(x), x[:, :1])
+
+
+def _column_first(model, x):
+    y = x[:, :1]
+    return ((model(x) - y) ** 2).mean()
+
+
+def _most(model, x):
+    return F.mse_loss(model(x), x[:, :3])
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind"),
+    [
+        (_column, TaskKind.REGRESSION),
+        (_column_first, TaskKind.REGRESSION),
+        (_most, TaskKind.AUTOENCODER),
+    ],
+)
+def test_a_column_of_the_input_is_a_target_like_any_other(loss, kind):
+    model, x = nn.Linear(4, 3 if kind is TaskKind.AUTOENCODER else 1), torch.randn(16, 4)
+    session, *_ = _record(lambda: (model, lambda: loss(model, x)))
+    assert read_objective(session.recording.captures[0].graph, 0).kind is kind
+
+
+def test_the_classes_of_a_loss_by_hand_are_where_it_gathers_them():
+    model, x, y = nn.Embedding(7, 7), torch.randint(0, 7, (4, 5)), torch.randint(0, 7, (4, 5))
+
+    def loss():
+        return -torch.log_softmax(model(x), -1).gather(-1, y.unsqueeze(-1)).mean()
+
+    session, *_ = _record(lambda: (model, loss))
+    objective = read_objective(session.recording.captures[0].graph, 0)
+    assert (objective.kind, objective.classes, objective.class_dim) == (TaskKind.LANGUAGE_MODEL, 7, 2)
+
+
 def test_every_call_knows_its_line_and_module():
     session, *_ = _record(mlp)
     calls = [n for n in session.recording.captures[0].graph.nodes if n.kind == "op" and n.tainted]

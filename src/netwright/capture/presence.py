@@ -41,11 +41,12 @@ class Presence:
         self._insert()
         self.recorder.paused = False
 
-    def stand_aside(self, *, watching: bool, ending: bool) -> None:
-        """Record nothing; keep only the wrappers that are needed to see an evaluation begin (``watching``), and to end the program (``ending``)."""
+    def stand_aside(self, *, watching: bool, ending: bool, blocks: bool = False) -> None:
+        """Record nothing; keep only the wrappers that are needed to see an evaluation begin (``watching``; ``blocks``: also those of no_grad), and to end the program (``ending``)."""
         self.recorder.paused = True
         self._remove()
         kept = (_WATCH if watching else {"train"}) | (_ENDING if ending else set())
+        kept |= {"__enter__"} if blocks else set()
         self.patches.undo(keep=lambda name: name in kept)
 
     def _insert(self) -> None:

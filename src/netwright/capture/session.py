@@ -46,6 +46,8 @@ class Session:
         self.on_tick: Callable[[], None] | None = None
         # Told of every module that is switched to training (True) or evaluation (False), also after the recording.
         self.on_mode: list[Callable[[torch.nn.Module, bool], None]] = []
+        # Told of the frame in which a block of no_grad or inference_mode is entered, likewise.
+        self.on_no_grad: list[Callable[[FrameType], None]] = []
         self.resting = False
         # Set by whoever trains copies of the step from its first weights.
         self.keep_start = False
@@ -323,7 +325,7 @@ class Session:
 
     def _step_aside(self, *, watching: bool) -> None:
         """Record nothing; keep only the wrappers that are needed to see an evaluation begin, and to end the program."""
-        self.presence.stand_aside(watching=watching, ending=self.ends_program)
+        self.presence.stand_aside(watching=watching, ending=self.ends_program, blocks=self.watched)
         self.recorder.next_tape()
         if self.watched:
             self._hooks.put_in()  # until the mode is swept away

@@ -403,6 +403,8 @@ def _untraced(session: "Session", original: Original) -> Original:
 def _no_grad(session: "Session", original: Original) -> Original:
     def __enter__(self: Any) -> Any:
         out = original(self)
+        for listener in session.on_no_grad:
+            listener(sys._getframe(1))
         wanted = session.recorded and session.evaluation.wanted and session.fruitless < FRUITLESS
         if wanted and is_user(sys._getframe(1).f_code):
             _safely(session, session.evaluation_begins, "no_grad")

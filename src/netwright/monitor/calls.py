@@ -49,6 +49,8 @@ def install(watcher: "Watcher", patches: Patches) -> None:
             wrap(sys.modules[module], name, lambda o: _bare(watcher, o))
     if watcher.session is None:
         wrap(torch.nn.Module, "train", lambda o: _train(watcher, o))
+        for block in (torch.no_grad, torch.inference_mode):
+            wrap(block, "__enter__", lambda o: _no_grad(watcher, o))
 
 
 def backward(watcher: "Watcher", original: Original) -> Original:
@@ -88,15 +90,22 @@ def _loader_next(watcher: "Watcher", original: Original) -> Original:
     gaps = itertools.cycle(_GAPS)
     passed = left = 0
 
+    def fetched(iterator: Any) -> Any:
+        first = not iterator._num_yielded
+        batch = original(iterator)  # not where the loader is at its end
+        if first or watcher.scores.in_place:
+            watcher.scores.fetches(iterator, first=first)
+        return batch
+
     def __next__(self: Any) -> Any:
         nonlocal passed, left
         if left and not watcher.awake:
             left -= 1
             passed += 1
-            return original(self)
+            return fetched(self)
         start = clock()
         try:
-            return original(self)
+            return fetched(self)
         finally:
             watcher.throughput.loading += (1 + passed) * (clock() - start)
             account.entered()
@@ -168,3 +177,12 @@ def _train(watcher: "Watcher", original: Original) -> Original:
         return out
 
     return train
+
+
+def _no_grad(watcher: "Watcher", original: Original) -> Original:
+    def __enter__(self: Any) -> Any:
+        out = original(self)
+        watcher.blocks.entered(sys._getframe(1))
+        return out
+
+    return __enter__

@@ -7,7 +7,9 @@ import torch
 
 from ..capture.session import Session
 from ..evidence import Sample
+from ..inference import read_objective
 from ..probes.observed import Observed
+from .asked import asked
 
 if TYPE_CHECKING:
     from .watcher import Watcher
@@ -27,6 +29,9 @@ def learn(watcher: "Watcher", session: Session) -> None:
     roots = session.recorder.modules.networks.values()
     watcher.outputs.follow(named, next(iter(roots), None))
     watcher.scores.follow(roots)
+    watcher.scores.expect(asked([read_objective(c.graph, i) for i, c in enumerate(recording.captures)]))
+    trained = [loader for r in recording.loaders if r.trained and (loader := r.loader()) is not None]
+    watcher.scores.trained_data = frozenset(id(getattr(loader, "dataset", None)) for loader in trained)
     watcher.parameters.names.update(parameter_names(session))
     for step, values in enumerate(first_gradients(session, watcher.parameters.names)):
         if values:

@@ -1,9 +1,9 @@
-"""How right a network is, read off the calls of losses that the program makes anyway: what is predicted and what is the target stand in their arguments."""
+"""How right a network is, read off the calls that the program makes anyway: what is predicted and what is the target stand in the arguments of a loss, or are held against each other by hand."""
 
 import threading
 import weakref
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -17,69 +17,14 @@ from ..capture.mode import Onlooker
 from ..capture.sandbox import Below
 from ..inference import BINARY_LOSSES, CLASS_LOSSES, LOSSES, VALUE_LOSSES
 from .account import Account
+from .asked import Asked
+from .by_hand import ByHand
+from .pairs import Pass, Place, address
+from .sums import Sums as Sums
+from .sums import of_labels, of_scores, plus
+from .sums import series_name as series_name
 
-_MOST_CLASSES = 64
-_ANSWERS = "answers/"
 _CALL_S = 5e-6  # what a call of torch costs more while a function mode is there, without our own work in it
-
-
-@dataclass(slots=True, eq=False)
-class Sums:
-    """Running sums of one phase, on the device of the targets: ``table`` counts (target, prediction) pairs of classes."""
-
-    count: torch.Tensor | None = None
-    right: torch.Tensor | None = None
-    loss: torch.Tensor | None = None
-    error: torch.Tensor | None = None
-    table: torch.Tensor | None = None
-    sequence: bool = False
-    dense: bool = False
-
-    def numbers(self) -> tuple[list[str], torch.Tensor] | None:
-        """Names of the metrics, and their values on the device."""
-        if self.count is None:
-            return None
-        found: dict[str, torch.Tensor] = {}
-        if self.loss is not None:
-            found["loss"] = self.loss / self.count
-            if self.sequence:
-                found["perplexity"] = torch.exp(found["loss"])
-        if self.right is not None:
-            found["accuracy"] = self.right / self.count
-        if self.error is not None:
-            found["absolute_error"] = self.error / self.count
-        if self.table is not None:
-            found.update(_of_table(self.table, dense=self.dense))
-            found.update(_answers(self.table))
-        return list(found), torch.stack([v.double().reshape(()) for v in found.values()])
-
-
-def _of_table(table: torch.Tensor, *, dense: bool) -> dict[str, torch.Tensor]:
-    """Mean over the classes that occur, of F1; of the intersection over union where each place has a class."""
-    hits, targets, predictions = table.diagonal(), table.sum(1), table.sum(0)
-    occurs = (targets > 0).double()
-    classes = occurs.sum().clamp_min(1)
-    f1 = (2 * hits / (targets + predictions).clamp_min(1) * occurs).sum() / classes
-    if not dense:
-        return {"f1": f1}
-    union = (targets + predictions - hits).clamp_min(1)
-    return {"mean_iou": (hits / union * occurs).sum() / classes}
-
-
-def _answers(table: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The share that the most frequent class has of the predictions, and of the targets."""
-    total = table.sum().clamp_min(1)
-    return {
-        _ANSWERS + "predicted": table.sum(0).max() / total,
-        _ANSWERS + "targets": table.sum(1).max() / total,
-    }
-
-
-def series_name(phase: str, name: str) -> str:
-    """The name of the series of a number in a phase of the program."""
-    if name.startswith(_ANSWERS):
-        return f"{_ANSWERS}{phase}/{name.removeprefix(_ANSWERS)}"
-    return f"metric/{phase}/{name}"
 
 
 def add_call(
@@ -94,47 +39,20 @@ def add_call(
         return
     prediction, target = prediction.detach(), target.detach()
     if name in CLASS_LOSSES:
-        count = _classes(sums, prediction, target, int(kwargs.get("ignore_index", -100)), rows)
+        count = of_scores(sums, prediction, target, int(kwargs.get("ignore_index", -100)), rows)
     elif name in BINARY_LOSSES:
         limit = 0.0 if name.endswith("logits") else 0.5
         truth = (target > 0.5).long().reshape(-1)
-        count = _labels(sums, (prediction > limit).long().reshape(-1), truth, truth >= 0, 2)
+        count = of_labels(sums, (prediction > limit).long().reshape(-1), truth, truth >= 0, 2)
     elif name in VALUE_LOSSES and prediction.shape == target.shape:
         error = (prediction.double() - target.double()).abs()
         count = torch.ones_like(error).sum()
-        sums.error = _plus(sums.error, error.sum())
+        sums.error = plus(sums.error, error.sum())
     else:
         return
     if isinstance(out, torch.Tensor) and out.numel() == 1 and kwargs.get("reduction", "mean") == "mean":
-        sums.loss = _plus(sums.loss, out.detach().double().reshape(()) * count)
-    sums.count = _plus(sums.count, count)
-
-
-def _plus(total: torch.Tensor | None, more: torch.Tensor) -> torch.Tensor:
-    return more if total is None else total + more
-
-
-def _classes(
-    sums: Sums, prediction: torch.Tensor, target: torch.Tensor, ignored: int, rows: int
-) -> torch.Tensor:
-    axis = 1 if prediction.dim() > 1 else 0
-    if target.is_floating_point():  # shares of classes
-        target = target.argmax(axis)
-    guess, truth = prediction.argmax(axis).reshape(-1), target.reshape(-1)
-    sums.sequence |= 0 < rows < truth.numel() and prediction.dim() < 4
-    sums.dense |= prediction.dim() >= 4
-    return _labels(sums, guess, truth, (truth >= 0) & (truth != ignored), prediction.shape[axis])
-
-
-def _labels(
-    sums: Sums, guess: torch.Tensor, truth: torch.Tensor, valid: torch.Tensor, classes: int
-) -> torch.Tensor:
-    sums.right = _plus(sums.right, ((guess == truth) & valid).sum().double())
-    if classes <= _MOST_CLASSES and (sums.table is None or sums.table.shape[0] == classes):
-        pairs = (truth.clamp_min(0) * classes + guess).long()
-        table = torch.zeros(classes * classes, dtype=torch.float64, device=truth.device)
-        sums.table = _plus(sums.table, table.scatter_add_(0, pairs, valid.double()).reshape(classes, classes))
-    return valid.sum().double()
+        sums.loss = plus(sums.loss, out.detach().double().reshape(()) * count)
+    sums.count = plus(sums.count, count)
 
 
 class Scores:
@@ -144,17 +62,37 @@ class Scores:
         account: charged for what is done; an evaluation's batches are left out while the budget is spent.
         always: leave none out.
         failed: told of a failure of ours.
+        goes_on: told when a pass with gradients ends an evaluation of a network that was not switched to it (``guarded`` is false).
+        steps: how many the program has made.
+
+    ``passed`` says that a training pass was seen since the sampled step began. ``trained_data`` are the data sets that are trained on, by ``id``.
     """
 
-    def __init__(self, account: Account, *, always: bool, failed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        account: Account,
+        *,
+        always: bool,
+        failed: Callable[[], None],
+        goes_on: Callable[[], None] = lambda: None,
+        steps: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.account = account
         self.always = always
         self.failed = failed
+        self.goes_on, self.steps = goes_on, steps
+        self.by_hand = ByHand()
+        self.guarded, self.passed = True, False
+        self.trained_data: frozenset[int] = frozenset()
+        # Steps made when a DataLoader gave its last batch, the number of that iteration of it, and its data set.
+        self._fetched = (-1, 0, 0)
         self.sums = Sums()
         self._mode = Below(Onlooker(self.called))
         self._handles: list[Any] = []
         self._networks: list[weakref.ref[torch.nn.Module]] = []
         self._rows = 0
+        self._with_gradients = True
+        self._given: frozenset[tuple[int, int]] = frozenset()
         self._thread = threading.get_ident()
         self._training = False
 
@@ -162,10 +100,25 @@ class Scores:
         """The networks whose passes are waited for."""
         self._networks = [weakref.ref(n) for n in networks if not is_compiled(n)]
 
+    def expect(self, asked: Asked) -> None:
+        """What to look for where no loss is called."""
+        self.by_hand.asked = asked
+
+    def fetches(self, iterator: Any, *, first: bool) -> None:
+        """A DataLoader has given a batch, the ``first`` one of this iteration or another."""
+        self._fetched = (self.steps(), self._fetched[1] + first, id(iterator._dataset))
+
+    @property
+    def affordable(self) -> bool:
+        """Whether an evaluation may be looked at."""
+        return self.always or self.account.affords(0.0, self.account.clock())
+
     def begin(self, *, training: bool) -> None:
         """An evaluation begins, or a sampled training step."""
         self.take_out()
         self.sums, self._training = Sums(), training
+        self.guarded = True
+        self.by_hand.begin(training=training)
         if something_compiled():
             return
         networks = [n for ref in self._networks if (n := ref()) is not None]
@@ -183,11 +136,13 @@ class Scores:
         self.take_out()
         with torch.no_grad():
             numbers, self.sums = self.sums.numbers(), Sums()
-        return numbers
+            by_hand = self.by_hand.end()
+        return numbers or by_hand
 
     def take_out(self) -> None:
         """Take hooks and mode away."""
         self.leave()
+        self.passed = False
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -218,8 +173,12 @@ class Scores:
                 if self._training and not torch.is_grad_enabled():
                     return
                 with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
-                    first = next((t for _, t in tensors((args, kwargs))), None)
-                    self._rows = first.shape[0] if first is not None and first.dim() else 0
+                    if not self.guarded and torch.is_grad_enabled():
+                        self.goes_on()
+                    given = [t for _, t in islice(tensors((args, kwargs)), 16)]
+                    self._rows = given[0].shape[0] if given and given[0].dim() else 0
+                    if self.by_hand.on:
+                        self._given = frozenset(address(t) for t in given if has_values(t))
             except Exception:  # the harm boundary
                 self.failed()
 
@@ -227,14 +186,31 @@ class Scores:
         account = self.account
         with account.charged():
             try:
-                if self._mode.there or threading.get_ident() != self._thread:
+                if threading.get_ident() != self._thread:
                     return
                 if self._training and not torch.is_grad_enabled():
                     return
-                if self._training or self.always or account.affords(0.0, account.clock()):
-                    self._mode.enter()
+                if not self._training and module.training and torch.is_grad_enabled():
+                    return  # another network was switched to evaluation: a teacher, whose student trains on
+                self.passed |= self._training
+                self._with_gradients = torch.is_grad_enabled()
+                if self._mode.there or self._training or self.affordable:
+                    if self.by_hand.on:
+                        with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
+                            self.by_hand.passed(module, out, self._pass())
+                    if not self._mode.there:
+                        self._mode.enter()
             except Exception:  # the harm boundary
                 self.failed()
+
+    def _pass(self) -> Pass:
+        """The pass that has just returned."""
+        at, loader, data = self._fetched
+        if self._training or at != self.steps():
+            loader = -1 if self._training else 0
+            return Pass(0, 0, rows=self._rows, loader=loader, given=self._given)
+        trained = data in self.trained_data
+        return Pass(0, 0, rows=self._rows, loader=loader, trained=trained, given=self._given)
 
     def called(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], out: Any
@@ -245,9 +221,32 @@ class Scores:
         try:
             with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
                 name = describe(func).plain
-                if name in LOSSES and self._mode.there:
+                if not self._mode.there or self._trains(out):
+                    pass
+                elif name in LOSSES:
                     with torch.no_grad():
-                        add_call(self.sums, name, args, kwargs, out, self._rows)
+                        self._add(name, args, kwargs, out)
+                elif self.by_hand.on:
+                    with torch.no_grad():
+                        self.by_hand.see(name, args, kwargs, out)
         except Exception:  # the harm boundary
             self.failed()
         account.spent += account.clock() - start + _CALL_S
+
+    def _trains(self, out: Any) -> bool:
+        """Whether a call after a pass without gradients belongs to training: a teacher's or a target network's pass was no evaluation."""
+        return (
+            not (self._training or self._with_gradients)
+            and isinstance(out, torch.Tensor)
+            and out.requires_grad
+        )
+
+    def _add(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        add_call(self.sums, name, args, kwargs, out, self._rows)
+        if self.sums.count is None:
+            return
+        self.by_hand.stop()  # nothing is counted twice
+        if self._training:
+            target = args[1] if len(args) > 1 else kwargs.get("target")
+            if isinstance(target, torch.Tensor) and has_values(target):
+                self.by_hand.trains_on(Place.of(target))

@@ -18,6 +18,7 @@ from ..capture.sandbox import Unseen
 from ..capture.step_hooks import steps_under_way
 from ..evidence import History, Sample, Where
 from .account import Account
+from .blocks import Blocks
 from .calls import install
 from .every_step import StepReader
 from .glance import Glance
@@ -87,7 +88,14 @@ class Watcher:
         self.parameters = ParameterReader(quantiles=histograms, keeps=every == 1)
         self.outputs = OutputReader(self.account, rank=rank, failed=self.fail)
         self.initializations = Initializations(self)
-        self.scores = Scores(self.account, always=every is not None, failed=self.fail)
+        self.scores = Scores(
+            self.account,
+            always=every is not None,
+            failed=self.fail,
+            goes_on=self._training_goes_on,
+            steps=lambda: self.steps,
+        )
+        self.blocks = Blocks(self)
         self.broken: str | None = None
         self.samples = self.first = 0
         self.throughput = Throughput()
@@ -114,6 +122,7 @@ class Watcher:
                 learn(self, self.session)
             self.throughput.begin(self.steps)
             self.session.on_mode.append(self.mode_changes)
+            self.session.on_no_grad.append(self.blocks.entered)
             self.session.watched = True
         self.awake = True
         self.account.begin()
@@ -189,6 +198,7 @@ class Watcher:
         if self.session is not None:
             with contextlib.suppress(ValueError):
                 self.session.on_mode.remove(self.mode_changes)
+                self.session.on_no_grad.remove(self.blocks.entered)
 
     def work(self, action: Callable[..., None], *args: Any) -> None:
         """Do something of ours, on the program's thread, unseen and charged; a failure goes no further."""
@@ -377,7 +387,18 @@ class Watcher:
         if self.outputs.follows(module) and self.account.paused is None:
             self.work(self._phase, training)
 
+    def rouse(self) -> None:
+        """What is left of us while steps are only counted would not see training go on."""
+        self._steps.rouse()
+
+    def _training_goes_on(self) -> None:
+        """After an evaluation of a network that was not switched to it."""
+        self._evaluation_ends()
+        if self.sampling and self.reader.moment is not None:
+            self.scores.begin(training=True)
+
     def _phase(self, training: bool) -> None:
+        self.blocks.forget()
         if self.scores.evaluating:
             self._evaluation_ends()
         if not training:
@@ -404,6 +425,7 @@ class Watcher:
 
     def _evaluation_ends(self) -> None:
         found = self.scores.end()
+        self.blocks.ended(fruitful=found is not None)
         if found is not None:
             moment = Moment(self.steps, self.account.clock() - self.account.began)
             moment.hold([series_name("eval", name) for name in found[0]], found[1])
