@@ -91,7 +91,7 @@ def _loader_next(watcher: "Watcher", original: Original) -> Original:
     passed = left = 0
 
     def fetched(iterator: Any) -> Any:
-        first = not iterator._num_yielded
+        first = not getattr(iterator, "_num_yielded", 1)  # nothing is raised here, whatever torch calls it
         batch = original(iterator)  # not where the loader is at its end
         if first or watcher.scores.in_place:
             watcher.scores.fetches(iterator, first=first)

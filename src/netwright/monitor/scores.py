@@ -106,7 +106,7 @@ class Scores:
 
     def fetches(self, iterator: Any, *, first: bool) -> None:
         """A DataLoader has given a batch, the ``first`` one of this iteration or another."""
-        self._fetched = (self.steps(), self._fetched[1] + first, id(iterator._dataset))
+        self._fetched = (self.steps(), self._fetched[1] + first, id(getattr(iterator, "_dataset", None)))
 
     @property
     def affordable(self) -> bool:
