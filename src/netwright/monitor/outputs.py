@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch._C import DisableTorchFunction, _len_torch_function_stack  # pyright: ignore
+from torch._C import _len_torch_dispatch_stack, _len_torch_function_stack  # pyright: ignore
 
 from ..capture.compiled import FUSED, is_compiled
 from ..capture.compiling import something_compiled
 from ..capture.flatten import tensors
 from ..capture.measure import has_values
+from ..capture.sandbox import Unseen
 from .account import Account
 from .activations import Kept, Shelf, work_out
 from .packet import Moment
@@ -101,7 +102,7 @@ class OutputReader:
         self._last = None
         self._shelf.clear()
         if kept:
-            with DisableTorchFunction(), torch.no_grad():
+            with Unseen(), torch.no_grad():
                 for each in kept:
                     work_out(each, self._shelf, rank=self.rank)
 
@@ -131,10 +132,12 @@ class OutputReader:
         with self.account.charged():
             try:
                 if torch.is_grad_enabled() and module.training:
-                    first = next((t for _, t in tensors((args, kwargs))), None)
-                    self.rows += first.shape[0] if first is not None and first.dim() else 1
+                    with Unseen():
+                        first = next((t for _, t in tensors((args, kwargs))), None)
+                        shape = tuple(first.shape) if first is not None else ()
+                    self.rows += shape[0] if shape else 1
                     if first is not None:
-                        self.given.add(tuple(first.shape))
+                        self.given.add(shape)
             except Exception:  # the harm boundary
                 self.failed()
 
@@ -157,10 +160,10 @@ class OutputReader:
                 if name in self._seen or id(module) != known:  # a replica has the hooks of its original
                     return
                 self._seen.add(name)
-                if type(out) is torch.Tensor and not _len_torch_function_stack():
+                if type(out) is torch.Tensor and not _modes():
                     self._take(module, args, out, name, moment, arrives)
                 else:
-                    with DisableTorchFunction():
+                    with Unseen():
                         tensor = next((t for _, t in tensors(out) if t.is_floating_point()), None)
                         if tensor is not None:
                             self._take(module, args, tensor, name, moment, arrives)
@@ -230,10 +233,10 @@ class OutputReader:
                 if not has_values(grad):
                     return
                 kind = torch.float64 if grad.dtype is torch.float64 else torch.float32
-                if type(grad) is torch.Tensor and not _len_torch_function_stack() and not grad.requires_grad:
+                if type(grad) is torch.Tensor and not _modes() and not grad.requires_grad:
                     moment.hold([name], torch._foreach_norm([grad], 2, dtype=kind)[0])
                 else:
-                    with DisableTorchFunction():
+                    with Unseen():
                         moment.hold([name], torch._foreach_norm([grad.detach()], 2, dtype=kind)[0])
             except Exception:  # the harm boundary
                 self.failed()
@@ -241,6 +244,11 @@ class OutputReader:
                 account.took(clock() - start)
 
         return arrives
+
+
+def _modes() -> bool:
+    """Whether modes are in force, the program's own or ours: none of them is to see what is done here."""
+    return bool(_len_torch_function_stack() or _len_torch_dispatch_stack())
 
 
 def _order(module: torch.nn.Module) -> bool | None:

@@ -14,7 +14,7 @@ from ..capture.compiling import something_compiled
 from ..capture.flatten import tensors
 from ..capture.measure import has_values
 from ..capture.mode import Onlooker
-from ..capture.sandbox import Below
+from ..capture.sandbox import Below, Unseen
 from ..inference import BINARY_LOSSES, CLASS_LOSSES, LOSSES, VALUE_LOSSES
 from .account import Account
 from .asked import Asked
@@ -172,7 +172,7 @@ class Scores:
                 self.leave()
                 if self._training and not torch.is_grad_enabled():
                     return
-                with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
+                with Unseen():
                     if not self.guarded and torch.is_grad_enabled():
                         self.goes_on()
                     given = [t for _, t in islice(tensors((args, kwargs)), 16)]
@@ -196,7 +196,7 @@ class Scores:
                 self._with_gradients = torch.is_grad_enabled()
                 if self._mode.there or self._training or self.affordable:
                     if self.by_hand.on:
-                        with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
+                        with Unseen():
                             self.by_hand.passed(module, out, self._pass())
                     if not self._mode.there:
                         self._mode.enter()
@@ -219,7 +219,7 @@ class Scores:
         account = self.account
         start = account.clock()
         try:
-            with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
+            with Unseen():
                 name = describe(func).plain
                 if not self._mode.there or self._trains(out):
                     pass

@@ -127,9 +127,10 @@ class Watcher:
         self.awake = True
         self.account.begin()
         self.outbox.start()
-        if self._pace.every is not None:
-            self._sample_begins()
-        self._new_moment()
+        with Unseen():
+            if self._pace.every is not None:
+                self._sample_begins()
+            self._new_moment()
 
     def follow(self, model: torch.nn.Module) -> None:
         """A network to watch where there is no session that knows of it."""

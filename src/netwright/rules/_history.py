@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..evidence import NOWHERE, Events, History, Parameters, Series, Task, TaskKind, Where
+from ..evidence import NOWHERE, Events, History, ParameterInfo, Parameters, Series, Task, TaskKind, Where
 from ..rule import NotApplicable
 from ._trends import Slope, blocks, slope
 
@@ -155,14 +155,24 @@ def warming_up(history: History) -> bool:
     return False
 
 
+def names(parameters: Parameters) -> dict[str, ParameterInfo]:
+    """Parameters by the names that their series bear: where two networks use one, the later one's bears its number."""
+    found: dict[str, ParameterInfo] = {}
+    for parameter in parameters.parameters:
+        found.setdefault(
+            parameter.name if parameter.name not in found else f"{parameter.root}:{parameter.name}", parameter
+        )
+    return found
+
+
 def grown(history: History, parameters: Parameters, *, until: float) -> list[float]:
     """How many times its size each weight has come to, at its largest up to a step. Its size is what it was before the first step, or what is usual for its shape, whichever is larger. Biases are left out.
 
     Usual is a variance of one over the number of inputs (LeCun et al., "Efficient backprop", 1998): what begins much smaller (embeddings, last layers at 0) has to grow first.
     """
     found: list[float] = []
-    for p in parameters.parameters:
-        series = history.series.get(f"parameter/{p.name}/weight_norm")
+    for name, p in names(parameters).items():
+        series = history.series.get(f"parameter/{name}/weight_norm")
         if series is None or p.initial is None or not p.fan_in or len(p.shape) < 2:
             continue
         early = [
@@ -175,8 +185,8 @@ def grown(history: History, parameters: Parameters, *, until: float) -> list[flo
 def shrunk(history: History, parameters: Parameters | None = None) -> list[float]:
     """What is left of the norm that each weight had at first, before the first step where that is known. Biases, and what began at 0, are left out."""
     begun = {
-        p.name: math.sqrt(p.numel) * p.initial.rms
-        for p in (parameters.parameters if parameters is not None else ())
+        name: math.sqrt(p.numel) * p.initial.rms
+        for name, p in (names(parameters).items() if parameters is not None else ())
         if p.initial is not None and len(p.shape) >= 2
     }
     norms = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..evidence import Graphs, History, ParameterInfo, Parameters, Series
 from ._history import last
+from ._history import names as names
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +21,6 @@ class Weight:
     gradients: dict[int, float]
     pull: dict[int, float]
     updates: dict[int, float]
-
-
-def names(parameters: Parameters) -> dict[str, ParameterInfo]:
-    """Parameters by the names that their series bear: where two networks use one, the later one's bears its number."""
-    found: dict[str, ParameterInfo] = {}
-    for parameter in parameters.parameters:
-        found.setdefault(
-            parameter.name if parameter.name not in found else f"{parameter.root}:{parameter.name}", parameter
-        )
-    return found
 
 
 def weights(history: History, parameters: Parameters, samples: int) -> dict[str, Weight]:

@@ -14,7 +14,8 @@ Take a third of the largest rate that trains, or the one that lowered the loss m
 ## Known false alarms
 A rate at which the loss grows a little at first and falls later is not reported: the loss must grow by half. Large rates are fine where gradients are clipped: such programs are not judged. A peak must lie ten times above
 what trains from the start, and the loss must grow by half when it is reached in 32 steps. Rates that are set by hand are judged by those of the first steps.
-Weights that begin far too small (embeddings, a last layer at 0) grow to a usual size first: they are compared with that. Half of all weight tensors must have grown.
+Weights that begin far too small (embeddings, a last layer at 0) grow to a usual size first: they are compared with that. Half of all weight tensors must have grown, of three at least: those of a linear model come to the size
+of its targets. Nothing is said of them where the loss has come down to a tenth.
 
 ## Source
 Bengio, "Practical recommendations for gradient-based training of deep architectures" (2012), section 3.1.1: begin with a large rate and, when training diverges, divide it by 3 until it does not;
@@ -26,7 +27,7 @@ import statistics
 
 from ...evidence import NOWHERE, Events, GroupRates, History, Parameters, RangeTest
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._history import grown, optimizer_place
+from .._history import beginning, current_loss, grown, last, optimizer_place, usual
 
 rule = Rule(
     code="NW501",
@@ -55,6 +56,16 @@ rule = Rule(
             unit="times their size, the median of all weight tensors",
             source="in the healthy recipes of FaultBench the median comes to 3.2 at most",
         ),
+        "tensors": Threshold(
+            value=3,
+            unit="weight tensors",
+            source="of one or two the median is that of a last layer, which has to come to the size of the targets",
+        ),
+        "learns": Threshold(
+            value=0.1,
+            unit="of the loss at the start",
+            source="weights that run away leave a loss near that of guessing, or above: nine tenths of it are not lost by that",
+        ),
         "early": Threshold(
             value=500, unit="steps", source="over a long training small rates move weights as far"
         ),
@@ -71,12 +82,20 @@ def check(
     history: History | None = None,
 ) -> list[Finding]:
     """Compare the rate in use, and the peak of its schedule, with those that train; ask how far the weights of a watched run have come."""
+    run_away: list[Finding] = []
     if history is not None and parameters is not None:
         run_away = _weights_run_away(history, parameters)
-        if run_away is not None or test is None:
-            return [run_away] if run_away is not None else []
+        if run_away and (test is None or events is None or events.of("clip")):
+            return run_away
+        if test is None:
+            return []
     if test is None or events is None:
         raise NotApplicable("neither was the range test done nor the run watched")
+    # The range test knows a better rate; where it finds nothing the weights stand by themselves.
+    return _by_test(test, events) or run_away
+
+
+def _by_test(test: RangeTest, events: Events) -> list[Finding]:
     if events.of("clip"):
         raise NotApplicable("the program clips its gradients, and the test does not")
     if test.best is None or test.largest is None:
@@ -93,13 +112,14 @@ def check(
     return [found] if found is not None else apart
 
 
-def _weights_run_away(history: History, parameters: Parameters) -> Finding | None:
-    times = statistics.median(grown(history, parameters, until=rule["early"]) or [0.0])
-    if times <= rule["weights"]:
-        return None
+def _weights_run_away(history: History, parameters: Parameters) -> list[Finding]:
+    sizes = grown(history, parameters, until=rule["early"])
+    times = statistics.median(sizes) if len(sizes) >= rule["tensors"] else 0.0
+    if times <= rule["weights"] or _learns(history):
+        return []
     steps = min(history.steps, int(rule["early"]))
     where = optimizer_place(history)
-    return rule.found(
+    found = rule.found(
         f"within {steps} steps half of the weight tensors have grown to {times:.3g} times their size or more (that before the first step, or what is usual for their shape)",
         where=where if where is not None else NOWHERE,
         expected="weights that double or triple at most while the network learns",
@@ -108,6 +128,16 @@ def _weights_run_away(history: History, parameters: Parameters) -> Finding | Non
         grown=times,
         steps=steps,
     )
+    return [found]
+
+
+def _learns(history: History) -> bool:
+    """Whether the loss has come far down: then weights have grown because large ones are wanted (raw targets, a linear regression)."""
+    try:
+        _, series = current_loss(history)
+    except NotApplicable:
+        return False
+    return usual(last(series, 16)) < rule["learns"] * beginning(series)
 
 
 def _in_use(test: RangeTest, loss: float | None, best: float, guilty: list[GroupRates]) -> Finding | None:
