@@ -32,10 +32,3 @@ def test_one_or_two_weights_are_no_majority():
     run = sizes(a=100.0, b=100.0, c=100.0)
     assert [f.code for f in check(None, None, three, run)] == ["NW501"]
     assert check(None, None, two, run) == []
-
-
-def test_weights_that_grow_while_the_loss_comes_down_are_wanted():
-    weights = {f"parameter__{k}__weight_norm": [100.0] for k in "abc"}
-    parameters = Parameters(parameters=tuple(parameter(n, 0) for n in "abc"))
-    learns = history(loss__0=[1000.0 * 0.9**i for i in range(60)], **weights)
-    assert check(None, None, parameters, learns) == []

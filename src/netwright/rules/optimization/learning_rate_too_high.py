@@ -15,7 +15,7 @@ Take a third of the largest rate that trains, or the one that lowered the loss m
 A rate at which the loss grows a little at first and falls later is not reported: the loss must grow by half. Large rates are fine where gradients are clipped: such programs are not judged. A peak must lie ten times above
 what trains from the start, and the loss must grow by half when it is reached in 32 steps. Rates that are set by hand are judged by those of the first steps.
 Weights that begin far too small (embeddings, a last layer at 0) grow to a usual size first: they are compared with that. Half of all weight tensors must have grown, of three at least: those of a linear model come to the size
-of its targets. Nothing is said of them where the loss has come down to a tenth.
+of its targets.
 
 ## Source
 Bengio, "Practical recommendations for gradient-based training of deep architectures" (2012), section 3.1.1: begin with a large rate and, when training diverges, divide it by 3 until it does not;
@@ -27,7 +27,7 @@ import statistics
 
 from ...evidence import NOWHERE, Events, GroupRates, History, Parameters, RangeTest
 from ...rule import Finding, Kind, NotApplicable, Rule, Severity, Threshold
-from .._history import beginning, current_loss, grown, last, optimizer_place, usual
+from .._history import grown, optimizer_place
 
 rule = Rule(
     code="NW501",
@@ -60,11 +60,6 @@ rule = Rule(
             value=3,
             unit="weight tensors",
             source="of one or two the median is that of a last layer, which has to come to the size of the targets",
-        ),
-        "learns": Threshold(
-            value=0.1,
-            unit="of the loss at the start",
-            source="weights that run away leave a loss near that of guessing, or above: nine tenths of it are not lost by that",
         ),
         "early": Threshold(
             value=500, unit="steps", source="over a long training small rates move weights as far"
@@ -115,7 +110,7 @@ def _by_test(test: RangeTest, events: Events) -> list[Finding]:
 def _weights_run_away(history: History, parameters: Parameters) -> list[Finding]:
     sizes = grown(history, parameters, until=rule["early"])
     times = statistics.median(sizes) if len(sizes) >= rule["tensors"] else 0.0
-    if times <= rule["weights"] or _learns(history):
+    if times <= rule["weights"]:
         return []
     steps = min(history.steps, int(rule["early"]))
     where = optimizer_place(history)
@@ -129,15 +124,6 @@ def _weights_run_away(history: History, parameters: Parameters) -> list[Finding]
         steps=steps,
     )
     return [found]
-
-
-def _learns(history: History) -> bool:
-    """Whether the loss has come far down: then weights have grown because large ones are wanted (raw targets, a linear regression)."""
-    try:
-        _, series = current_loss(history)
-    except NotApplicable:
-        return False
-    return usual(last(series, 16)) < rule["learns"] * beginning(series)
 
 
 def _in_use(test: RangeTest, loss: float | None, best: float, guilty: list[GroupRates]) -> Finding | None:
