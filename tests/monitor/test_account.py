@@ -33,8 +33,8 @@ def test_affords_what_fits_into_the_time_that_has_passed():
     account = Account(0.01, clock=clock)
     account.begin()
     clock.now += 100.0
-    assert account.affords(0.9, clock.now)
-    assert not account.affords(1.1, clock.now)
+    assert account.affords(0.75, clock.now)
+    assert not account.affords(0.85, clock.now)  # the rest is for what no clock inside sees
 
 
 def test_the_first_seconds_go_ahead_of_the_budget_and_pay_it_back():
