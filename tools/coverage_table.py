@@ -390,7 +390,6 @@ POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
             "netwright.report.model.Report",
         ),
         "what is done once (loading, the first steps, the report: about half a second where modules are compiled) is outside of the budget; in the first half minute up to 75 ms go ahead of it; no accelerator was measured",
-        "millisecond lost more than 1 % by the clock outside",
     ),
     "B5": (
         "Training is bit-identical",
