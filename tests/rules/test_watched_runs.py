@@ -376,13 +376,20 @@ def weight(rms, name="fc.weight", shape=(10, 100), fan_in=100, loaded=False):
 
 
 def test_weights_that_run_away():
-    runaway = healthy(parameter__fc_dot_weight__weight_norm=[3.2 * (1 + i) for i in range(60)])
-    assert only("NW501", runaway, parameters=weight(0.1)).measured["grown"] == pytest.approx(60, rel=0.05)
-    assert not found("NW501", healthy(), parameters=weight(0.1))
-    assert not found("NW501", runaway, parameters=weight(10.0))
+    def norms(values):
+        return healthy(**{f"parameter__{n}_dot_weight__weight_norm": values for n in ("fc", "mid", "out")})
+
+    def weights(rms):
+        (first,) = weight(rms).parameters
+        return Parameters(parameters=tuple(replace(first, name=f"{n}.weight") for n in ("fc", "mid", "out")))
+
+    runaway = norms([3.2 * (1 + i) for i in range(60)])
+    assert only("NW501", runaway, parameters=weights(0.1)).measured["grown"] == pytest.approx(60, rel=0.05)
+    assert not found("NW501", healthy(), parameters=weights(0.1))
+    assert not found("NW501", runaway, parameters=weights(10.0))
     # Begins far below what is usual for its shape: 1 / sqrt(100) for each.
-    small = healthy(parameter__fc_dot_weight__weight_norm=[0.01 * (1 + i) for i in range(60)])
-    assert not found("NW501", small, parameters=weight(1e-4))
+    small = norms([0.01 * (1 + i) for i in range(60)])
+    assert not found("NW501", small, parameters=weights(1e-4))
 
 
 def test_weights_that_shrink_while_the_loss_stands():
