@@ -11,6 +11,7 @@ from array import array
 import pytest
 
 from bench.runs.kill import killed
+from netwright import forks
 from netwright.evidence.history import Sample
 from netwright.runs import Record, Run, Unreadable
 from netwright.runs import record as writer
@@ -233,9 +234,9 @@ def test_a_forked_child_writes_nothing(begin, tmp_path):
 def test_no_thread_is_there_while_the_process_forks(begin):
     record = begin(every_s=5.0)
     record.add(sample(0, loss_0=0.0))
-    writer._each(Record._park)
+    forks._tell(forks._BEFORE)
     assert not [t for t in threading.enumerate() if t.name == "netwright-record"]
-    writer._each(Record._unpark)
+    forks._tell(forks._IN_PARENT)
     assert [t for t in threading.enumerate() if t.name == "netwright-record"]
 
 
@@ -243,8 +244,8 @@ def test_a_program_that_forks_all_the_time_is_recorded(begin, tmp_path):
     record = begin()
     for step in range(120):
         record.add(sample(step, loss_0=float(step)))
-        writer._each(Record._park)
-        writer._each(Record._unpark)
+        forks._tell(forks._BEFORE)
+        forks._tell(forks._IN_PARENT)
         time.sleep(0.01)
     assert len(Run(tmp_path / "run").losses["loss/0"]) > 10
 

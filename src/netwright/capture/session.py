@@ -12,9 +12,9 @@ import torch
 from torch.nn.parameter import is_lazy
 
 from ..evidence import NonFinite, Where
+from ..forks import hear
 from .backward import BackwardWatch
 from .evaluations import WANTED, EvaluationWatch
-from .forks import in_child
 from .frames import user_where
 from .gathering import Gathering
 from .kept import KeptWatch
@@ -92,7 +92,7 @@ class Session:
         self.recorder.writes.on_manual = self.updates.by_hand
         self.recorder.stack.on_network = self._on_network
         self._hooks.put_in()
-        in_child(self.presence.leave_child)
+        hear(in_child=self.presence.leave_child)
         self.presence.begin()
 
     def seeded(self, library: str, where: Where, value: object) -> None:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch._C import _len_torch_dispatch_stack, _len_torch_function_stack  # pyright: ignore
 
-from ..capture.forks import in_child
 from ..capture.patches import Patches
 from ..capture.recording import Recording
 from ..capture.sandbox import Unseen
 from ..capture.step_hooks import steps_under_way
 from ..evidence import History, Sample, Where
+from ..forks import hear
 from .account import Account
 from .blocks import Blocks
 from .calls import install
@@ -116,7 +116,7 @@ class Watcher:
         """Begin to watch."""
         self.thread = threading.get_ident()
         self._put_in()
-        in_child(self._step_aside)
+        hear(in_child=self._step_aside)
         if self.session is not None:
             with Unseen():  # a mode of the program's may be around
                 learn(self, self.session)

@@ -16,11 +16,11 @@ import torch
 
 from ..capture.compiled import is_compiled
 from ..capture.flatten import tensors
-from ..capture.forks import in_child
 from ..capture.frames import user_frame, user_where
 from ..capture.patches import Patches
 from ..capture.sandbox import Below, Unseen
 from ..capture.step_hooks import StepHooks
+from ..forks import hear
 from ..launch import Stop
 from .answers import Seeds
 from .digests import bytes_of, digest
@@ -96,7 +96,7 @@ class Watch:
         wrap(torch.optim.Optimizer, "__init__", self._optimizer_made)
         self.loaders.start()
         StepHooks(self._before_step, self._after_step).put_in()
-        in_child(self._forked)
+        hear(in_child=self._forked)
         self.seeds.start()
         apply(self.plan.interventions, self.hooks)
 

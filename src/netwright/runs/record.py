@@ -16,12 +16,11 @@ import zlib
 from array import array
 from collections import deque
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
 
 from ..evidence.history import Sample
+from ..forks import hear
 from ..report.plain import to_plain
 from .final import Finals
 from .store import FILE, Chunk, Layouts, insert, migrate
@@ -37,7 +36,6 @@ _OVERDUE_S = 0.5  # without a write, after which one comes before a fork: a prog
 _LARGEST_SOURCE = 1 << 20
 
 Task = Callable[[sqlite3.Connection], None]
-_live: "WeakSet[Record]" = WeakSet()
 
 
 def _warn(text: str) -> None:
@@ -72,6 +70,7 @@ class Record:
         self._sizes = Sizes(limit)
         self._finals = Finals()
         self._overdue = 0.0
+        self._forget_forks: Callable[[], None] = lambda: None
 
     @classmethod
     def create(
@@ -106,7 +105,7 @@ class Record:
                 f"the run cannot be recorded in {folder}, nor its report be kept there: {error.strerror or error}"
             )
             return record
-        _register(record)
+        record._forget_forks = hear(before=record._park, in_parent=record._unpark, in_child=record._abandon)
         atexit.register(record.close)
         host = os.uname().nodename if hasattr(os, "uname") else ""
         process = {"pid": os.getpid(), "host": host, "began": process_began(os.getpid())}
@@ -170,7 +169,7 @@ class Record:
         thread = self._thread
         self._closed = self._closing = True
         atexit.unregister(self.close)
-        _live.discard(self)
+        self._forget_forks()
         self._wake.set()
         if thread is not None and thread is not threading.current_thread():
             thread.join(seconds)
@@ -349,28 +348,6 @@ def _write_finding(db: sqlite3.Connection, row: tuple[Any, ...]) -> None:
 
 def _write_source(db: sqlite3.Connection, row: tuple[Any, ...]) -> None:
     db.execute("INSERT OR IGNORE INTO sources (path, digest, text) VALUES (?, ?, ?)", row)
-
-
-def _register(record: Record) -> None:
-    _live.add(record)
-    if hasattr(os, "register_at_fork"):
-        _hear_of_forks()
-
-
-@cache
-def _hear_of_forks() -> None:
-    """Every record is told. Hooks of forks cannot be taken away again: they are set once."""
-    os.register_at_fork(
-        before=lambda: _each(Record._park),
-        after_in_parent=lambda: _each(Record._unpark),
-        after_in_child=lambda: _each(Record._abandon),
-    )
-
-
-def _each(do: Callable[[Record], None]) -> None:
-    for record in list(_live):
-        with contextlib.suppress(Exception):  # the harm boundary
-            do(record)
 
 
 def process_began(pid: int) -> str:

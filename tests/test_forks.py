@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from netwright.capture.forks import in_child
+from netwright.forks import hear
 from netwright.monitor import Watcher
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -33,7 +33,7 @@ def _in_child(answer):
 
 def test_the_child_is_told_and_the_parent_is_not():
     told = Told()
-    in_child(told.forked)
+    hear(in_child=told.forked)
     assert _in_child(lambda: told.child)
     assert not told.child
 
