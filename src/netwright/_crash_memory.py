@@ -94,13 +94,9 @@ def _died(
 ) -> tuple[torch.nn.Module, dict[str, torch.Tensor], Tape] | None:
     """The network, what it was given in the step that died, and the tape by which sizes can be counted."""
     tape, captures = session.recorder.values.tape, session.recording.captures
-    root = (
-        None
-        if session.recorded
-        else next((r for r in reversed(tape.roots) if r.grad_enabled and r.inputs), None)
-    )
+    root = None if session.recorded else tape.trained
     if root is not None and (network := root.module()) is not None:
-        given = {n: t for n, i in root.inputs if (t := tape.values[i].held) is not None}
+        given = tape.given(root)
         return (network, given, tape) if given else None
     recorded = next((c for c in reversed(captures) if c.tape.roots), None)
     if recorded is None:
@@ -115,9 +111,8 @@ def _kept(network: torch.nn.Module, given: Mapping[str, torch.Tensor]) -> list[t
 
 def _scaled(tape: Tape, batch: int, session: "Session") -> float:
     """What a recorded step made, for as many samples as another has."""
-    root = next((r for r in reversed(tape.roots) if r.grad_enabled and r.inputs), None)
-    known = {n: t for n, i in root.inputs if (t := tape.values[i].held) is not None} if root else {}
-    was, _ = _samples(session, known)
+    root = tape.trained
+    was, _ = _samples(session, tape.given(root) if root is not None else {})
     return _counted(tape, was) * batch / was if was else 0.0
 
 

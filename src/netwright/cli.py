@@ -12,7 +12,7 @@ import click
 
 from . import __version__
 from .arguments import Examination, ExperimentName, Share
-from .options import PROVE_S, REHEARSE_S, RunOptions
+from .options import ON_ERROR, PROVE_S, REHEARSE_S, RunOptions
 from .runs.commands import runs
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _run_options(function: F) -> F:
 )
 @click.option(
     "--on-error",
-    type=click.Choice(["warn", "stop", "snapshot"]),
+    type=click.Choice(ON_ERROR),
     default="warn",
     show_default=True,
     help="When something grave is found while the program runs (NaN, a loss that grows without bound): say it; end the program (exit code 4); or keep weights, optimizer state and batch in a file beside the report.",

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import torch
 
-ON_ERROR = ("warn", "stop", "snapshot")
+from .options import ON_ERROR
 
 
 def require(call: str, model: object, optimizer: object, *, needs_model: bool = False) -> None:

@@ -14,7 +14,7 @@ from .evidence import Events, Graphs, Optimizers, Where
 from .evidence.history import Sample
 from .inference import read_objective
 from .launch import Ending
-from .masking import cleared, hider, secrets_of
+from .masking import cleared, hider_of_command
 from .options import FAILED_ON, RunOptions
 from .patient import Patient
 from .report.build import counted
@@ -126,7 +126,7 @@ class Logbook:
 
     def _hide(self) -> Callable[[str], str]:
         """What takes the secrets of the command line out of a text."""
-        return hider(secrets_of([*self.options.argv, *sys.argv[1:]]))
+        return hider_of_command(self.options.argv)
 
     def _data(self, session: "Session") -> dict[str, object]:
         """Fingerprints of what came into the first step, and of the data sets of the loaders. Loaders that were seen before stay as they were then."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
@@ -217,6 +218,11 @@ def secrets_of(argv: Iterable[str]) -> tuple[str, ...]:
 
 _FOUND = 6
 _ORDINARY = re.compile(r"[A-Z]?[a-z]{1,19}|[A-Z]{1,19}|[\d.,e+-]{1,12}")
+
+
+def hider_of_command(argv: Iterable[str]) -> Callable[[str], str]:
+    """What takes the secrets of these arguments, and of this process's own, out of a text."""
+    return hider(secrets_of([*argv, *sys.argv[1:]]))
 
 
 def hider(secrets: Iterable[str]) -> Callable[[str], str]:

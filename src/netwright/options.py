@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RUNS = Path(".netwright") / "runs"  # below a working folder
+ON_ERROR = ("warn", "stop", "snapshot")
 USAGE_ERROR = 2
 FAILED_ON = 4
 NOT_PROVEN = 5

@@ -131,14 +131,14 @@ class Rule:
         return function
 
     @property
-    def needs(self) -> dict[str, type]:
+    def needs(self) -> Mapping[str, type]:
         """Evidence asked for, read from the signature: declared once, typed once. ``X | None`` asks for ``X`` too, and can do without it."""
-        return dict(_asked(self.function))
+        return _asked(self.function)[0]
 
     @property
     def optional(self) -> frozenset[str]:
         """Parameters whose evidence the rule can do without: annotated ``X | None``, they are ``None`` where there is none."""
-        return _optional(self.function)
+        return _asked(self.function)[1]
 
     @property
     def doc(self) -> str:
@@ -186,15 +186,12 @@ class Rule:
 
 # A run that is watched is judged again and again, and to read a signature takes longer than most rules do.
 @cache
-def _asked(function: Check) -> Mapping[str, type]:
+def _asked(function: Check) -> tuple[Mapping[str, type], frozenset[str]]:
+    """What a function asks for by its parameters, and which of them it can do without."""
     hints = get_type_hints(function)
-    return {p: _without_none(hints[p]) for p in inspect.signature(function).parameters}
-
-
-@cache
-def _optional(function: Check) -> frozenset[str]:
-    hints = get_type_hints(function)
-    return frozenset(p for p in _asked(function) if NoneType in get_args(hints[p]))
+    asked = {p: hints[p] for p in inspect.signature(function).parameters}
+    optional = frozenset(p for p, hint in asked.items() if NoneType in get_args(hint))
+    return {p: _without_none(hint) for p, hint in asked.items()}, optional
 
 
 def _without_none(hint: Any) -> type:

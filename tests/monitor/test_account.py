@@ -5,14 +5,7 @@ import pytest
 from netwright.monitor.account import Account
 from netwright.options import allowance
 
-
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        self.now += 1e-7
-        return self.now
+from .watches import Clock
 
 
 def test_share_of_what_has_passed():

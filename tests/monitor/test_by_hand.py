@@ -12,33 +12,29 @@ from torch.utils.data import DataLoader, TensorDataset
 from netwright.capture.recording import Limits
 from netwright.capture.session import Session
 from netwright.inference import read_objective
-from netwright.monitor import Watcher
 from netwright.monitor.asked import ABSOLUTE, BINARY, LABELS, PICKS, SQUARED, Asked, asked
+
+from .watches import watching
 
 CLASSES = Asked(frozenset({PICKS}), frozenset({PICKS, LABELS}), PICKS)
 VALUES = Asked(frozenset({SQUARED}), frozenset({SQUARED, ABSOLUTE}), SQUARED)
 
 
 @pytest.fixture(autouse=True)
-def nothing_compiled():
-    from torch._dynamo.utils import counters
-
-    counters.clear()
+def seeded():
     torch.manual_seed(0)
 
 
 @contextlib.contextmanager
 def _watch(model, what, *, every=1, trained=None):
-    watcher = Watcher(None, every=every)
-    watcher.follow(model)
-    watcher.scores.expect(what)
-    watcher.scores.trained_data = frozenset({id(trained)})
-    watcher.start()
+    def prepare(watcher):
+        watcher.scores.expect(what)
+        watcher.scores.trained_data = frozenset({id(trained)})
+
     try:
-        yield watcher
+        with watching(model, prepare=prepare, every=every) as watcher:
+            yield watcher
     finally:
-        watcher.close()
-        assert watcher.broken is None, watcher.broken
         assert not _get_current_function_mode_stack()
 
 

@@ -12,6 +12,7 @@ from netwright.monitor import Watcher
 from netwright.monitor.finite import FiniteWatch
 
 from . import loops
+from .watches import Clock
 
 THINNED = 64
 
@@ -25,15 +26,6 @@ class Replay:
 
     def look_back(self, frame, loss):
         self.asked.append((self.watcher.steps, loss))
-
-
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        self.now += 1e-7
-        return self.now
 
 
 class Training:

@@ -1,34 +1,18 @@
 """Metrics read off the calls of losses are those of a plain computation, and nothing of the evaluation changes."""
 
-import contextlib
-
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.overrides import _get_current_function_mode_stack
 
-from netwright.monitor import Watcher
 from netwright.monitor.scores import Sums, add_call, series_name
 
-
-@pytest.fixture(autouse=True)
-def nothing_compiled():
-    from torch._dynamo.utils import counters
-
-    counters.clear()
+from .watches import watching
 
 
-@contextlib.contextmanager
 def _watch(model, **options):
-    watcher = Watcher(None, every=1, **options)
-    watcher.follow(model)
-    watcher.start()
-    try:
-        yield watcher
-    finally:
-        watcher.close()
-        assert watcher.broken is None, watcher.broken
+    return watching(model, every=1, **options)
 
 
 def _numbers(name, *calls):

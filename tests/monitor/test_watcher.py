@@ -12,29 +12,13 @@ from torch.nn import functional as F
 from netwright.monitor import Watcher
 
 from . import loops
+from .watches import Clock, watching
 
 STEPS = 12
 
 
-@pytest.fixture(autouse=True)
-def nothing_compiled():
-    """Where the compiler has worked, no module is hooked."""
-    from torch._dynamo.utils import counters
-
-    counters.clear()
-
-
-@contextlib.contextmanager
 def _watch(model, kept, **options):
-    watcher = Watcher(None, **options)
-    kept.append(watcher)
-    watcher.follow(model)
-    watcher.start()
-    try:
-        yield watcher
-    finally:
-        watcher.close()
-        assert watcher.broken is None, watcher.broken
+    return watching(model, prepare=kept.append, **options)
 
 
 def _trained(loop, watched):
@@ -214,18 +198,9 @@ def test_a_gradient_scaler_is_seen_and_taken_out_of_the_loss():
     assert series["scaler/0/skipped"].values == (0.0, 1.0, 0.0)
 
 
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        self.now += 1e-6
-        return self.now
-
-
 @pytest.mark.parametrize("slow", [0.0, 0.2])
 def test_the_share_stays_within_the_budget(slow):
-    model, clock, seen = _network(), Clock(), []
+    model, clock, seen = _network(), Clock(tick=1e-6), []
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
 
     def on_sample(sample):

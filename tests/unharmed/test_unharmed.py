@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.py"))
+# Modes of its own, which count every call that they see.
+MODES = Path(__file__).parents[1] / "bad_input" / "programs" / "another_mode_inside.py"
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 DUMP = """
 import hashlib as _h, torch as _t, random as _r
@@ -37,7 +39,7 @@ DOZING = [PROGRAMS[0].with_stem("hooks_of_its_own")]
 
 @pytest.mark.parametrize(
     ("program", "options"),
-    [*((p, ["--watch-every", "1"]) for p in PROGRAMS), *((p, []) for p in DOZING)],
+    [*((p, ["--watch-every", "1"]) for p in (*PROGRAMS, MODES)), *((p, []) for p in DOZING)],
     ids=lambda v: v.stem if isinstance(v, Path) else "-".join(v) or "default",
 )
 def test_bit_identical(program, options, tmp_path):

@@ -83,7 +83,7 @@ def held_for(
 
     Where that is not known (the data were no variables, or another function holds them now), those of the same type and form but for the number of samples.
     """
-    root = next((r for r in reversed(capture.tape.roots) if r.grad_enabled and r.inputs), None)
+    root = capture.tape.trained
     network = root.module() if root is not None else None
     if root is None or network is None:
         return None

@@ -118,6 +118,15 @@ class Tape:
         self._writers: dict[int, list[int]] = {}
 
     @property
+    def trained(self) -> RootCall | None:
+        """The last call of a network with gradients that was given tensors."""
+        return next((r for r in reversed(self.roots) if r.grad_enabled and r.inputs), None)
+
+    def given(self, root: RootCall) -> dict[str, torch.Tensor]:
+        """The tensors that a network was given, by the names of its arguments; those that are not there any more are left out."""
+        return {name: t for name, index in root.inputs if (t := self.values[index].held) is not None}
+
+    @property
     def next_index(self) -> int:
         """The index of the call that comes next."""
         return self.calls[-1].index + 1 if self.calls else 0

@@ -11,6 +11,8 @@ import torch
 from ..capture.sandbox import Unseen
 from ..options import allowance
 
+# What is read at every step is done in microseconds. Where the clock shows more, another program had the processor, and that time is not ours.
+INTERRUPTED_S = 1e-3
 _TRIALS = 61
 _CACHE = 2 << 20  # bytes, about those of a core's own caches
 # What is done for a while displaces the program's code and data from those caches. What that costs the program no clock inside can see: up to half as much again

@@ -9,14 +9,13 @@ from torch import Tensor
 from torch._C import _len_torch_dispatch_stack, _len_torch_function_stack  # pyright: ignore
 
 from ..capture.compiling import compiling
-from .account import Account
+from .account import INTERRUPTED_S, Account
 
 if TYPE_CHECKING:
     from .watcher import Watcher
 
 _SHARE = 1 / 3  # of the budget: where looking takes more, steps are left alone
 _TIMED = 8  # one in so many is timed, and stands for the others: to read the clock twice costs as much as to read a number
-_INTERRUPTED_S = 1e-3  # by another program that has the processor
 # As long as none was timed: by how often they take what it takes to come into a hook and out again.
 _LOSS, _GRADIENTS = 2.0, 8.0
 
@@ -76,7 +75,7 @@ class Glance:
         start = clock()
         finite = math.isfinite(root.item())
         took = clock() - start
-        if took < _INTERRUPTED_S:
+        if took < INTERRUPTED_S:
             self._loss_s += (took - self._loss_s) / 8
         return finite
 

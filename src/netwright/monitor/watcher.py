@@ -17,7 +17,7 @@ from ..capture.sandbox import Unseen
 from ..capture.step_hooks import steps_under_way
 from ..evidence import History, Sample, Where
 from ..forks import hear
-from .account import Account
+from .account import INTERRUPTED_S, Account
 from .blocks import Blocks
 from .calls import install
 from .every_step import StepReader
@@ -37,9 +37,7 @@ from .turns import Turns
 if TYPE_CHECKING:
     from ..capture.session import Session
 
-# What is read at every step is done in microseconds. Where the clock shows more, another program had the processor, and that time is not ours.
-_INTERRUPTED_S = 1e-3
-_ORDINARY_S = 5e-5
+_ORDINARY_S = 5e-5  # counted for what was interrupted
 _FORMS = 256  # of what networks were given: no more are remembered
 
 
@@ -219,7 +217,7 @@ class Watcher:
         finally:
             self._working = False
             took = account.clock() - start
-            if took > _INTERRUPTED_S and not (self._laboured or self.sampling):
+            if took > INTERRUPTED_S and not (self._laboured or self.sampling):
                 took = _ORDINARY_S
             account.took(took)
             self._laboured = False

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from ..masking import cleared, hider, secrets_of
+from ..masking import cleared, hider_of_command
 from ..options import FAILED_ON, RUNS, RunOptions
 from ..rule import Severity
 from .build import counted
@@ -86,7 +86,7 @@ def _write_whole(path: Path, text: str) -> None:
 
 def deliver(report: Report, options: RunOptions, *, stream: TextIO | None = None) -> None:
     """Write the files that were asked for and print the report to ``stream`` (default: stderr), without the secrets of the command line."""
-    report = cleared(report, hider(secrets_of([*options.argv, *sys.argv[1:]])))
+    report = cleared(report, hider_of_command(options.argv))
     path, failed = write(report, options)
     show(report, verbose=options.verbose, quiet=options.quiet, path=path, stream=stream)
     if failed:

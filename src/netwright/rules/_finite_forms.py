@@ -12,6 +12,7 @@ _LARGEST = {
     "float64": 1.797e308,
 }
 _TINY = 1e-8  # what the remedies add
+_NEGATIVE_BASE = "keep what enters pow from going below 0 (clamp(min=0) and a small number added): a negative number has no broken power"
 
 _LOGS = {"log": "0", "log2": "0", "log10": "0", "xlogy": "0", "log1p": "-1"}
 _NORMS = frozenset("norm linalg_vector_norm linalg_norm vector_norm matrix_norm dist cdist".split())
@@ -97,7 +98,7 @@ def overflows(first: NonFinite) -> bool:
 def _power(first: NonFinite) -> str:
     base, exponent = _operands(first)
     if base is not None and base[0] < 0 and _makes_nan(first) and not _whole(exponent):
-        return "keep what enters pow from going below 0 (clamp(min=0) and a small number added): a negative number has no broken power"
+        return _NEGATIVE_BASE
     if base is not None and base[0] <= 0 <= base[1] and exponent is not None and exponent[0] < 0:
         return "a negative power of 0 is infinite: keep what enters pow away from 0 (a small number added)"
     return _overflow(first)
@@ -106,7 +107,7 @@ def _power(first: NonFinite) -> str:
 def _power_derivative(first: NonFinite) -> str:
     base, exponent = _operands(first)
     if base is not None and base[0] < 0 and exponent is not None and not _whole(exponent):
-        return "keep what enters pow from going below 0 (clamp(min=0) and a small number added): a negative number has no broken power"
+        return _NEGATIVE_BASE
     if exponent is not None and exponent[0] >= 1:
         return _gradients(first)
     if _at_zero(_first_input(first)) or _at_zero(first.output):

@@ -45,3 +45,14 @@ for step in range(20):
     with Counter(), Dispatched():
         optimizer.step()
 print(loss.item(), Counter.calls, Dispatched.calls)
+with Counter(), Dispatched():
+    model.eval()
+    with torch.no_grad():
+        held_out = nn.functional.mse_loss(model(x), y)
+    model.train()
+    loss = nn.functional.mse_loss(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+print(held_out.item(), loss.item(), Counter.calls, Dispatched.calls)
+state = model.state_dict()
